@@ -1,0 +1,70 @@
+"""`facs`: the group of commands. A command's module is imported only when that command is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from facs_pipeline.errors import FacsError
+
+# command -> module in this package (attribute `command`), and what `facs --help` says of it
+COMMANDS: dict[str, tuple[str, str]] = {
+    "extract-features": ("extract_features", "Videos -> action-unit time series and descriptors."),
+    "describe": ("describe", "Action-unit tables (ours, OpenFace's, py-feat's) -> descriptors."),
+    "demo": ("demo", "Make synthetic videos and run the whole pipeline on them."),
+    "train-au": ("train_au", "Train action-unit intensity models."),
+    "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),
+    "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
+    "dataset": ("dataset", "Check a dataset's folder before using it."),
+    "model": ("model", "Show a model file's card."),
+    "cache": ("cache", "List, check or clear cached stage results."),
+    "columns": ("columns", "Say what every output column means."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on first use, so that `facs --help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"{__package__}.{COMMANDS[name][0]}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 all ok, 1 some inputs failed, 2 wrong usage.",
+)
+@click.version_option(package_name="facs-pipeline", prog_name="facs")
+def facs() -> None:
+    """Facial action units from videos, on an ordinary CPU, every number explainable."""
+
+
+def main() -> None:
+    """Entry point: user errors as one message and exit code 2, Ctrl-C as 130, a closed pipe in silence."""
+    try:
+        code = facs.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. What was finished is kept; the same command goes on from there.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except FacsError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
