@@ -1,0 +1,375 @@
+"""Files on disk that are whole or absent: atomic writes, and per-stage artifacts verified before they are unpickled.
+
+An artifact is a folder of joblib files, one per chunk of frames, so that neither writing nor reading one needs
+memory that grows with the video, and an ``index.json`` that is written last. The index lists a keyed digest of
+every chunk and carries one over itself; the key belongs to the user, so a file from somebody else is never unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import io
+import itertools
+import json
+import os
+import platform
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from facs_pipeline.errors import InputError
+
+INDEX = "index.json"
+INDEX_FORMAT = 1
+STALE_AFTER_S = 24 * 3600
+
+_TEMPORARY = re.compile(r"^\.facs-([0-9a-f]{8})-(\d+)-\d+\.tmp$")
+_counter = itertools.count()
+
+
+class BadArtifact(Exception):
+    """An artifact that is incomplete, damaged or not ours; the text says which. It counts as absent."""
+
+
+# ---------------------------------------------------------------------------------------------- atomic writes
+
+
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def temporary_path(folder: Path) -> Path:
+    """A fresh name in `folder` that says which process of which machine it belongs to.
+
+    The final name is no part of it: a name that just fits the file system's limit would not fit any more.
+    """
+    return folder / f".facs-{_host()}-{os.getpid()}-{next(_counter)}.tmp"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable, where the system lets folders be opened."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike, mode: str = "w", **open_options: Any) -> Iterator[IO]:
+    """Write a file that appears under its name only when it is complete and on the disk.
+
+    Parameters
+    ----------
+    path : the final name; its folder is made if need be.
+    mode : ``"w"`` (UTF-8, newlines as written) or ``"wb"``.
+    open_options : further arguments of `open`.
+
+    Yields
+    ------
+    The open file. If the block raises, nothing is left and an earlier file of that name stays as it was.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "table.csv"
+    >>> with atomic_write(target) as file:
+    ...     _ = file.write("a,b\\n")
+    >>> target.read_text()
+    'a,b\\n'
+    """
+    if mode not in ("w", "wb"):
+        raise ValueError(f"mode is {mode!r}, expected 'w' or 'wb'")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode == "w":
+        open_options = {"encoding": "utf-8", "newline": "", **open_options}
+    temporary = temporary_path(path.parent)
+    try:
+        with open(temporary, mode, **open_options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def atomic_csv(table: Any, path: str | os.PathLike) -> None:
+    """Write a pandas table as CSV without its index, atomically, with ``\\n`` line ends on every system."""
+    with atomic_write(path) as file:
+        table.to_csv(file, index=False, lineterminator="\n")
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":
+        # Signal 0 would end the process there; age alone decides.
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def remove_leftovers(folder: str | os.PathLike, *, depth: int = 3) -> list[Path]:
+    """Remove temporary files and folders that killed runs left under `folder`; return what was removed.
+
+    Only names this module makes are touched, and of those only the ones whose process (of this machine) is gone
+    or which nobody has written to for a day. Call it before this process has written anything there: in a
+    container the process number of the killed run may be ours again.
+    """
+    removed: list[Path] = []
+    pending = [(Path(folder), depth)]
+    while pending:
+        current, levels = pending.pop()
+        try:
+            entries = list(os.scandir(current))
+        except OSError:
+            continue
+        for entry in entries:
+            match = _TEMPORARY.match(entry.name)
+            if match:
+                host, pid = match[1], int(match[2])
+                gone = host == _host() and (pid == os.getpid() or not _alive(pid))
+                with contextlib.suppress(OSError):
+                    if gone or time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE_AFTER_S:
+                        discard(Path(entry.path))
+                        removed.append(Path(entry.path))
+            elif levels > 0 and entry.is_dir(follow_symlinks=False):
+                pending.append((Path(entry.path), levels - 1))
+    return removed
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder with everything in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+# ------------------------------------------------------------------------------------------------- artifacts
+
+
+class ArtifactWriter:
+    """Writes one artifact chunk by chunk; it exists under its name only after `finish`.
+
+    Parameters
+    ----------
+    folder : the artifact's final place.
+    key : the user's secret key, bytes.
+    about : JSON-able facts about the artifact (what it is made of); kept in its index.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> place = pathlib.Path(tempfile.mkdtemp()) / "faces-0123"
+    >>> with ArtifactWriter(place, b"secret", {"stage": "faces"}) as writer:
+    ...     writer.append({"frame": [1, 2]})
+    ...     writer.finish({"frames": 2})
+    >>> artifact = Artifact.open(place, b"secret")
+    >>> artifact.facts["frames"], [chunk["frame"] for chunk in artifact]
+    (2, [[1, 2]])
+    """
+
+    def __init__(self, folder: Path, key: bytes, about: dict[str, Any]) -> None:
+        self.folder, self._key, self._about = Path(folder), key, about
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self._temporary = temporary_path(self.folder.parent)
+        self._temporary.mkdir()
+        self._digests: list[str] = []
+
+    def append(self, chunk: Any) -> None:
+        """Write the next chunk."""
+        import joblib
+
+        buffer = io.BytesIO()
+        joblib.dump(chunk, buffer)
+        with open(self._temporary / _chunk_name(len(self._digests)), "wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        self._digests.append(digest(self._key, buffer.getbuffer()))
+
+    def finish(self, facts: dict[str, Any] | None = None) -> None:
+        """Write the index with `facts` (JSON-able, known only at the end) and move the artifact to its place."""
+        body = {
+            "format": INDEX_FORMAT,
+            "name": self.folder.name,
+            "about": self._about,
+            "facts": facts or {},
+            "chunks": self._digests,
+        }
+        text = _canonical(body)
+        with open(self._temporary / INDEX, "wb") as file:
+            file.write(_canonical({**body, "digest": digest(self._key, text)}))
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self._temporary)
+        # A damaged artifact, or one that another process just made of the same inputs, stands in the way of rename.
+        if self.folder.exists():
+            old = temporary_path(self.folder.parent)
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self.folder, old)
+            discard(old)
+        try:
+            os.replace(self._temporary, self.folder)
+        except OSError:
+            if not (self.folder / INDEX).exists():
+                raise
+        sync_folder(self.folder.parent)
+        discard(self._temporary)
+
+    def __enter__(self) -> ArtifactWriter:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        discard(self._temporary)
+
+
+class Artifact:
+    """A finished artifact whose index was verified; iterating verifies and loads one chunk after the other."""
+
+    def __init__(self, folder: Path, key: bytes, index: dict[str, Any]) -> None:
+        self.folder, self._key, self._digests = folder, key, index["chunks"]
+        self.about: dict[str, Any] = index["about"]
+        self.facts: dict[str, Any] = index["facts"]
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike, key: bytes) -> Artifact:
+        """Open the artifact in `folder`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        BadArtifact
+            If its index is damaged or signed with another key.
+        """
+        folder = Path(folder)
+        try:
+            index = json.loads((folder / INDEX).read_bytes())
+            claimed = index.pop("digest")
+            whole = index["format"] == INDEX_FORMAT and index["name"] == folder.name
+        except FileNotFoundError:
+            if folder.exists():
+                raise BadArtifact("its index is missing") from None
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise BadArtifact("its index is damaged") from None
+        if not whole or not hmac.compare_digest(str(claimed), digest(key, _canonical(index))):
+            raise BadArtifact("damaged, or not written by this user")
+        return cls(folder, key, index)
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def __iter__(self) -> Iterator[Any]:
+        import joblib
+
+        for number in range(len(self)):
+            joined = self._verified(number)
+            yield joblib.load(io.BytesIO(joined))
+
+    def _verified(self, number: int) -> bytes:
+        try:
+            content = (self.folder / _chunk_name(number)).read_bytes()
+        except OSError as error:
+            raise BadArtifact(f"chunk {number} cannot be read ({error.strerror})") from None
+        if not hmac.compare_digest(self._digests[number], digest(self._key, content)):
+            raise BadArtifact(f"chunk {number} is damaged, or not written by this user")
+        return content
+
+    def check(self) -> None:
+        """Verify every chunk without unpickling any; raises `BadArtifact`."""
+        for number in range(len(self)):
+            self._verified(number)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(entry.stat().st_size for entry in os.scandir(self.folder))
+
+
+def digest(key: bytes, content: bytes | memoryview) -> str:
+    """Keyed BLAKE2b of `content`, 64 hex digits."""
+    return hashlib.blake2b(content, key=key[:64], digest_size=32).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _chunk_name(number: int) -> str:
+    return f"{number:06d}.joblib"
+
+
+# ------------------------------------------------------------------------------------------------ the user's key
+
+
+def key_path() -> Path:
+    """Where the user's key lies: ``FACS_KEY_FILE``, else the user's configuration folder."""
+    if os.environ.get("FACS_KEY_FILE"):
+        return Path(os.environ["FACS_KEY_FILE"])
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("facs", appauthor=False)) / "cache.key"
+
+
+def load_key() -> tuple[bytes, str | None]:
+    """The user's secret key, made on first use and readable by that user only.
+
+    Returns
+    -------
+    key : 32 bytes.
+    warning : None, or why the key could not be kept and serves this run only.
+
+    Raises
+    ------
+    InputError
+        If the key file is there and is not a key.
+    """
+    path = key_path()
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _create_key(path)
+        key = path.read_bytes()
+    except OSError as error:
+        return os.urandom(32), (
+            f"{path}: the key for cached results cannot be kept ({error.strerror}); "
+            "results cached by this run will be computed again by the next. Set FACS_KEY_FILE to a writable place."
+        )
+    if len(key) != 32:
+        raise InputError(f"{path}: expected a key of 32 bytes, found {len(key)}; remove the file to get a new key")
+    return key, None
+
+
+def _create_key(path: Path) -> None:
+    temporary = temporary_path(path.parent)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())
+        # link, unlike rename, keeps the key that another process may have made in the meantime.
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
