@@ -1,8 +1,8 @@
 """Files on disk that are whole or absent: atomic writes, and per-stage artifacts verified before they are unpickled.
 
-An artifact is a folder of joblib files, one per chunk of frames, so that neither writing nor reading one needs
-memory that grows with the video, and an ``index.json`` that is written last. The index lists a keyed digest of
-every chunk and carries one over itself; the key belongs to the user, so a file from somebody else is never unpickled.
+An artifact is one file: joblib dumps one after the other, one per chunk of frames, so that neither writing nor reading
+one needs memory that grows with the video; then a JSON index, written last. The index holds a keyed digest of every
+chunk and of itself. The key belongs to the user, so a file that somebody else made is never unpickled.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import shutil
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +25,11 @@ from typing import IO, Any
 
 from facs_pipeline.errors import InputError
 
-INDEX = "index.json"
-INDEX_FORMAT = 1
 STALE_AFTER_S = 24 * 3600
 
 _TEMPORARY = re.compile(r"^\.facs-([0-9a-f]{8})-(\d+)-\d+\.tmp$")
+_MAGIC = b"FACSART1"
+_FOOTER = struct.Struct("<Q8s")  # length of the index before it, magic
 _counter = itertools.count()
 
 
@@ -167,28 +168,27 @@ class ArtifactWriter:
 
     Parameters
     ----------
-    folder : the artifact's final place.
+    path : the artifact's final name.
     key : the user's secret key, bytes.
-    about : JSON-able facts about the artifact (what it is made of); kept in its index.
+    about : JSON-able facts about what the artifact is made of; kept in its index.
 
     Examples
     --------
     >>> import tempfile, pathlib
-    >>> place = pathlib.Path(tempfile.mkdtemp()) / "faces-0123"
-    >>> with ArtifactWriter(place, b"secret", {"stage": "faces"}) as writer:
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "faces-0123.joblib"
+    >>> with ArtifactWriter(path, b"secret", {"stage": "faces"}) as writer:
     ...     writer.append({"frame": [1, 2]})
     ...     writer.finish({"frames": 2})
-    >>> artifact = Artifact.open(place, b"secret")
+    >>> artifact = Artifact.open(path, b"secret")
     >>> artifact.facts["frames"], [chunk["frame"] for chunk in artifact]
     (2, [[1, 2]])
     """
 
-    def __init__(self, folder: Path, key: bytes, about: dict[str, Any]) -> None:
-        self.folder, self._key, self._about = Path(folder), key, about
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary = temporary_path(self.folder.parent)
-        self._temporary.mkdir()
-        self._digests: list[str] = []
+    def __init__(self, path: Path, key: bytes, about: dict[str, Any]) -> None:
+        self.path, self._key, self._about = Path(path), key, about
+        self._stack = contextlib.ExitStack()
+        self._file = self._stack.enter_context(atomic_write(self.path, "wb"))
+        self._chunks: list[tuple[int, str]] = []
 
     def append(self, chunk: Any) -> None:
         """Write the next chunk."""
@@ -196,59 +196,40 @@ class ArtifactWriter:
 
         buffer = io.BytesIO()
         joblib.dump(chunk, buffer)
-        with open(self._temporary / _chunk_name(len(self._digests)), "wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        self._digests.append(digest(self._key, buffer.getbuffer()))
+        content = buffer.getbuffer()
+        self._file.write(content)
+        self._chunks.append((len(content), digest(self._key, content)))
 
     def finish(self, facts: dict[str, Any] | None = None) -> None:
-        """Write the index with `facts` (JSON-able, known only at the end) and move the artifact to its place."""
-        body = {
-            "format": INDEX_FORMAT,
-            "name": self.folder.name,
-            "about": self._about,
-            "facts": facts or {},
-            "chunks": self._digests,
-        }
-        text = _canonical(body)
-        with open(self._temporary / INDEX, "wb") as file:
-            file.write(_canonical({**body, "digest": digest(self._key, text)}))
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._temporary)
-        # A damaged artifact, or one that another process just made of the same inputs, stands in the way of rename.
-        if self.folder.exists():
-            old = temporary_path(self.folder.parent)
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(self.folder, old)
-            discard(old)
-        try:
-            os.replace(self._temporary, self.folder)
-        except OSError:
-            if not (self.folder / INDEX).exists():
-                raise
-        sync_folder(self.folder.parent)
-        discard(self._temporary)
+        """Write the index with `facts` (JSON-able, known only at the end) and give the artifact its name."""
+        index = {"name": self.path.name, "about": self._about, "facts": facts or {}, "chunks": self._chunks}
+        text = _canonical({"index": index, "digest": digest(self._key, _canonical(index))})
+        self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
+        self._stack.close()
 
     def __enter__(self) -> ArtifactWriter:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        discard(self._temporary)
+        with contextlib.suppress(_Abandoned):
+            self._stack.__exit__(_Abandoned, _Abandoned(), None)
+
+
+class _Abandoned(Exception):
+    """Tells `atomic_write` that an artifact was not finished."""
 
 
 class Artifact:
     """A finished artifact whose index was verified; iterating verifies and loads one chunk after the other."""
 
-    def __init__(self, folder: Path, key: bytes, index: dict[str, Any]) -> None:
-        self.folder, self._key, self._digests = folder, key, index["chunks"]
+    def __init__(self, path: Path, key: bytes, index: dict[str, Any]) -> None:
+        self.path, self._key, self._chunks = path, key, index["chunks"]
         self.about: dict[str, Any] = index["about"]
         self.facts: dict[str, Any] = index["facts"]
 
     @classmethod
-    def open(cls, folder: str | os.PathLike, key: bytes) -> Artifact:
-        """Open the artifact in `folder`.
+    def open(cls, path: str | os.PathLike, key: bytes) -> Artifact:
+        """Open the artifact at `path`.
 
         Raises
         ------
@@ -257,49 +238,44 @@ class Artifact:
         BadArtifact
             If its index is damaged or signed with another key.
         """
-        folder = Path(folder)
+        path = Path(path)
         try:
-            index = json.loads((folder / INDEX).read_bytes())
-            claimed = index.pop("digest")
-            whole = index["format"] == INDEX_FORMAT and index["name"] == folder.name
+            with open(path, "rb") as file:
+                file.seek(-_FOOTER.size, os.SEEK_END)
+                length, magic = _FOOTER.unpack(file.read())
+                file.seek(-_FOOTER.size - length, os.SEEK_END)
+                signed = json.loads(file.read(length))
+            index, claimed = signed["index"], signed["digest"]
+            whole = magic == _MAGIC and index["name"] == path.name
         except FileNotFoundError:
-            if folder.exists():
-                raise BadArtifact("its index is missing") from None
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise BadArtifact("its index is damaged") from None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise BadArtifact("damaged, or cut short") from None
         if not whole or not hmac.compare_digest(str(claimed), digest(key, _canonical(index))):
             raise BadArtifact("damaged, or not written by this user")
-        return cls(folder, key, index)
+        return cls(path, key, index)
 
     def __len__(self) -> int:
-        return len(self._digests)
+        return len(self._chunks)
 
     def __iter__(self) -> Iterator[Any]:
         import joblib
 
-        for number in range(len(self)):
-            joined = self._verified(number)
-            yield joblib.load(io.BytesIO(joined))
+        for content in self._verified():
+            yield joblib.load(io.BytesIO(content))
 
-    def _verified(self, number: int) -> bytes:
-        try:
-            content = (self.folder / _chunk_name(number)).read_bytes()
-        except OSError as error:
-            raise BadArtifact(f"chunk {number} cannot be read ({error.strerror})") from None
-        if not hmac.compare_digest(self._digests[number], digest(self._key, content)):
-            raise BadArtifact(f"chunk {number} is damaged, or not written by this user")
-        return content
+    def _verified(self) -> Iterator[bytes]:
+        with open(self.path, "rb") as file:
+            for number, (length, expected) in enumerate(self._chunks):
+                content = file.read(length)
+                if not hmac.compare_digest(expected, digest(self._key, content)):
+                    raise BadArtifact(f"chunk {number + 1} of {len(self)} is damaged")
+                yield content
 
     def check(self) -> None:
         """Verify every chunk without unpickling any; raises `BadArtifact`."""
-        for number in range(len(self)):
-            self._verified(number)
-
-    @property
-    def size(self) -> int:
-        """Bytes on disk."""
-        return sum(entry.stat().st_size for entry in os.scandir(self.folder))
+        for _ in self._verified():
+            pass
 
 
 def digest(key: bytes, content: bytes | memoryview) -> str:
@@ -309,10 +285,6 @@ def digest(key: bytes, content: bytes | memoryview) -> str:
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _chunk_name(number: int) -> str:
-    return f"{number:06d}.joblib"
 
 
 # ------------------------------------------------------------------------------------------------ the user's key
