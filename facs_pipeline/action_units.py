@@ -1,0 +1,332 @@
+"""FACS names, the SVR ensemble, and the model that turns features into intensities 0..5.
+
+A model is linear: for each action unit one weight per feature and an intercept. An ensemble of linear
+regressors averages to one linear regressor, and standardising is linear too, so both are folded into the
+weights and a frame costs one matrix product for all action units.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.svm import SVR
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Real
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from facs_pipeline import appearance
+from facs_pipeline.errors import ModelError
+from facs_pipeline.model_file import content_hash, load_model, save_model
+
+MODEL_KIND = "action-units"
+MAX_INTENSITY = 5.0
+
+# Ekman, Friesen, Hager, "Facial Action Coding System", 2002: the numbers and their names.
+AU_NAMES: dict[int, str] = {
+    1: "Inner brow raiser", 2: "Outer brow raiser", 4: "Brow lowerer", 5: "Upper lid raiser", 6: "Cheek raiser",
+    7: "Lid tightener", 8: "Lips toward each other", 9: "Nose wrinkler", 10: "Upper lip raiser",
+    11: "Nasolabial deepener", 12: "Lip corner puller", 13: "Sharp lip puller", 14: "Dimpler",
+    15: "Lip corner depressor", 16: "Lower lip depressor", 17: "Chin raiser", 18: "Lip pucker", 19: "Tongue show",
+    20: "Lip stretcher", 21: "Neck tightener", 22: "Lip funneler", 23: "Lip tightener", 24: "Lip pressor",
+    25: "Lips part", 26: "Jaw drop", 27: "Mouth stretch", 28: "Lip suck", 29: "Jaw thrust", 30: "Jaw sideways",
+    31: "Jaw clencher", 32: "Lip bite", 33: "Cheek blow", 34: "Cheek puff", 35: "Cheek suck", 36: "Tongue bulge",
+    37: "Lip wipe", 38: "Nostril dilator", 39: "Nostril compressor", 43: "Eyes closed", 45: "Blink", 46: "Wink",
+}  # fmt: skip
+
+
+def column_name(au: int) -> str:
+    """The table column of an action unit's intensity, e.g. 1 -> ``"AU01_r"``."""
+    return f"AU{au:02d}_r"
+
+
+def batches(n_rows: int, size: int = 2048) -> Iterator[slice]:
+    """Slices that cover 0..n_rows; large arrays are read through these, since they may lie on disk."""
+    return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
+
+
+def mean_and_scale(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column of X [n, d], float64 [d] each, read batch by batch."""
+    mean = sum(X[rows].sum(axis=0, dtype=np.float64) for rows in batches(len(X))) / len(X)
+    square = sum(((X[rows] - mean) ** 2).sum(axis=0) for rows in batches(len(X))) / len(X)
+    return mean, np.sqrt(square)
+
+
+def folding(mean: np.ndarray, scale: np.ndarray, feature_weights: np.ndarray | None) -> np.ndarray:
+    """[d] factors that standardise and weight each column; 0 where a column is constant but for rounding."""
+    weights = np.ones(len(mean)) if feature_weights is None else np.asarray(feature_weights, dtype=np.float64)
+    if weights.shape != mean.shape or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(f"feature_weights: expected {mean.shape} finite numbers of 0 or more, got {weights.shape}")
+    moves = scale > 1e-10 * np.maximum(np.abs(mean), 1e-10)
+    return np.divide(weights, scale, out=np.zeros_like(weights), where=moves)
+
+
+def linear_predict(X: np.ndarray, coef: np.ndarray, intercept: np.ndarray | float) -> np.ndarray:
+    """X [n, d] @ coef [d] or [d, k] + intercept, batch by batch; float64."""
+    out = np.empty((len(X), *coef.shape[1:]))
+    for rows in batches(len(X)):
+        out[rows] = X[rows].astype(np.float64, copy=False) @ coef + intercept
+    return out
+
+
+def balanced_rows(y: np.ndarray, max_rows: int, random: np.random.RandomState, level_width: float = 1.0) -> np.ndarray:
+    """Indices of a random subsample in which the intensity levels are as equally frequent as the data allow.
+
+    Levels are intensities rounded to multiples of `level_width`. Frequent levels are cut down to one common
+    size, chosen so that at most `max_rows` remain; rare levels stay whole, and the most frequent level never
+    outweighs all others together.
+
+    Parameters
+    ----------
+    y : ndarray [n]
+        Intensities.
+
+    Returns
+    -------
+    ndarray [m], m <= max_rows
+        Sorted row numbers, none twice.
+
+    References
+    ----------
+    Werner, Saxen, Al-Hamadi, "Handling Data Imbalance in Automatic Facial Action Intensity Estimation", BMVC 2015.
+    """
+    levels, level, counts = np.unique(np.round(np.asarray(y) / level_width), return_inverse=True, return_counts=True)
+    cap = counts.max()
+    if len(levels) > 1:
+        cap = min(cap, counts.sum() - counts.max())
+    if np.minimum(counts, cap).sum() > max_rows:
+        candidates = np.arange(1, cap + 1)
+        totals = np.minimum(counts[:, None], candidates).sum(axis=0)
+        cap = max(1, int(np.searchsorted(totals, max_rows, side="right")))
+    chosen = [random.permutation(np.flatnonzero(level == one))[:cap] for one in range(len(levels))]
+    return np.sort(random.permutation(np.concatenate(chosen))[:max_rows])
+
+
+class SVREnsemble(RegressorMixin, BaseEstimator):
+    """Mean of linear support vector regressors, each trained on its own balanced subsample.
+
+    Columns are standardised over all rows given. Each member is solved in the dual on the kernel matrix of its
+    subsample, whose cost hardly depends on the number of columns. After fitting, members, standardising and
+    column weights are one weight vector: ``predict(X) = X @ coef_ + intercept_``.
+
+    There is no ``sample_weight``: how often an intensity level is drawn is what this estimator decides itself.
+
+    Parameters
+    ----------
+    C : float
+        How much errors cost, for rows whose weighted standardised columns have a mean square length of 1 (the
+        kernel is divided by the sum of squared column weights), so that it means the same for any number of columns.
+    epsilon : errors below it cost nothing; intensity units.
+    n_estimators : number of subsamples.
+    max_samples : rows in a subsample at most.
+    level_width : see `balanced_rows`.
+    feature_weights : None or ndarray [d] of 0 or more
+        Multiplied onto the standardised columns; a larger weight is regularised less.
+    random_state : seed of the subsamples.
+
+    Attributes
+    ----------
+    coef_ [d], intercept_ (float) : the folded ensemble, for raw columns.
+    member_coef_ [n_estimators, d], member_intercept_ [n_estimators] : its members.
+
+    References
+    ----------
+    Werner, Saxen, Al-Hamadi, BMVC 2015; Saxen, Werner, Al-Hamadi, "Real vs. Fake Emotion Challenge: Learning to
+    Rank Authenticity From Facial Activity Descriptors", ICCVW 2017.
+
+    Example
+    -------
+    >>> random = np.random.default_rng(0)
+    >>> X = random.normal(size=(300, 5)); y = np.clip(X[:, 0] + 1, 0, 5)
+    >>> bool(SVREnsemble(n_estimators=3).fit(X, y).score(X, y) > 0.5)
+    True
+    """
+
+    _parameter_constraints = {  # noqa: RUF012  scikit-learn's own convention
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "epsilon": [Interval(Real, 0, None, closed="left")],
+        "level_width": [Interval(Real, 0, None, closed="neither")],
+        "n_estimators": [Interval(Real, 1, None, closed="left")],
+        "max_samples": [Interval(Real, 1, None, closed="left")],
+        "feature_weights": [None, "array-like"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        epsilon: float = 0.1,
+        n_estimators: int = 10,
+        max_samples: int = 2000,
+        level_width: float = 1.0,
+        feature_weights: np.ndarray | None = None,
+        random_state: int | None = 0,
+    ):
+        self.C = C
+        self.epsilon = epsilon
+        self.n_estimators = n_estimators
+        self.max_samples = max_samples
+        self.level_width = level_width
+        self.feature_weights = feature_weights
+        self.random_state = random_state
+
+    def fit(self, X, y) -> SVREnsemble:
+        """X [n, d] of any number type (it is not copied as a whole), y [n] intensities."""
+        self._validate_params()
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32, np.float16, np.uint8], y_numeric=True, ensure_min_samples=2
+        )
+        coef, intercept = self._path(X, y, [self.C])
+        self.member_coef_, self.member_intercept_ = coef[0], intercept[0]
+        self.coef_, self.intercept_ = coef[0].mean(axis=0), float(intercept[0].mean())
+        return self
+
+    def _path(self, X: np.ndarray, y: np.ndarray, Cs: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+        """Members for several C, sharing each subsample's kernel: coef [c, m, d], intercept [c, m]."""
+        random = check_random_state(self.random_state)
+        mean, scale = mean_and_scale(X)
+        fold = folding(mean, scale, self.feature_weights)
+        # The mean square length of a standardised, weighted row.
+        length = max(float(((fold * scale) ** 2).sum()), 1e-300)
+        coef = np.zeros((len(Cs), int(self.n_estimators), X.shape[1]))
+        intercept = np.zeros(coef.shape[:2])
+        for member in range(int(self.n_estimators)):
+            rows = balanced_rows(y, int(self.max_samples), random, self.level_width)
+            z = ((X[rows] - mean) * fold).astype(np.float32 if X.dtype.itemsize < 8 else np.float64)
+            kernel = (z @ z.T).astype(np.float64) / length
+            for position, c in enumerate(Cs):
+                machine = SVR(kernel="precomputed", C=c, epsilon=self.epsilon).fit(kernel, y[rows])
+                weights = fold * (machine.dual_coef_[0] @ z[machine.support_]) / length
+                coef[position, member] = weights
+                intercept[position, member] = machine.intercept_[0] - mean @ weights
+        return coef, intercept
+
+    def predict(self, X) -> np.ndarray:
+        """Intensities [n], float64, not clipped."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32, np.float16, np.uint8], reset=False)
+        return linear_predict(X, self.coef_, self.intercept_)
+
+
+class ActionUnitModel:
+    """Features of a face -> intensities 0..5 of several action units, by one matrix product.
+
+    Parameters
+    ----------
+    aus : sequence [k] of int
+        FACS numbers, e.g. ``(1, 2, 4, 12)``; keys of `AU_NAMES`.
+    weights : ndarray [d, k]
+        One column per action unit, for features as `appearance.features` gives them.
+    intercept : ndarray [k]
+    card : dict
+        Facts about the training (data, persons, metrics, versions); kept with the model.
+    settings : dict
+        `appearance.SETTINGS` of the training; by default those of this version.
+
+    Attributes
+    ----------
+    aus, weights, intercept, card, settings
+    sha256 : str
+        Hash of the numbers; changes when, and only when, predictions can.
+    """
+
+    def __init__(
+        self,
+        aus: Sequence[int],
+        weights: np.ndarray,
+        intercept: np.ndarray,
+        card: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+    ):
+        self.aus = tuple(int(au) for au in aus)
+        self.weights = np.ascontiguousarray(weights, dtype=np.float32)
+        self.intercept = np.ascontiguousarray(intercept, dtype=np.float32)
+        self.settings = _plain(appearance.SETTINGS if settings is None else settings)
+        self.card = {} if card is None else dict(card)
+        k = len(self.aus)
+        if self.weights.ndim != 2 or self.weights.shape[1] != k or self.intercept.shape != (k,) or not k:
+            raise ModelError(
+                f"action-unit model: {k} action units need weights [d, {k}] and intercept [{k}], "
+                f"got {self.weights.shape} and {self.intercept.shape}"
+            )
+        unknown = [au for au in self.aus if au not in AU_NAMES]
+        if unknown or len(set(self.aus)) != k:
+            raise ModelError(f"action-unit model: {self.aus} are not distinct FACS numbers (unknown: {unknown})")
+        if not (np.isfinite(self.weights).all() and np.isfinite(self.intercept).all()):
+            raise ModelError("action-unit model: weights and intercept must be finite")
+        self.sha256 = content_hash(self._arrays())
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {"aus": np.array(self.aus, dtype=np.int64), "weights": self.weights, "intercept": self.intercept}
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Features [n, d] (or one face's [d]) of any number type -> intensities [n, k] (or [k]), float32, 0..5.
+
+        Raises
+        ------
+        ModelError
+            If the number of features is not the model's.
+        """
+        features = np.asarray(features)
+        if features.shape[-1] != len(self.weights):
+            raise ModelError(
+                f"the action-unit model expects {len(self.weights)} features a face, got {features.shape[-1]}; "
+                "take features from facs_pipeline.appearance of the version that trained the model, or train anew"
+            )
+        return np.clip(features.astype(np.float32, copy=False) @ self.weights + self.intercept, 0.0, MAX_INTENSITY)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the model and its card to an ``.npz`` that runs no code when loaded."""
+        return save_model(path, MODEL_KIND, self._arrays(), {**self.card, "settings": self.settings})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> ActionUnitModel:
+        """Read a model file and check that this version computes the features it was trained on.
+
+        Raises
+        ------
+        ModelError
+            If the file is damaged or of another kind (see `model_file.load_model`), or trained on other features.
+        """
+        stored = load_model(path, MODEL_KIND)
+        missing = {"aus", "weights", "intercept"} - stored.arrays.keys()
+        if missing or "settings" not in stored.card:
+            raise ModelError(f"{path}: an action-unit model without {sorted(missing) or 'feature settings'}")
+        settings, own = stored.card["settings"], _plain(appearance.SETTINGS)
+        if settings != own:
+            changed = sorted(k for k in settings.keys() | own.keys() if settings.get(k) != own.get(k))
+            raise ModelError(
+                f"{path}: trained on other features than this version computes "
+                f"({', '.join(f'{k}: {settings.get(k)} there, {own.get(k)} here' for k in changed)}); "
+                "train it again with `facs train-au`, or use the version that trained it"
+            )
+        arrays = stored.arrays
+        if arrays["weights"].shape[:1] != (appearance.N_FEATURES,):
+            raise ModelError(
+                f"{path}: holds weights {arrays['weights'].shape} for {appearance.N_FEATURES} features; "
+                "train it again with `facs train-au`"
+            )
+        return cls(arrays["aus"], arrays["weights"], arrays["intercept"], stored.card, settings)
+
+    @classmethod
+    def load_default(cls) -> ActionUnitModel:
+        """The model that comes with the package; read once per process."""
+        return _load_default()
+
+
+@lru_cache(maxsize=1)
+def _load_default() -> ActionUnitModel:
+    return ActionUnitModel.load(str(files("facs_pipeline.models").joinpath("action_units.npz")))
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings as JSON gives them back (tuples are lists), so that stored and own ones compare."""
+    return json.loads(json.dumps(settings, sort_keys=True))
