@@ -33,6 +33,9 @@ MIN_FRAMES = 5
 MIN_COVERAGE = 0.5
 """Smallest share of frames with a face, between the first and the last of them, that is described."""
 
+PUBLISHED_AUS = (1, 2, 4, 6, 9, 12, 25)
+"""The seven action units of the published descriptor; intensities from a DISFA-trained model have them."""
+
 SIGNALS = ("value", "speed", "acceleration")
 STATISTICS = (
     "mean",
@@ -131,8 +134,8 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     -------
     ndarray [m, k]
         Samples at 0, 1 / fs, 2 / fs ... seconds after the first frame with a face, for as long as the last such frame
-        is shown (the mean time between frames, pauses left out). Gaps inside are bridged by the same interpolation; no row when no
-        frame has a face.
+        is shown (the mean time between frames, pauses left out). Gaps inside are bridged by the same interpolation.
+        No row when no frame has a face.
 
     Notes
     -----
@@ -301,7 +304,7 @@ class FacialActivityDescriptor(TransformerMixin, BaseEstimator):
     (2, 62)
     """
 
-    def __init__(self, aus: Sequence[int] = (1, 2, 4, 6, 9, 12, 25), *, cutoff_hz: float = CUTOFF_HZ):
+    def __init__(self, aus: Sequence[int] = PUBLISHED_AUS, *, cutoff_hz: float = CUTOFF_HZ):
         self.aus = aus
         self.cutoff_hz = cutoff_hz
 
@@ -348,7 +351,6 @@ def _has_face(values: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 def _statistics(x: np.ndarray) -> np.ndarray:
     """The 17 statistics [17, k] of series [n, k], in the order of STATISTICS."""
-    n = len(x)
     still = np.ptp(x, axis=0) <= _CONSTANT * np.maximum(1.0, np.abs(x).max(axis=0))
     x = np.where(still, x[0], x)
     low, high = x.min(axis=0), x.max(axis=0)

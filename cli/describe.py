@@ -1,0 +1,195 @@
+"""`facs describe`: action-unit tables that exist already -> the descriptor table."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from facs_pipeline.baseline import resting_intensity, subtract_resting
+from facs_pipeline.descriptors import describe_series, descriptor_names, why_not_described
+from facs_pipeline.errors import InputError
+from facs_pipeline.inputs import VideoInput
+from facs_pipeline.metadata import read_metadata
+from facs_pipeline.store import atomic_csv, atomic_write
+from facs_pipeline.tables import TABLE_SUFFIXES, AUSeries, choose_aus, read_au_table
+
+# What facs itself writes beside action-unit tables; skipped when a folder is given.
+OTHER_TABLES = {"descriptors", "videos", "predictions"}
+
+
+class AUList(click.ParamType):
+    """``default``, ``all``, or numbers with commas between them."""
+
+    name = "AUS"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str) or value in ("default", "all"):
+            return value
+        try:
+            aus = [int(part.strip().upper().removeprefix("AU")) for part in value.split(",")]
+        except ValueError:
+            self.fail(f"{value!r}: expected default, all, or numbers such as 1,2,4,12", param, ctx)
+        if len(set(aus)) < len(aus) or min(aus) < 1:
+            self.fail(f"{value!r}: each action unit once, numbers from 1", param, ctx)
+        return tuple(aus)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  facs describe facs-output --out descriptors.csv
+  facs describe openface/*.csv --aus 1,2,4,6,9,12,25 --out descriptors.csv
+  facs describe pyfeat/ --fps 30 --metadata people.csv --out descriptors.parquet
+
+Without --aus the seven of the published method (1,2,4,6,9,12,25) are described if the tables have them, else the
+seven of the embedded model (1,2,4,7,10,12,25). py-feat's values lie between 0 and 1, those of facs and OpenFace
+between 0 and 5: do not train one model on both."""
+)
+@click.argument("tables", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Descriptor table to write.")
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Frame rate of tables without time stamps.")
+@click.option(
+    "--aus", type=AUList(), default="default", show_default=True, help="Action units: default, all, 1,2,4 ..."
+)
+@click.option("--metadata", type=click.Path(path_type=Path), help="CSV with video, subject, emotion, label.")
+@click.option(
+    "--baseline",
+    type=click.Choice(["none", "video"]),
+    default="none",
+    show_default=True,
+    help="Subtract the resting face: the median of the calmest tenth of each video's frames.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
+)
+def command(tables, out, fps, aus, metadata, baseline, form) -> int:
+    """Describe each video and face of existing action-unit TABLES (of facs, OpenFace or py-feat).
+
+    TABLES are CSV or parquet files, folders or globs. One row a video and face: video, face_id, subject, emotion,
+    label, then 62 statistics an action unit; `facs columns descriptors` says what they mean. A table that cannot be
+    used is reported, the others finish, and the exit code is 1.
+    """
+    paths = find_tables(tables, exclude=[out, metadata])
+    failed: list[str] = []
+    series = read_all(paths, fps, failed)
+    report(failed)
+    if not series:
+        raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
+    chosen = choose_aus({str(one.source): one.aus for one in series}, aus)
+    known, notes = metadata_of(series, metadata)
+    already = len(failed)
+    rows = describe_all(series, chosen, baseline, known, failed, notes)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    report(failed[already:])
+    if not rows:
+        raise InputError(
+            f"none of the {len(paths)} tables has all of AU {', '.join(map(str, chosen))}; nothing was written"
+        )
+    write(pd.DataFrame(rows), out, form)
+    click.echo(
+        f"{out}: {len(rows)} rows, {len(chosen)} action units ({', '.join(map(str, chosen))}) from {len(paths)} tables"
+    )
+    return 1 if failed else 0
+
+
+def find_tables(arguments, exclude) -> list[Path]:
+    """Files as given; of folders, all tables below, or those in `action_units` where facs made the folder."""
+    left_out = {os.path.abspath(path) for path in exclude if path is not None}
+    found: dict[str, Path] = {}
+    for argument in arguments:
+        path = Path(argument)
+        if path.is_dir():
+            folder = path / "action_units" if (path / "action_units").is_dir() else path
+            matches = sorted(
+                file
+                for file in folder.rglob("*")
+                if file.suffix.lower() in TABLE_SUFFIXES
+                and file.stem not in OTHER_TABLES
+                and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+                and os.path.abspath(file) not in left_out
+            )
+            if not matches:
+                raise InputError(f"{path}: no tables (.csv, .parquet) in this folder")
+        elif path.exists() or not glob.has_magic(argument):
+            matches = [path]
+        else:
+            matches = sorted(Path(match) for match in glob.glob(argument, recursive=True))
+            if not matches:
+                raise InputError(f"{argument}: no file fits this pattern")
+        found.update({os.path.abspath(match): match for match in matches})
+    return list(found.values())
+
+
+def read_all(paths: list[Path], fps: float | None, failed: list[str]) -> list[AUSeries]:
+    """Every series of every readable table; a video and face seen before is a failure of the later table."""
+    series: dict[tuple[str, str], AUSeries] = {}
+    for path in paths:
+        try:
+            new = {(one.video, one.face_id): one for one in read_au_table(path, fps=fps)}
+            for video, face in new:
+                if (video, face) in series:
+                    earlier = series[video, face].source
+                    raise InputError(
+                        f"{path}: video {video!r}, face {face!r} is already in {earlier}; give one of them"
+                    )
+        except InputError as error:
+            failed.append(str(error))
+        else:
+            series.update(new)
+    return list(series.values())
+
+
+def metadata_of(series: list[AUSeries], path: Path | None) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """What the metadata file says of each video, and what is worth telling the user."""
+    if path is None:
+        return {}, []
+    names = dict.fromkeys(one.video for one in series)
+    return read_metadata(path, [VideoInput(Path(os.path.abspath(name)), name) for name in names])
+
+
+def describe_all(series, aus, baseline, known, failed, notes) -> list[dict]:
+    """Rows of the descriptor table."""
+    names = descriptor_names(aus)
+    rows = []
+    for one in series:
+        missing = [au for au in aus if au not in one.aus]
+        if missing:
+            failed.append(
+                f"{one.source}: video {one.video!r} has no AU {', '.join(map(str, missing))}, "
+                f"only {', '.join(map(str, one.aus))}; leave them out of --aus"
+            )
+            continue
+        intensities = one.intensities
+        if baseline == "video":
+            intensities = subtract_resting(intensities, resting_intensity(intensities))
+        intensities = intensities[:, [one.aus.index(au) for au in aus]]
+        reason = why_not_described(intensities, one.times_s)
+        if reason:
+            notes.append(f"{one.source}: video {one.video!r}: no statistics: {reason}")
+        values = describe_series(intensities, one.times_s, aus)[0]
+        told = known.get(one.video, {})
+        about = {name: told.get(name, "") for name in ("subject", "emotion", "label")}
+        rows.append({"video": one.video, "face_id": one.face_id, **about, **dict(zip(names, values, strict=True))})
+    if len({one.origin == "py-feat" for one in series}) > 1:
+        notes.append("py-feat's values (0..1) and others' intensities (0..5) are in one table; do not compare them")
+    return rows
+
+
+def write(table: pd.DataFrame, out: Path, form: str | None) -> None:
+    """The table as CSV or parquet, complete or not at all."""
+    if form == "parquet" or (form is None and out.suffix.lower() == ".parquet"):
+        with atomic_write(out, "wb") as file:
+            table.to_parquet(file, index=False)
+    else:
+        atomic_csv(table, out)
+
+
+def report(failed: list[str]) -> None:
+    """Each failure on a line of its own."""
+    for reason in failed:
+        click.echo(f"Failed: {reason}", err=True)
