@@ -1,0 +1,166 @@
+"""`facs extract-features`: videos -> action-unit tables and descriptors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  facs extract-features interviews/ --out results
+  facs extract-features 'study/*/smile*.mp4' --metadata study.csv --baseline subject
+  facs extract-features clip.mp4 --overlay --format parquet
+\b
+Results: action_units/<video>.csv, descriptors.csv, videos.csv, run.json; `facs columns` explains the columns.
+Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usage.
+"""
+
+
+@click.command("extract-features", epilog=EPILOG)
+@click.argument("videos", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), default="facs-output", show_default=True, help="Output folder.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Videos processed side by side.  [default: one per core]")
+@click.option(
+    "--format", "table_format", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
+    help="Format of the action-unit tables.",
+)  # fmt: skip
+@click.option("--au-model", type=click.Path(path_type=Path), help="Action-unit model file.  [default: the package's]")
+@click.option("--landmarks", type=click.Path(path_type=Path), help="Landmark model file.  [default: the package's]")
+@click.option(
+    "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,
+    help="Follow the main face only, or every face.",
+)  # fmt: skip
+@click.option(
+    "--metadata", type=click.Path(path_type=Path),
+    help="CSV with the column video and any of subject, emotion, label; carried into descriptors.csv.",
+)  # fmt: skip
+@click.option(
+    "--baseline", metavar="none|video|subject|CLIP", default="none", show_default=True,
+    help="Subtract the resting face: the video's own, its subject's (needs --metadata), or that of a clip.",
+)  # fmt: skip
+@click.option(
+    "--cutoff-hz", type=float, default=1.0, show_default=True, help="Cut-off of the descriptors' smoothing, in Hz."
+)
+@click.option(
+    "--image-fps", type=float, default=25.0, show_default=True, help="Frames per second of folders of images."
+)
+@click.option("--overlay", is_flag=True, help="Also write videos with box, points and action units drawn in.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first video that fails.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder of stored stage results.  [default: OUT/cache]")
+@click.option("--no-cache", is_flag=True, help="Store no stage results; the next run computes everything again.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=1), default=120.0, show_default=True,
+    help="Give a video up after so many seconds without progress.",
+)  # fmt: skip
+@click.option("--verbose", is_flag=True, help="Say why each stage is computed, and how long each took.")
+@click.option("--quiet", is_flag=True, help="Print warnings and failures only.")
+def command(
+    videos: tuple[str, ...],
+    table_format: str,
+    no_cache: bool,
+    verbose: bool,
+    quiet: bool,
+    **options,
+) -> int:
+    """Action-unit time series and descriptors of VIDEOS.
+
+    VIDEOS are files, folders (searched recursively), globs, text lists of these, or folders of images. What an earlier
+    run into the same folder has done is not done again.
+    """
+    from facs_pipeline.extraction import Options, extract_features
+
+    if threading.current_thread() is threading.main_thread():
+        # Being asked to stop (by a scheduler, say) ends the run like Ctrl-C: workers end, what is finished stays.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ConsoleObserver(verbose=verbose, quiet=quiet) as observer:
+        result = extract_features(videos, Options(format=table_format, keep_cache=not no_cache, **options), observer)
+    if not quiet:
+        _print_summary(result, verbose)
+    return 1 if result.failed else 0
+
+
+class ConsoleObserver:
+    """Tells of a run on standard error: a progress bar, reasons, failures."""
+
+    def __init__(self, *, verbose: bool, quiet: bool) -> None:
+        self._verbose, self._quiet = verbose, quiet
+        self._bar = None
+        self._reasons: dict[str, int] = {}
+        self._done = self._videos = 0
+
+    def __enter__(self) -> ConsoleObserver:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        click.echo(text, err=True)
+
+    def log(self, text: str) -> None:
+        if self._quiet:
+            return
+        if self._verbose:
+            self._say(text)
+            return
+        # One line per reason, not one per video and stage.
+        reason = text.partition(": ")[2]
+        if reason not in self._reasons:
+            self._say(text)
+        self._reasons[reason] = self._reasons.get(reason, 0) + 1
+
+    def warn(self, text: str) -> None:
+        self._say(f"Note: {text}")
+
+    def planned(self, videos: int, to_do: int) -> None:
+        self._videos = videos
+        if self._quiet:
+            return
+        self._say(f"{videos} video{'s' * (videos != 1)}, {to_do} to do, {videos - to_do} done already")
+        if to_do:
+            from tqdm import tqdm
+
+            self._bar = tqdm(unit=" frames", file=sys.stderr, dynamic_ncols=True, disable=None, leave=False)
+
+    def progress(self, frames: int, expected: int) -> None:
+        if self._bar is not None:
+            self._bar.total = max(expected, frames)
+            self._bar.update(frames - self._bar.n)
+
+    def finished(self, result) -> None:
+        self._done += 1
+        if result.status == "failed":
+            self._say(f"Failed: {result.reason}")
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{self._done}/{self._videos} videos")
+
+
+def _print_summary(result, verbose: bool) -> None:
+    width = max(5, *(len(video.name) for video in result.videos))
+    width = min(width, 40)
+    click.echo(f"{'video':<{width}}  status   frames  with face     fps")
+    shown = result.videos if verbose or len(result.videos) <= 30 else [v for v in result.videos if v.status != "ok"]
+    for video in shown:
+        name = video.name if len(video.name) <= width else f"{video.name[: width - 3]}..."
+        fps = f"{video.fps:.2f}" if video.facts and video.fps else ""
+        frames, with_face = video.facts.get("frames", ""), video.facts.get("frames_with_face", "")
+        click.echo(f"{name:<{width}}  {video.status:<7}  {frames:>6}  {with_face:>9}  {fps:>6}")
+    if len(shown) < len(result.videos):
+        click.echo(f"... and {len(result.videos) - len(shown)} videos that are ok")
+    total = len(result.videos)
+    by_status = {status: sum(v.status == status for v in result.videos) for status in ("ok", "no_face", "failed")}
+    counts = ", ".join(f"{count} {status}" for status, count in by_status.items() if count)
+    click.echo(f"{total} video{'s' * (total != 1)}: {counts}. Results: {result.out}")
+    for video in result.videos:
+        if video.status == "failed":
+            click.echo(f"  {video.name}: {video.reason}")
+    if verbose:
+        for stage, seconds in result.seconds.items():
+            click.echo(f"  {stage:<20} {seconds:9.3f} s")

@@ -1,0 +1,48 @@
+"""Frames and their faces, collected until there are enough of them to be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from facs_pipeline.appearance import N_FEATURES
+from facs_pipeline.faces import FollowedFace
+from facs_pipeline.video import Frame
+
+
+class FrameChunk:
+    """Frames and faces collected until there are enough to be written."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, float, float, tuple[float, ...]]] = []
+        self._points: list[np.ndarray] = []
+        self._features: list[np.ndarray] = []
+        self._frames = 0
+
+    def __len__(self) -> int:
+        return self._frames
+
+    def add(self, frame: Frame, faces: Sequence[FollowedFace], vectors: Sequence[np.ndarray]) -> None:
+        """Append a frame with its faces and their feature vectors."""
+        self._frames += 1
+        if not faces:
+            self._rows.append((frame.index, -1, frame.time_s, 0.0, (np.nan,) * 4))
+        for face, vector in zip(faces, vectors, strict=True):
+            self._rows.append((frame.index, face.face_id, frame.time_s, float(face.confidence), tuple(face.box)))
+            self._points.append(face.points)
+            self._features.append(vector)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Columns of the rows [n] (``frame``, ``face_id``, ``time_s``, ``confidence``, ``box``), and ``points``
+        [m, 68, 2] and ``features`` [m, d] of those that have a face."""
+        frame, face_id, time_s, confidence, box = zip(*self._rows, strict=True)
+        return {
+            "frame": np.array(frame, np.int64),
+            "face_id": np.array(face_id, np.int64),
+            "time_s": np.array(time_s, np.float64),
+            "confidence": np.array(confidence, np.float32),
+            "box": np.array(box, np.float32),
+            "points": np.array(self._points, np.float32).reshape(-1, 68, 2),
+            "features": np.array(self._features) if self._features else np.empty((0, N_FEATURES), np.uint8),
+        }

@@ -1,0 +1,185 @@
+"""The tables of a whole run: ``videos.csv``, ``descriptors.csv`` and ``run.json``."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import errno
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facs_pipeline.errors import InputError
+from facs_pipeline.inputs import VideoInput
+from facs_pipeline.metadata import COLUMNS as METADATA_COLUMNS
+from facs_pipeline.stages import STAGES
+from facs_pipeline.store import atomic_write
+
+if TYPE_CHECKING:
+    from facs_pipeline.extraction import Options
+
+VIDEO_COLUMNS = (
+    "video",
+    "status",
+    "reason",
+    "frames",
+    "frames_with_face",
+    "duration_s",
+    "fps",
+    "blinks",
+    "blink_rate_hz",
+    "sha256",
+)
+PACKAGES = ("av", "dlib-bin", "joblib", "numpy", "opencv-python-headless", "pandas", "pyarrow", "scikit-learn", "scipy")
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """What became of one video.
+
+    Attributes
+    ----------
+    name : of its table.
+    path : of the video.
+    status : ``"ok"``, ``"no_face"`` or ``"failed"``.
+    reason : why it failed, or why there are no descriptors of a face; else empty.
+    sha256 : of its content; empty if it failed.
+    facts : frames, frames_with_face, first_s, last_s, cuts; empty if it failed.
+    descriptors : ``columns``; ``faces``: face id -> values; ``blinks``. None if it failed.
+    """
+
+    name: str
+    path: Path
+    status: str
+    reason: str
+    sha256: str
+    facts: dict[str, Any]
+    descriptors: dict[str, Any] | None
+
+    @classmethod
+    def failed(cls, video: VideoInput, reason: str) -> VideoResult:
+        """A video that failed."""
+        return cls(video.name, video.path, "failed", " ".join(reason.split()), "", {}, None)
+
+    @classmethod
+    def done(
+        cls, video: VideoInput, sha256: str, facts: dict[str, Any], descriptors: dict[str, Any] | None
+    ) -> VideoResult:
+        """A video that was decoded to its end."""
+        if not facts["frames_with_face"]:
+            reason = f"no face found in {facts['frames']} frames"
+            return cls(video.name, video.path, "no_face", reason, sha256, facts, descriptors)
+        left_out = (descriptors or {}).get("not_described", {})
+        reason = "; ".join(f"face {face} has no descriptors: {why}" for face, why in left_out.items())
+        return cls(video.name, video.path, "ok", reason, sha256, facts, descriptors)
+
+    @property
+    def fps(self) -> float | None:
+        """Mean frames per second by the time stamps; None for a single frame."""
+        span = self.facts["last_s"] - self.facts["first_s"] if self.facts else 0
+        return (self.facts["frames"] - 1) / span if span > 0 else None
+
+    @property
+    def row(self) -> list[Any]:
+        """Its row of ``videos.csv``."""
+        facts, fps = self.facts, self.fps
+        blinks = self.descriptors.get("blinks") if self.descriptors else None
+        with_face_s = facts["frames_with_face"] / fps if fps else None
+        return [
+            self.name,
+            self.status,
+            self.reason,
+            facts.get("frames", ""),
+            facts.get("frames_with_face", ""),
+            f"{facts['frames'] / fps:.3f}" if fps else "",
+            f"{fps:.3f}" if fps else "",
+            "" if blinks is None else blinks,
+            "" if blinks is None or not with_face_s else f"{blinks / with_face_s:.4f}",
+            self.sha256,
+        ]
+
+
+def write_run(
+    out: Path,
+    results: list[VideoResult],
+    metadata: dict[str, dict[str, str]],
+    settings: dict[str, Any],
+    models: dict[str, Any],
+    options: Options,
+    seconds: dict[str, float],
+) -> None:
+    """Write the three files. Only ``run.json`` holds times, versions and paths; the others are the same every time.
+
+    Raises
+    ------
+    InputError
+        If they cannot be written.
+    """
+    columns = next((result.descriptors["columns"] for result in results if result.descriptors), [])
+    header = ["video", "face_id", *METADATA_COLUMNS, *columns]
+    try:
+        _write_csv(out / "descriptors.csv", header, _descriptor_rows(results, metadata))
+        _write_csv(out / "videos.csv", VIDEO_COLUMNS, (result.row for result in results))
+        with atomic_write(out / "run.json") as file:
+            json.dump(_about(results, settings, models, options, seconds), file, indent=1, ensure_ascii=True)
+            file.write("\n")
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        why = "the disk is full" if full else error.strerror
+        raise InputError(
+            f"{out}: the tables of the run cannot be written ({why}); what is finished is kept, "
+            "the same command goes on from there"
+        ) from None
+
+
+def _descriptor_rows(results: list[VideoResult], metadata: dict[str, dict[str, str]]) -> Iterable[list[Any]]:
+    for result in results:
+        about = metadata.get(result.name, {})
+        texts = [about.get(column, "") for column in METADATA_COLUMNS]
+        for face, values in (result.descriptors or {}).get("faces", {}).items():
+            yield [result.name, face, *texts, *map(repr, values)]
+
+
+def _write_csv(path: Path, header: Iterable[str], rows: Iterable[list[Any]]) -> None:
+    with atomic_write(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _about(
+    results: list[VideoResult],
+    settings: dict[str, Any],
+    models: dict[str, Any],
+    options: Options,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    frames = sum(result.facts.get("frames", 0) for result in results)
+    return {
+        "facs": _version("facs-pipeline"),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "options": {field.name: _plain(getattr(options, field.name)) for field in fields(options)},
+        "stage_settings": settings,
+        "stage_versions": {stage.name: stage.version for stage in STAGES.values()},
+        "models": models,
+        "frames": frames,
+        "seconds": {name: round(value, 4) for name, value in seconds.items()},
+        "videos": {result.name: str(result.path) for result in results},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,374 @@
+"""One video from its file to its tables: computes what is missing, takes the rest from the cache.
+
+This runs in a worker process. The decoding pass makes faces, landmarks, features and action units together, chunk by
+chunk, so memory does not grow with the video's length; a later change of the model starts from the stored features.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.appearance import features
+from facs_pipeline.au_table import TABLES, FaceRows
+from facs_pipeline.baseline import resting_intensity, subtract_resting
+from facs_pipeline.blinks import count_blinks
+from facs_pipeline.descriptors import describe_series, descriptor_names, why_not_described
+from facs_pipeline.faces import FaceFollower
+from facs_pipeline.frame_chunk import FrameChunk
+from facs_pipeline.landmarks import LandmarkModel, default_model
+from facs_pipeline.outputs import Outputs
+from facs_pipeline.pose import head_pose
+from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys
+from facs_pipeline.store import Artifact, ArtifactWriter, BadArtifact
+from facs_pipeline.video import folder_images, probe, read_frames
+
+CHUNK_FRAMES = 256
+"""Frames in one chunk of an artifact."""
+BLINK_AU = 45
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """What a worker is to do; JSON-able but for the paths.
+
+    Attributes
+    ----------
+    path, name, is_images : the video, see `facs_pipeline.inputs.VideoInput`.
+    outputs : where its tables go and in which format.
+    settings : of all stages, see `facs_pipeline.stages.stage_keys`.
+    sha256 : hash of the content where it is known already, else "".
+    only_action_units : stop before tables and descriptors; the baseline is still to be found.
+    """
+
+    path: Path
+    name: str
+    is_images: bool
+    outputs: Outputs
+    settings: dict[str, Any]
+    sha256: str = ""
+    only_action_units: bool = False
+
+
+@dataclass
+class Models:
+    """The models of a run, loaded on first use and kept for the worker's life."""
+
+    landmarks_path: str | None
+    au_path: str | None
+    _loaded: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def landmarks(self) -> LandmarkModel:
+        """68 points of a face."""
+        if "landmarks" not in self._loaded:
+            path = self.landmarks_path
+            self._loaded["landmarks"] = LandmarkModel.load(path) if path else default_model()
+        return self._loaded["landmarks"]
+
+    @property
+    def action_units(self) -> ActionUnitModel:
+        """Intensities from features."""
+        if "action_units" not in self._loaded:
+            path = self.au_path
+            self._loaded["action_units"] = ActionUnitModel.load(path) if path else ActionUnitModel.load_default()
+        return self._loaded["action_units"]
+
+
+class VideoRun:
+    """Carries out one job.
+
+    Parameters
+    ----------
+    job : what to do.
+    cache : stored results.
+    models : the run's models.
+    tick : called with the number of frames decoded so far, often; shows that the worker is alive.
+    expect : called before decoding with the number of frames that the container claims, 0 where it does not say.
+    log : called with one line whenever something is computed, saying why.
+    """
+
+    def __init__(
+        self,
+        job: VideoJob,
+        cache: Cache,
+        models: Models,
+        *,
+        tick: Callable[[int], None],
+        expect: Callable[[int], None],
+        log: Callable[[str], None],
+    ) -> None:
+        self.job, self.cache, self.models = job, cache, models
+        self._tick, self._expect, self._log = tick, expect, log
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._bad: dict[str, str] = {}
+        self._resting: dict[int, np.ndarray] | None = None
+
+    def run(self) -> dict[str, Any]:
+        """Do the job and return the row of ``videos.csv``, the descriptors and the seconds of each stage."""
+        images = folder_images(self.job.path) if self.job.is_images else None
+        sha256 = self.job.sha256 or content_sha256(self.job.path, images, lambda: self._tick(0))
+        keys = stage_keys(sha256, self.job.settings)
+        # A chunk can turn out damaged while it is read; then its stage is computed again.
+        for _ in STAGES:
+            try:
+                return self._attempt(sha256, keys)
+            except _DamagedStage as damaged:
+                self._bad[damaged.stage] = str(damaged)
+        raise BadArtifact(f"{self.cache.folder}: stored results were damaged again and again; check the disk")
+
+    def _attempt(self, sha256: str, keys: dict[str, StageKey]) -> dict[str, Any]:
+        stored = self._stored(keys)
+        if "action_units" not in stored or "faces" not in stored or "landmarks" not in stored:
+            self._compute(keys, stored)
+            stored = self._stored(keys)
+        if self.job.only_action_units:
+            return {"sha256": sha256, "facts": stored["faces"].facts, "seconds": dict(self.seconds)}
+        self._table(keys, stored)
+        if "descriptors" not in stored:
+            self._say("descriptors", keys)
+            self._descriptors(keys["descriptors"], stored)
+            stored = self._stored(keys)
+        [descriptors] = self._chunks("descriptors", stored)
+        return {
+            "sha256": sha256,
+            "facts": stored["faces"].facts,
+            "descriptors": descriptors,
+            "seconds": dict(self.seconds),
+        }
+
+    # -------------------------------------------------------------------------------------------- stored results
+
+    def _stored(self, keys: dict[str, StageKey]) -> dict[str, Artifact]:
+        stored = {}
+        for stage, identity in keys.items():
+            if stage in self._bad:
+                continue
+            try:
+                stored[stage] = self.cache.open(identity)
+            except FileNotFoundError:
+                continue
+            except BadArtifact as error:
+                self._bad[stage] = str(error)
+        return stored
+
+    def _chunks(self, stage: str, stored: dict[str, Artifact]) -> Iterator[Any]:
+        try:
+            yield from stored[stage]
+        except (BadArtifact, OSError) as error:
+            raise _DamagedStage(stage, str(error)) from None
+
+    def _say(self, stage: str, keys: dict[str, StageKey]) -> None:
+        reason = self._bad.pop(stage, None)
+        reason = f"stored result {reason}" if reason else self.cache.why_absent(keys[stage])
+        self._log(f"{self.job.name}: {stage} computed ({reason})")
+
+    # ------------------------------------------------------------------------------------------------- computing
+
+    def _compute(self, keys: dict[str, StageKey], stored: dict[str, Artifact]) -> None:
+        if {"faces", "landmarks", "features"} <= stored.keys():
+            self._say("action_units", keys)
+            with self._writer(keys["action_units"]) as writer:
+                for chunk in self._chunks("features", stored):
+                    writer.append(self._intensities(chunk))
+                    self._tick(0)
+                writer.finish()
+            return
+        for stage in ("faces", "landmarks", "features", "action_units"):
+            if stage not in stored or stage in self._bad:
+                self._say(stage, keys)
+        self._decode(keys)
+
+    def _writer(self, identity: StageKey) -> ArtifactWriter:
+        return ArtifactWriter(self.cache.path(identity), self.cache.key, dict(identity.about))
+
+    def _intensities(self, chunk: np.ndarray) -> np.ndarray:
+        with self._timed("action_units"):
+            if not len(chunk):
+                return np.empty((0, len(self.models.action_units.aus)), np.float32)
+            return self.models.action_units.predict(chunk)
+
+    def _decode(self, keys: dict[str, StageKey]) -> None:
+        image_fps = self.job.settings["image_fps"] or 25.0
+        self._expect(probe(self.job.path, image_fps=image_fps).frames)
+        follower = FaceFollower(self.models.landmarks, faces=self.job.settings["faces"])
+        frames = read_frames(self.job.path, image_fps=image_fps)
+        facts = {"frames": 0, "frames_with_face": 0, "first_s": 0.0, "last_s": 0.0, "cuts": 0}
+        decoded = ("faces", "landmarks", "features", "action_units")
+        with contextlib.ExitStack() as stack:
+            writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
+            chunk, shape = FrameChunk(), None
+            while True:
+                with self._timed("decode"):
+                    frame = next(frames, None)
+                if frame is None:
+                    break
+                size = frame.image.shape[:2]
+                if len(chunk) >= CHUNK_FRAMES or (shape is not None and size != shape):
+                    self._flush(chunk, shape, writers)
+                    chunk = FrameChunk()
+                shape = size
+                with self._timed("faces and landmarks"):
+                    faces = follower.update(frame.image, frame.time_s)
+                with self._timed("features"):
+                    chunk.add(frame, faces, [features(frame.image, face.points) for face in faces])
+                facts["first_s"] = frame.time_s if frame.index == 0 else facts["first_s"]
+                facts["last_s"] = frame.time_s
+                facts["frames"] += 1
+                facts["frames_with_face"] += bool(faces)
+                facts["cuts"] += any(face.cut for face in faces)
+                self._tick(facts["frames"])
+            if len(chunk):
+                self._flush(chunk, shape, writers)
+            with self._timed("write"):
+                for stage in decoded:
+                    writers[stage].finish(facts if stage == "faces" else None)
+
+    def _flush(self, chunk: FrameChunk, shape: tuple[int, int], writers: dict[str, ArtifactWriter]) -> None:
+        arrays = chunk.arrays()
+        with self._timed("faces and landmarks"):
+            points = arrays.pop("points")
+            pose = head_pose(points, (shape[1], shape[0])) if len(points) else np.empty((0, 3))
+        vectors = arrays.pop("features")
+        intensities = self._intensities(vectors)
+        with self._timed("write"):
+            writers["faces"].append(arrays)
+            writers["landmarks"].append({"points": points, "pose": np.asarray(pose, np.float32)})
+            writers["features"].append(vectors)
+            writers["action_units"].append(intensities)
+
+    # --------------------------------------------------------------------------------------------------- results
+
+    def _rows(self, stored: dict[str, Artifact]) -> Iterator[FaceRows]:
+        for faces, landmarks, intensities in self._together(stored, "faces", "landmarks", "action_units"):
+            ids = faces["face_id"]
+            yield FaceRows(
+                faces["frame"] + 1,
+                ids,
+                faces["time_s"],
+                faces["confidence"],
+                landmarks["pose"],
+                landmarks["points"],
+                self._above_baseline(intensities, ids[ids >= 0], stored),
+            )
+
+    def _together(self, stored: dict[str, Artifact], *stages: str) -> Iterator[tuple[Any, ...]]:
+        return zip(*(self._chunks(stage, stored) for stage in stages), strict=True)
+
+    def _above_baseline(self, intensities: np.ndarray, ids: np.ndarray, stored: dict[str, Artifact]) -> np.ndarray:
+        baseline = self.job.settings["baseline"]
+        if baseline is None:
+            return intensities
+        if baseline != "video":
+            return subtract_resting(intensities, np.asarray(baseline))
+        if self._resting is None:
+            self._resting = {
+                face: resting_intensity(values) for face, (_, values) in self._series(stored, raw=True).items()
+            }
+        rows = [subtract_resting(row[None], self._resting[face])[0] for row, face in zip(intensities, ids, strict=True)]
+        return np.array(rows).reshape(intensities.shape)
+
+    def _table(self, keys: dict[str, StageKey], stored: dict[str, Artifact]) -> None:
+        outputs, key = self.job.outputs, keys["action_units"].key
+        if outputs.table_is_current(self.job.name, key, self.job.settings["baseline"]):
+            return
+        with self._timed("tables"):
+            path = outputs.table(self.job.name)
+            with TABLES[outputs.format](path, self.job.name, self.models.action_units.aus) as table:
+                for rows in self._rows(stored):
+                    table.write(rows)
+                    self._tick(0)
+            if outputs.overlay:
+                from facs_pipeline.overlay import write_overlay
+
+                write_overlay(self.job.path, path, outputs.overlay_path(self.job.name))
+            outputs.record_table(self.job.name, key, self.job.settings["baseline"])
+
+    def _descriptors(self, identity: StageKey, stored: dict[str, Artifact]) -> None:
+        with self._timed("descriptors"):
+            result = self._described(stored)
+        with self._writer(identity) as writer:
+            writer.append(result)
+            writer.finish()
+
+    def _described(self, stored: dict[str, Artifact]) -> dict[str, Any]:
+        aus = self.models.action_units.aus
+        chosen = descriptor_aus(aus)
+        columns = [aus.index(au) for au in chosen]
+        cutoff_hz = self.job.settings["cutoff_hz"]
+        result: dict[str, Any] = {
+            "columns": descriptor_names(chosen),
+            "faces": {},
+            "not_described": {},
+            "blinks": None,
+        }
+        series = self._series(stored)
+        if BLINK_AU in aus and series:
+            times_s, intensities = max(series.values(), key=lambda pair: np.isfinite(pair[1][:, 0]).sum())
+            result["blinks"] = count_blinks(intensities[:, aus.index(BLINK_AU)], times_s)
+        for face, (times_s, intensities) in series.items():
+            self._tick(0)
+            reason = why_not_described(intensities[:, columns], times_s)
+            if reason:
+                result["not_described"][str(face)] = reason
+                continue
+            # One action unit after the other: the 100 Hz series of a long video are the largest arrays of all.
+            parts = [
+                describe_series(intensities[:, [column]], times_s, [au], cutoff_hz=cutoff_hz)[0]
+                for column, au in zip(columns, chosen, strict=True)
+            ]
+            result["faces"][str(face)] = np.concatenate(parts).tolist()
+        return result
+
+    def _series(self, stored: dict[str, Artifact], *, raw: bool = False) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Per face, times [n] and intensities [n, k] of all frames between its first and last; NaN where unseen."""
+        times_s = np.empty(stored["faces"].facts["frames"])
+        seen: dict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+        for faces, intensities in self._together(stored, "faces", "action_units"):
+            times_s[faces["frame"]] = faces["time_s"]
+            with_face = faces["face_id"] >= 0
+            frames, ids = faces["frame"][with_face], faces["face_id"][with_face]
+            if not raw:
+                intensities = self._above_baseline(intensities, ids, stored)
+            for face in np.unique(ids).tolist():
+                seen[face].append((frames[ids == face], intensities[ids == face]))
+        series = {}
+        for face in sorted(seen):
+            frames = np.concatenate([part[0] for part in seen[face]])
+            values = np.concatenate([part[1] for part in seen.pop(face)])
+            dense = np.full((frames[-1] - frames[0] + 1, values.shape[1]), np.nan, np.float32)
+            dense[frames - frames[0]] = values
+            series[face] = (times_s[frames[0] : frames[-1] + 1], dense)
+        return series
+
+    @contextlib.contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[what] += time.perf_counter() - start
+
+
+class _DamagedStage(Exception):
+    def __init__(self, stage: str, reason: str) -> None:
+        super().__init__(reason)
+        self.stage = stage
+
+
+def descriptor_aus(aus: tuple[int, ...]) -> tuple[int, ...]:
+    """The action units that are described: the published seven, else their stand-ins, else all that there are.
+
+    >>> descriptor_aus((1, 2, 4, 6, 9, 12, 25)), descriptor_aus((12, 45))
+    ((1, 2, 4, 6, 9, 12, 25), (12, 45))
+    """
+    for seven in ((1, 2, 4, 6, 9, 12, 25), (1, 2, 4, 7, 10, 12, 25)):
+        if set(seven) <= set(aus):
+            return seven
+    return tuple(aus)
