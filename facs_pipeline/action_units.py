@@ -184,26 +184,47 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32, np.float16, np.uint8], y_numeric=True, ensure_min_samples=2
         )
-        coef, intercept = self._path(X, y, [self.C])
+        coef, intercept = self.fit_path(X, y, [self.C])
         self.member_coef_, self.member_intercept_ = coef[0], intercept[0]
         self.coef_, self.intercept_ = coef[0].mean(axis=0), float(intercept[0].mean())
         return self
 
-    def _path(self, X: np.ndarray, y: np.ndarray, Cs: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-        """Members for several C, sharing each subsample's kernel: coef [c, m, d], intercept [c, m]."""
+    def fit_path(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        Cs: Sequence[float],
+        *,
+        rows: np.ndarray | None = None,
+        statistics: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Members for several C at once, sharing each subsample's kernel; sets no attributes.
+
+        Parameters
+        ----------
+        X [n, d], y [n] : as for `fit`, but not checked.
+        Cs : values of C.
+        rows : None, or the numbers of those rows to draw from.
+        statistics : None, or the columns' mean [d] and standard deviation [d] over those rows, if known already.
+
+        Returns
+        -------
+        coef [c, m, d], intercept [c, m]
+        """
         random = check_random_state(self.random_state)
-        mean, scale = mean_and_scale(X)
+        rows = np.arange(len(X)) if rows is None else rows
+        mean, scale = mean_and_scale(X[rows]) if statistics is None else statistics
         fold = folding(mean, scale, self.feature_weights)
         # The mean square length of a standardised, weighted row.
         length = max(float(((fold * scale) ** 2).sum()), 1e-300)
         coef = np.zeros((len(Cs), int(self.n_estimators), X.shape[1]))
         intercept = np.zeros(coef.shape[:2])
         for member in range(int(self.n_estimators)):
-            rows = balanced_rows(y, int(self.max_samples), random, self.level_width)
-            z = ((X[rows] - mean) * fold).astype(np.float32 if X.dtype.itemsize < 8 else np.float64)
+            drawn = rows[balanced_rows(y[rows], int(self.max_samples), random, self.level_width)]
+            z = ((X[drawn] - mean) * fold).astype(np.float32 if X.dtype.itemsize < 8 else np.float64)
             kernel = (z @ z.T).astype(np.float64) / length
             for position, c in enumerate(Cs):
-                machine = SVR(kernel="precomputed", C=c, epsilon=self.epsilon).fit(kernel, y[rows])
+                machine = SVR(kernel="precomputed", C=c, epsilon=self.epsilon).fit(kernel, y[drawn])
                 weights = fold * (machine.dual_coef_[0] @ z[machine.support_]) / length
                 coef[position, member] = weights
                 intercept[position, member] = machine.intercept_[0] - mean @ weights

@@ -67,6 +67,19 @@ def test_ridge_is_scikit_learns_ridge_on_standardised_columns(faces):
     np.testing.assert_allclose(model.predict(X), Ridge(alpha=0.2 * len(X)).fit(Z, Y).predict(Z), atol=1e-4)
 
 
+def test_both_ways_to_solve_ridge_agree(faces):
+    X, y = faces
+    weights, counts = np.where(np.arange(60) < 10, 3.0, 1.0), np.random.default_rng(1).uniform(0, 3, 700)
+    rows, Y = np.arange(700), np.column_stack([y, y**2])
+    mean, scale = action_units.mean_and_scale(X)
+    scale = ridge.safe_scale(scale)
+    sums = ridge.sum_rows(X, Y, rows, mean, scale, counts, dtype=np.float64)
+    from_sums = ridge.solve(sums, [0.1, 2.0], mean, scale, weights)
+    from_rows = ridge.solve_rows(X, Y, [0.1, 2.0], weights, counts)
+    np.testing.assert_allclose(from_rows[0], from_sums[0], atol=1e-8)
+    np.testing.assert_allclose(from_rows[1], from_sums[1], atol=1e-8)
+
+
 def test_leaving_rows_out_is_a_subtraction(faces):
     X, y = faces
     rows, Y = np.arange(700), y[:, None]

@@ -1,0 +1,173 @@
+"""`facs train-au`: train an action-unit model from FACS-coded data or from a teacher's pseudo-labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from facs_pipeline.au_features import picture_features
+from facs_pipeline.au_recipe import Gathered, Recipe, emotion_check, gather_coded, gather_pictures, teacher_only, train
+from facs_pipeline.datasets.au_manifest import read_au_manifest
+from facs_pipeline.datasets.coded import CodedSet
+from facs_pipeline.datasets.disfa import read_disfa
+from facs_pipeline.datasets.pictures import Pictures, open_pictures
+from facs_pipeline.errors import InputError
+from facs_pipeline.model_card import card_text
+from facs_pipeline.pseudo_labels import USABLE_AUS, label_pictures, read_labels
+from facs_pipeline.store import atomic_write
+
+_KEYS = ("persons", "labels", "under", "weight")
+
+
+class PicturesSpec(click.ParamType):
+    """``PATH[,persons=CSV][,labels=NPZ][,under=FOLDER][,weight=NUMBER]`` -> (path, options)."""
+
+    name = "path[,key=value...]"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        path, *pairs = value.split(",")
+        options = dict(pair.partition("=")[::2] for pair in pairs)
+        wrong = [key for key, text in options.items() if key not in _KEYS or not text]
+        if wrong or not path:
+            self.fail(f"{value!r}: expected PATH, then any of {', '.join(f'{k}=...' for k in _KEYS)}", param, ctx)
+        try:
+            options["weight"] = float(options.get("weight", 1))
+        except ValueError:
+            self.fail(f"{value!r}: weight must be a number", param, ctx)
+        if not options["weight"] > 0:
+            self.fail(f"{value!r}: weight must be above 0", param, ctx)
+        return path, options
+
+
+class Numbers(click.ParamType):
+    """``1,2,12`` -> (1, 2, 12)."""
+
+    name = "numbers"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(text) for text in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r}: expected FACS numbers such as 1,2,12", param, ctx)
+
+
+def _progress(label: str, total: int):
+    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True)
+
+    def step(done: int) -> None:
+        bar.update(done)
+        if bar.n >= total:
+            bar.close()
+
+    return step
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  facs train-au --disfa DISFA --out disfa.npz
+  facs train-au --manifest coded.csv --regressor ridge --out mine.npz
+  facs train-au --teacher face_landmarker.task --images photos --out pseudo.npz
+\b
+--images takes a folder or an uncompressed tar, and after commas:
+  persons=CSV    columns image and person; without it every image is a person of its own
+  labels=NPZ     the teacher's scores where they exist already (image, blendshapes, names)
+  under=FOLDER   only the images in this folder of the tar
+  weight=NUMBER  what an image counts, for ridge (1)
+"""
+)
+@click.option("--disfa", type=click.Path(), help="Folder of the DISFA database.")
+@click.option("--camera", type=click.Choice(["left", "right"]), default="left", show_default=True, help="DISFA's.")
+@click.option("--manifest", type=click.Path(), help="CSV of coded faces: image or video, frame, subject, AU columns.")
+@click.option("--teacher", type=click.Path(), help="MediaPipe's face_landmarker.task, for pseudo-labels of --images.")
+@click.option("--images", type=PicturesSpec(), multiple=True, help="Images for the teacher; repeatable, see below.")
+@click.option(
+    "--emotion-check",
+    "check_images",
+    type=PicturesSpec(),
+    help="Images in folders named for emotions, to check the model.",
+)
+@click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
+@click.option("--aus", type=Numbers(), help="Action units to train, e.g. 1,2,12. Default: all coded or usable ones.")
+@click.option("--regressor", type=click.Choice(["svr", "ridge"]), default="svr", show_default=True)
+@click.option("--landmark-weight", type=click.FloatRange(0, min_open=True), default=17.0, show_default=True)
+@click.option("--max-samples", type=click.IntRange(10), default=2000, show_default=True, help="In an SVR's subsample.")
+@click.option("--mirror", is_flag=True, help="Also train on mirrored faces.")
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Of coded videos, each N-th frame.")
+@click.option("--folds", type=click.IntRange(3), default=5, show_default=True, help="For the cross-validation.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--cache", type=click.Path(), help="Folder for labels and features between runs. Default: OUT's .cache.")
+def command(disfa, camera, manifest, teacher, images, check_images, out, aus, cache, **settings) -> None:
+    """Train an action-unit model; report its agreement on persons it was not trained on.
+
+    Labels come from FACS coders (--disfa, --manifest) or, as pseudo-labels, from a teacher (--teacher, --images).
+    Beside the model OUT its card is written as JSON. Labels and features are cached: a second run is quick.
+    """
+    out = Path(out)
+    given = [name for name, value in (("--disfa", disfa), ("--manifest", manifest), ("--teacher", teacher)) if value]
+    if len(given) != 1:
+        raise click.UsageError(f"expected one of --disfa, --manifest, --teacher; got {', '.join(given) or 'none'}")
+    if bool(images) != bool(teacher):
+        raise click.UsageError("--teacher and --images go together: the teacher labels the images")
+    if out.suffix != ".npz":
+        raise click.UsageError(f"--out {out}: model files end in .npz")
+    cache = Path(cache) if cache else out.with_suffix(".cache")
+    jobs, mirror, every = settings.pop("jobs"), settings.pop("mirror"), settings.pop("every")
+    recipe = Recipe(**settings)
+    if teacher:
+        aus = teacher_only(aus or USABLE_AUS)
+        sources = [_labelled(spec, teacher, aus, cache, jobs, mirror) for spec in images]
+        title = "Action-unit intensities, trained on pseudo-labels, not by FACS coders"
+    else:
+        coded = read_disfa(disfa, camera) if disfa else read_au_manifest(manifest)
+        coded = _chosen(coded, aus)
+        aus = coded.aus
+        sources = [gather_coded(coded, cache, every=every, mirror=mirror, jobs=jobs, progress=_progress)]
+        title = f"Action-unit intensities, trained on {coded.name}"
+    trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=_progress)
+    if check_images:
+        trained.model.card["emotion_check"] = _check(trained.model, _open(check_images), cache, jobs)
+    trained.model.save(out)
+    with atomic_write(out.with_suffix(".json")) as file:
+        json.dump(trained.model.card, file, indent=1, sort_keys=True, ensure_ascii=False)
+        file.write("\n")
+    click.echo(card_text(trained.model.card | {"kind": "action-units", "content_sha256": trained.model.sha256}))
+    click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
+
+
+def _open(spec: tuple[str, dict]) -> Pictures:
+    path, options = spec
+    return open_pictures(path, options.get("persons"), options.get("under"))
+
+
+def _labelled(spec, teacher: str, aus, cache: Path, jobs: int, mirror: bool) -> Gathered:
+    pictures, options = _open(spec), spec[1]
+    if "labels" in options:
+        labels = read_labels(options["labels"], pictures)
+    else:
+        step = _progress(f"{pictures.path.name}: pseudo-labels", len(pictures))
+        labels = label_pictures(pictures, teacher, cache, jobs=jobs, progress=step)
+    return gather_pictures(
+        pictures, labels, aus, cache, weight=options["weight"], mirror=mirror, jobs=jobs, progress=_progress
+    )
+
+
+def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:
+    return coded.only(aus) if aus else coded
+
+
+def _check(model, pictures: Pictures, cache: Path, jobs: int) -> dict:
+    step = _progress(f"{pictures.path.name}: features for the emotion check", len(pictures))
+    found = picture_features(pictures, cache, jobs=jobs, progress=step)
+    emotions = [pictures.folder_of(number) for number in found.rows]
+    if len(set(emotions)) < 2:
+        raise InputError(f"{pictures.path}: --emotion-check needs images in at least two folders named for emotions")
+    return emotion_check(model, found.X, emotions)

@@ -1,0 +1,160 @@
+"""Collections of still faces to be labelled by the teacher: a folder or an uncompressed tar, with whose face is whose.
+
+Images are read where they lie; a tar is not extracted. Reading is by number, so that several processes can share one
+collection without sharing an open file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facs_pipeline.errors import InputError
+from facs_pipeline.video import IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Still images of one face each.
+
+    Attributes
+    ----------
+    path : Path
+        The folder or tar file.
+    names : tuple [n] of str
+        Path of each image inside it, sorted.
+    persons : tuple [n] of str
+        Whose face it is; an image of which that is not known is a person of its own.
+    persons_known : bool
+        Whether a table said whose face it is.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    persons: tuple[str, ...]
+    persons_known: bool
+    _offsets: tuple[tuple[int, int], ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def grey(self, number: int) -> np.ndarray:
+        """Image `number` as grey [h, w] uint8.
+
+        Raises
+        ------
+        InputError
+            If it cannot be decoded.
+        """
+        data = np.frombuffer(self._bytes(number), np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+        if image is None:
+            raise InputError(f"{self.path}: {self.names[number]} is not an image that can be decoded")
+        return image
+
+    def folder_of(self, number: int) -> str:
+        """Name of the folder directly around an image; where images are sorted by emotion, its label."""
+        return Path(self.names[number]).parent.name
+
+    def _bytes(self, number: int) -> bytes:
+        if self._offsets is None:
+            return (self.path / self.names[number]).read_bytes()
+        start, size = self._offsets[number]
+        with open(self.path, "rb") as file:
+            file.seek(start)
+            return file.read(size)
+
+    def digest(self) -> str:
+        """SHA-256 over names and contents of all images (64 hex digits); persons are not part of it."""
+        whole = hashlib.sha256()
+        for number, name in enumerate(self.names):
+            whole.update(name.encode() + b"\0")
+            whole.update(hashlib.sha256(self._bytes(number)).digest())
+        return whole.hexdigest()
+
+
+def open_pictures(
+    path: str | os.PathLike, persons: str | os.PathLike | None = None, under: str | None = None
+) -> Pictures:
+    """Find the images of a folder or a tar.
+
+    Parameters
+    ----------
+    path : folder (searched recursively) or uncompressed tar file.
+    persons : None, or a CSV with columns ``image`` (file name) and ``person``; then only images it lists are taken.
+    under : only images in this folder inside it, e.g. ``"fer2013/train"``.
+
+    Raises
+    ------
+    InputError
+        If nothing is there, the tar is compressed or damaged, a listed image is missing, or two images that the CSV
+        should tell apart share a name.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = {
+            (Path(folder) / name).relative_to(path).as_posix(): None
+            for folder, _, names in os.walk(path)
+            for name in names
+        }
+    elif path.is_file():
+        found = _tar_members(path)
+    else:
+        raise InputError(f"{path}: no such folder or tar file of images")
+    prefix = under.strip("/") + "/" if under else ""
+    members = {
+        name: place
+        for name, place in sorted(found.items())
+        if name.startswith(prefix)
+        and Path(name).suffix.lower() in IMAGE_SUFFIXES
+        and not Path(name).name.startswith(".")
+    }
+    if not members:
+        raise InputError(f"{path}: no images{f' under {under}' if under else ''} ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    if persons is None:
+        owners = {name: name for name in members}
+    else:
+        owners = _owners(path, members, Path(persons))
+        members = {name: members[name] for name in members if name in owners}
+    offsets = None if path.is_dir() else tuple(members.values())
+    return Pictures(path, tuple(members), tuple(owners[name] for name in members), persons is not None, offsets)
+
+
+def _tar_members(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and size of each file in an uncompressed tar."""
+    try:
+        # Mode "r:" refuses compression, in which a member could not be read by its offset.
+        with tarfile.open(path, "r:") as archive:
+            return {m.name.removeprefix("./"): (m.offset_data, m.size) for m in archive if m.isfile()}
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InputError(f"{path}: not an uncompressed tar file ({error}); extract it and name the folder") from None
+
+
+def _owners(path: Path, members: dict[str, object], table: Path) -> dict[str, str]:
+    """Person of each listed image, by the image's whole path."""
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if not {"image", "person"} <= set(reader.fieldnames or ()):
+                raise InputError(f"{table}: columns {reader.fieldnames}; expected image and person among them")
+            rows = [(reader.line_num, row["image"], row["person"]) for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{table}: cannot be read as a CSV ({error})") from None
+    by_name: dict[str, list[str]] = {}
+    for name in members:
+        by_name.setdefault(Path(name).name, []).append(name)
+    owners: dict[str, str] = {}
+    for line, image, person in rows:
+        matches = [image] if image in members else by_name.get(Path(image).name, [])
+        if len(matches) != 1 or not person:
+            found = f"{len(matches)} images of that name" if person else "no person"
+            raise InputError(f"{table}, line {line}: {image}: {found}; expected one image in {path} and its person")
+        owners[matches[0]] = person
+    return owners
