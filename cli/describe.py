@@ -46,8 +46,8 @@ Examples:
   facs describe pyfeat/ --fps 30 --metadata people.csv --out descriptors.parquet
 
 Without --aus the seven of the published method (1,2,4,6,9,12,25) are described if the tables have them, else the
-seven of the embedded model (1,2,4,7,10,12,25). py-feat's values lie between 0 and 1, those of facs and OpenFace
-between 0 and 5: do not train one model on both."""
+seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ want --aus. py-feat's values lie between
+0 and 1, those of facs and OpenFace between 0 and 5: do not train one model on both."""
 )
 @click.argument("tables", nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Descriptor table to write.")
@@ -87,9 +87,7 @@ def command(tables, out, fps, aus, metadata, baseline, form) -> int:
         click.echo(f"Note: {note}", err=True)
     report(failed[already:])
     if not rows:
-        raise InputError(
-            f"none of the {len(paths)} tables has all of AU {', '.join(map(str, chosen))}; nothing was written"
-        )
+        raise InputError("no face in these tables can be described (reasons above); nothing was written")
     write(pd.DataFrame(rows), out, form)
     click.echo(
         f"{out}: {len(rows)} rows, {len(chosen)} action units ({', '.join(map(str, chosen))}) from {len(paths)} tables"
@@ -170,7 +168,9 @@ def describe_all(series, aus, baseline, known, failed, notes) -> list[dict]:
         intensities = intensities[:, [one.aus.index(au) for au in aus]]
         reason = why_not_described(intensities, one.times_s)
         if reason:
-            notes.append(f"{one.source}: video {one.video!r}: no statistics: {reason}")
+            face = f", face {one.face_id}" if one.face_id else ""
+            notes.append(f"{one.source}: video {one.video!r}{face} left out: {reason}")
+            continue
         values = describe_series(intensities, one.times_s, aus)[0]
         told = known.get(one.video, {})
         about = {name: told.get(name, "") for name in ("subject", "emotion", "label")}

@@ -35,6 +35,8 @@ MIN_COVERAGE = 0.5
 
 PUBLISHED_AUS = (1, 2, 4, 6, 9, 12, 25)
 """The seven action units of the published descriptor; intensities from a DISFA-trained model have them."""
+EMBEDDED_AUS = (1, 2, 4, 7, 10, 12, 25)
+"""The seven that stand in for them where a model has no AU6 and AU9, as the embedded one."""
 
 SIGNALS = ("value", "speed", "acceleration")
 STATISTICS = (
@@ -258,7 +260,7 @@ def describe_series(
     >>> times = np.arange(75) / 25
     >>> smile = 2 - 2 * np.cos(2 * np.pi * times / 3)
     >>> values, names = describe_series(smile[:, None], times, [12])
-    >>> round(values[names.index("AU12_value_time_of_max")], 1)
+    >>> round(float(values[names.index("AU12_value_time_of_max")]), 1)
     1.5
     """
     values, times = _as_series(intensities, times_s)
@@ -352,7 +354,7 @@ def _has_face(values: np.ndarray, times: np.ndarray) -> np.ndarray:
 def _statistics(x: np.ndarray) -> np.ndarray:
     """The 17 statistics [17, k] of series [n, k], in the order of STATISTICS."""
     still = np.ptp(x, axis=0) <= _CONSTANT * np.maximum(1.0, np.abs(x).max(axis=0))
-    x = np.where(still, x[0], x)
+    x = np.where(still, np.where(np.abs(x[0]) <= _CONSTANT, 0.0, x[0]), x)
     low, high = x.min(axis=0), x.max(axis=0)
     mean = np.where(still, low, x.mean(axis=0))
     spread = high - low

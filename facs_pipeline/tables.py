@@ -22,12 +22,10 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.descriptors import PUBLISHED_AUS
+from facs_pipeline.descriptors import EMBEDDED_AUS, PUBLISHED_AUS
 from facs_pipeline.errors import InputError
 
 TABLE_SUFFIXES = (".csv", ".parquet")
-EMBEDDED_AUS = (1, 2, 4, 7, 10, 12, 25)
-"""The seven for tables of the embedded model, which has no AU6 and AU9."""
 
 _INTENSITY = re.compile(r"AU(\d{1,2})_r")
 _BARE_AU = re.compile(r"AU(\d{1,2})")
@@ -266,8 +264,8 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
     Parameters
     ----------
     tables : name of each table -> its action units.
-    wanted : ``"default"``: the published seven where the tables have them, else the embedded model's seven;
-        ``"all"``: all that the tables have; or the numbers.
+    wanted : ``"default"``: the published seven where the tables have them, else the embedded model's seven,
+        else all; ``"all"``: all that the tables have; or the numbers.
 
     Returns
     -------
@@ -277,7 +275,7 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
     Raises
     ------
     InputError
-        If nobody said which and the tables differ, or have neither seven. The message says what they share.
+        If nobody said which and the tables differ. The message says what they share.
 
     Examples
     --------
@@ -293,15 +291,8 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
         (one, first), (other, second) = list(sets.items())[:2]
         only = ", ".join(f"AU{au:02d}" for au in sorted(one ^ other))
         advice = (
-            f"All tables have {said}: choose with --aus {said}" if shared else "They share none; describe them apart"
+            f"All tables have AU {said}: choose with --aus {said}" if shared else "They share none; describe them apart"
         )
         raise InputError(f"{first} and {second} have different action units ({only} in one only). {advice}")
-    if wanted == "all":
-        return tuple(shared)
-    for seven in (PUBLISHED_AUS, EMBEDDED_AUS):
-        if set(seven) <= set(shared):
-            return seven
-    raise InputError(
-        f"{next(iter(tables))}: has action units {said}, but neither {','.join(map(str, PUBLISHED_AUS))} nor "
-        f"{','.join(map(str, EMBEDDED_AUS))}; choose with --aus all or --aus {said}"
-    )
+    sevens = [seven for seven in (PUBLISHED_AUS, EMBEDDED_AUS) if set(seven) <= set(shared)]
+    return sevens[0] if sevens and wanted == "default" else tuple(shared)

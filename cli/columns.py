@@ -1,0 +1,68 @@
+"""`facs columns`: what a column of an output table means."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import json
+from textwrap import fill
+
+import click
+import pandas as pd
+
+from facs_pipeline.columns import COLUMNS, TABLES, Column, as_markdown, as_records, find_columns
+from facs_pipeline.errors import InputError
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  facs columns videos
+  facs columns AU12_speed_max
+  facs columns --format markdown > columns.md"""
+)
+@click.argument("name", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print them.",
+)
+def command(name, form) -> None:
+    """Say what columns mean: all of them, those of the table NAME, or the column NAME.
+
+    Tables are action_units, descriptors, videos and predictions.
+    """
+    columns = list(COLUMNS) if name is None else find_columns(name)
+    if not columns:
+        known = [*TABLES, *(column.name for column in COLUMNS)]
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f" Near: {', '.join(near)}." if near else ""
+        raise InputError(f"no table and no column is called {name!r}.{hint} Tables: {', '.join(TABLES)}.")
+    click.echo(_printed(columns, form), nl=False)
+
+
+def _printed(columns: list[Column], form: str) -> str:
+    if form == "json":
+        return json.dumps(as_records(columns), indent=1, ensure_ascii=False) + "\n"
+    if form == "csv":
+        buffer = io.StringIO()
+        pd.DataFrame(as_records(columns)).to_csv(buffer, index=False, lineterminator="\n")
+        return buffer.getvalue()
+    if form == "markdown":
+        return as_markdown(columns)
+    lines = []
+    for table in dict.fromkeys(column.table for column in columns):
+        lines += [table, _indented(TABLES[table].replace("`", ""), 2), ""]
+        for column in columns:
+            if column.table == table:
+                facts = f"unit: {column.unit}; range: {column.range}; from: {column.source}"
+                lines += [f"  {column.name}", _indented(column.meaning, 4), _indented(facts, 4)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _indented(text: str, by: int) -> str:
+    return fill(text, 96, initial_indent=" " * by, subsequent_indent=" " * by)
