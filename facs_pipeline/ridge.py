@@ -131,7 +131,7 @@ def solve_rows(
     feature_weights: np.ndarray | None = None,
     sample_weight: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same as `solve`, from the rows X [n, d], Y [n, k] themselves: quicker where there are fewer rows than columns.
+    """The same as `solve`, from rows X [n, d], Y [n, k] themselves: quicker with fewer rows than columns.
 
     Returns
     -------
