@@ -1,0 +1,114 @@
+"""`facs rank-authenticity`: which of two videos shows the felt expression, how sure, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+MODELS = ("rank-svm", "lightgbm", "lightgbm-single", "svm", "windows-svm", "residual-boosting")
+EPILOG = """\b
+Examples:
+  facs rank-authenticity --features facs-output --pairs auto --evaluate --model all
+  facs rank-authenticity --features facs-output --pairs pairs.csv --train --save mine.npz
+  facs rank-authenticity --features new-videos --pairs pairs.csv --predict mine.npz
+  facs rank-authenticity a.mp4 b.mp4 --predict mine.npz
+  facs rank-authenticity --descriptors my_features.csv --evaluate
+\b
+A pairs table has the columns video_a, video_b and, for training and scoring, real (a or b); or video, subject,
+emotion, label (real or fake). `--pairs auto` (or nothing) pairs videos of one subject and emotion.
+Results in --out: authenticity.json, predictions.csv, and with --predict reasons.csv and curves/.
+No trained model comes with facs: the data that would be needed are not public.
+Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says why), 2 wrong usage.
+"""
+
+
+@click.command("rank-authenticity", epilog=EPILOG)
+@click.argument("videos", nargs=-1)
+@click.option("--features", type=click.Path(path_type=Path), help="Folder written by facs extract-features.")
+@click.option("--descriptors", type=click.Path(path_type=Path), help="Any descriptor table instead (CSV or parquet).")
+@click.option(
+    "--pairs", metavar="[FILE|auto]", is_flag=False, flag_value="auto", default="auto",
+    help="Pairs table, or auto: videos of one subject and emotion.  [default: auto]",
+)  # fmt: skip
+@click.option("--evaluate", is_flag=True, help="How well does it do on people it has not seen? Needs labels.")
+@click.option("--train", is_flag=True, help="Train on all labelled pairs; needs --save.")
+@click.option("--save", type=click.Path(path_type=Path), help="Model file to write.")
+@click.option("--predict", type=click.Path(path_type=Path), metavar="MODEL", help="Rank with a model made by --train.")
+@click.option(
+    "--model", "models", type=click.Choice([*MODELS, "all"]), default="rank-svm", show_default=True,
+    help="Ranker; all compares them with --evaluate.",
+)  # fmt: skip
+@click.option("--folds", type=click.IntRange(min=2), default=10, show_default=True, help="Folds; no subject is in two.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--permutations", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Train again on so many random labellings for the sound permutation p-value.",
+)  # fmt: skip
+@click.option("--subjects", type=click.IntRange(min=1), help="How many people there are, where subjects are unknown.")
+@click.option("--emotion", "emotions", multiple=True, help="A further emotion that may occur; can be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), default="facs-authenticity", show_default=True, help="Results.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Workers for VIDEOS.  [default: one per core]")
+def command(videos, features, descriptors, pairs, evaluate, train, save, predict, models, out, jobs, **options) -> int:
+    """Rank videos of one person and emotion by how felt the expression is.
+
+    Takes VIDEOS (extraction runs first, cached in OUT/features), a folder of features, or any descriptor table. One of
+    --evaluate, --train, --predict says what to do; --evaluate and --train can go together.
+    """
+    from facs_pipeline import ranking
+    from facs_pipeline.errors import InputError
+
+    if sum((bool(videos), features is not None, descriptors is not None)) != 1:
+        raise InputError("give one of: VIDEOS, --features FOLDER, --descriptors TABLE")
+    if not (evaluate or train or predict):
+        raise InputError("nothing to do: give --evaluate, --train --save MODEL, or --predict MODEL")
+    if predict and (evaluate or train):
+        raise InputError("--predict uses a trained model; run --evaluate or --train apart from it")
+    if train and not save:
+        raise InputError("--train needs --save MODEL, the file to write")
+    if save and not train:
+        raise InputError("--save goes with --train")
+    if train and models == "all":
+        raise InputError("--train makes one model: name it with --model")
+    if videos:
+        features = extract(videos, out, jobs)
+    data = ranking.load(
+        features=features, descriptors=descriptors, pairs=pairs, out=out,
+        more_emotions=options["emotions"], n_subjects=options["subjects"],
+    )  # fmt: skip
+    for note in data.notes:
+        click.echo(f"Note: {note}", err=True)
+    if predict:
+        return print_prediction(ranking.predict(data, predict, out), out)
+    names = ranking.all_rankers(data) if models == "all" else [models]
+    study = ranking.prepare_study(data, options["folds"], need_folds=evaluate)
+    for warning in study.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if evaluate:
+        report = ranking.evaluate(data, study, names, out, seed=options["seed"], permutations=options["permutations"])
+        click.echo(ranking.report_text(report))
+        click.echo(f"Results: {out / 'authenticity.json'}, {out / 'predictions.csv'}")
+    if train:
+        model = ranking.train(study, names[0], seed=options["seed"])
+        model.save(save)
+        click.echo(ranking.trained_text(model))
+        click.echo(f"Model: {save}")
+    return 1 if data.table.unusable else 0
+
+
+def extract(videos, out: Path, jobs: int | None) -> Path:
+    """Run the extraction into OUT/features; what is done already is not done again."""
+    from facs_pipeline.extraction import Options, extract_features
+
+    from .extract_features import ConsoleObserver
+
+    folder = out / "features"
+    with ConsoleObserver(verbose=False, quiet=False) as observer:
+        extract_features(videos, Options(out=folder, jobs=jobs), observer)
+    return folder
+
+
+def print_prediction(result, out: Path) -> int:
+    click.echo(result.text)
+    click.echo(f"Results: {out / 'predictions.csv'}")
+    return 1 if result.without_score else 0

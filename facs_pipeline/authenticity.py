@@ -1,0 +1,327 @@
+"""Which of two videos shows the felt expression: the Rank-SVM ensemble, and a plain one for a video alone.
+
+Every ranker of the package, the baselines included, has the same methods (`AuthenticityRanker`), takes descriptors
+[n, d] of all videos and *pairs* of row indices [p, 2], and looks at no row that its pairs or labels do not name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.svm import SVC, LinearSVC
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+
+class AuthenticityRanker(BaseEstimator):
+    """What every authenticity ranker offers; subclasses write `fit`, `decision_function`, `score_videos`.
+
+    scikit-learn's `get_params`, `set_params` and `clone` work as usual. `check_estimator` cannot apply: it calls
+    `fit(X, y)` with one target per row, while here the unit is a pair of rows, named by its two indices.
+    """
+
+    #: What `X` is: "descriptors" [n, d], or "series", a list of `Series` (see `authenticity_baselines`).
+    consumes = "descriptors"
+
+    def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
+        """Learn from labelled pairs.
+
+        Parameters
+        ----------
+        X : [n, d] descriptors of all videos (or n series); only rows named by `pairs` and `labels` are read.
+        pairs : [p, 2] int row indices, the real video first, the fake one second.
+        emotions : [n] text or None; the same for both videos of a pair.
+        labels : [n] int, 1 real, -1 fake, 0 not to be used: what the part for single videos learns from.
+            Default: the videos of the pairs.
+        subjects : [n] text or None; keeps one subject's videos together where settings are chosen in inner folds.
+        """
+        raise NotImplementedError
+
+    def decision_function(self, X, pairs, *, emotions=None):
+        """[p] scores, positive where the first video of the pair is held to be real; swapped pairs change sign."""
+        raise NotImplementedError
+
+    def score_videos(self, X, *, emotions=None):
+        """[n] scores of videos on their own, positive = real: the fallback for a video without a partner."""
+        raise NotImplementedError
+
+    def predict(self, X, pairs, *, emotions=None):
+        """[p] int: 1 where the first video is held to be real, -1 for the second, 0 for an exact tie."""
+        return np.sign(self.decision_function(X, pairs, emotions=emotions)).astype(int)
+
+    def score(self, X, pairs, *, emotions=None):
+        """Fraction of pairs (real first) that are ranked right; a tie counts one half."""
+        return float(np.mean((self.predict(X, pairs, emotions=emotions) + 1) / 2))
+
+
+class RankSVM(AuthenticityRanker):
+    """The published ranker: an ensemble of linear SVMs on differences of descriptors, which vote.
+
+    Training: each pair (real r, fake f) gives two samples, ``[x_r - x_f, onehot]`` with label +1 and
+    ``[x_f - x_r, onehot]`` with -1, where `onehot` is the pair's emotion. Samples are standardised; each of
+    `n_estimators` SVMs learns from its own random half of them.
+
+    Ranking: the vote of member m for a against b is ``sign(w_m . [a - b, onehot] + b_m)``. Votes for (a, b) and
+    against (b, a) are averaged over members and both orders, so ``score(a, b) = -score(b, a)``, in -1..1. The
+    standardisation is folded into the weights: one matrix product ``(a - b) @ W`` with W [d, n_estimators] yields
+    every member's sign in both orders.
+
+    A video without a partner is scored by a second ensemble of the same kind, trained on single descriptors.
+
+    Parameters
+    ----------
+    n_estimators : members of each ensemble.
+    C : penalty of every SVM.
+    sample_fraction : share of the samples each member sees (without replacement).
+    loss : "squared_hinge" (LIBLINEAR's default; solved exactly in a few Newton steps) or "hinge" (libsvm, about ten
+        times slower). The publication names C but not the loss; `docs/authenticity.md` compares the two.
+    random_state : int seed or RandomState; chooses the random halves.
+
+    Attributes
+    ----------
+    emotions_ : tuple of str, the emotions of the training pairs, () without.
+    pair_weights_, pair_intercepts_ : [d + e, m], [m]: members on raw differences, e emotions.
+    single_weights_, single_intercepts_ : the same for single videos.
+    pair_scale_ : [d + e] standard deviation of the training samples (1 where constant).
+
+    Notes
+    -----
+    Saxen, Werner, Al-Hamadi: "Real vs. Fake Emotion Challenge: Learning to Rank Authenticity From Facial Activity
+    Descriptors", ICCV Workshops 2017. See `AuthenticityRanker` for why `check_estimator` does not apply.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(40, 5))
+    >>> X[::2, 0] += 3                                      # even rows are real
+    >>> pairs = np.arange(40).reshape(20, 2)                # [real, fake]
+    >>> model = RankSVM().fit(X, pairs[:15])
+    >>> bool(model.score(X, pairs[15:]) > 0.5)
+    True
+    """
+
+    def __init__(self, n_estimators=75, C=1.0, sample_fraction=0.5, loss="squared_hinge", random_state=0):
+        self.n_estimators = n_estimators
+        self.C = C
+        self.sample_fraction = sample_fraction
+        self.loss = loss
+        self.random_state = random_state
+
+    def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
+        if self.loss not in ("squared_hinge", "hinge"):
+            raise ValueError(f"loss is {self.loss!r}; expected 'squared_hinge' or 'hinge'")
+        if not 0 < self.sample_fraction <= 1:
+            raise ValueError(f"sample_fraction is {self.sample_fraction!r}; expected more than 0 and at most 1")
+        X, pairs, labels = check_training(X, pairs, labels)
+        self.n_features_in_ = X.shape[1]
+        self.emotions_ = known_emotions(emotions, pairs)
+        rng = check_random_state(self.random_state)
+
+        differences = X[pairs[:, 0]] - X[pairs[:, 1]]
+        onehot = emotion_columns(emotions, self.emotions_, pairs[:, 0])
+        samples = np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
+        order = np.repeat([1.0, -1.0], len(pairs))
+        self.pair_weights_, self.pair_intercepts_, self.pair_scale_ = self._ensemble(samples, order, rng)
+
+        rows = np.flatnonzero(labels)
+        single = np.hstack([X[rows], emotion_columns(emotions, self.emotions_, rows)])
+        self.single_weights_, self.single_intercepts_, _ = self._ensemble(single, labels[rows].astype(float), rng)
+        return self
+
+    def decision_function(self, X, pairs, *, emotions=None):
+        X, pairs = self._check_ranking(X, pairs)
+        d = self.n_features_in_
+        by_difference = (X[pairs[:, 0]] - X[pairs[:, 1]]) @ self.pair_weights_[:d]
+        by_emotion = emotion_columns(emotions, self.emotions_, pairs[:, 0]) @ self.pair_weights_[d:]
+        offset = by_emotion + self.pair_intercepts_
+        votes = np.sign(by_difference + offset) - np.sign(-by_difference + offset)
+        return votes.mean(axis=1) / 2
+
+    def margins(self, X, pairs, *, emotions=None):
+        """[p, d] contribution of every descriptor to each pair's decision, positive = first video real.
+
+        Mean over members and both orders of weight times standardised difference; the one-hot emotion and the
+        intercepts cancel between the orders. Rows sum to the mean margin, of which the votes keep only signs.
+        """
+        X, pairs = self._check_ranking(X, pairs)
+        return (X[pairs[:, 0]] - X[pairs[:, 1]]) * self.pair_weights_[: self.n_features_in_].mean(axis=1)
+
+    def score_videos(self, X, *, emotions=None):
+        check_is_fitted(self, "single_weights_")
+        X = check_array(X, dtype=np.float64)
+        check_width(X, self.n_features_in_, self)
+        onehot = emotion_columns(emotions, self.emotions_, np.arange(len(X)))
+        return np.sign(np.hstack([X, onehot]) @ self.single_weights_ + self.single_intercepts_).mean(axis=1)
+
+    def _check_ranking(self, X, pairs):
+        check_is_fitted(self, "pair_weights_")
+        return check_ranking(X, pairs, self)
+
+    def _ensemble(self, samples, y, rng):
+        """Weights [d, m] and intercepts [m] on raw samples, and the scale [d] they were divided by in training."""
+        mean = samples.mean(axis=0)
+        scale = samples.std(axis=0)
+        scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)] = 1.0
+        z = (samples - mean) / scale
+        # All members share one Gram matrix: with fewer samples than descriptors that is most of the work.
+        gram = z @ z.T
+        duals = np.zeros((len(y), self.n_estimators))
+        intercepts = np.zeros(self.n_estimators)
+        for member in range(self.n_estimators):
+            half = _random_part(y, self.sample_fraction, rng)
+            duals[half, member], intercepts[member] = self._solve(gram[np.ix_(half, half)], z[half], y[half])
+        weights = (z.T @ duals) / scale[:, None]
+        return weights, intercepts - mean @ weights, scale
+
+    def _solve(self, gram, z, y):
+        if self.loss == "hinge":
+            svm = SVC(C=self.C, kernel="precomputed").fit(gram, y)
+            dual = np.zeros(len(y))
+            dual[svm.support_] = svm.dual_coef_[0]
+            return dual, svm.intercept_[0]
+        return squared_hinge_dual(gram, z, y, self.C)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The fitted state as plain arrays, for a model file."""
+        check_is_fitted(self, "pair_weights_")
+        names = ("pair_weights", "pair_intercepts", "pair_scale", "single_weights", "single_intercepts")
+        return {name: getattr(self, f"{name}_") for name in names} | {"emotions": np.array(self.emotions_, dtype=str)}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], params: dict) -> RankSVM:
+        """The estimator from `to_arrays` and `get_params`."""
+        model = cls(**params)
+        for name in ("pair_weights", "pair_intercepts", "pair_scale", "single_weights", "single_intercepts"):
+            setattr(model, f"{name}_", arrays[name])
+        model.emotions_ = tuple(str(name) for name in arrays["emotions"])
+        model.n_features_in_ = len(model.pair_weights_) - len(model.emotions_)
+        return model
+
+
+def squared_hinge_dual(gram, z, y, C) -> tuple[np.ndarray, float]:
+    """Dual coefficients [n] and intercept of the L2-regularised squared-hinge SVM that `LinearSVC` defines.
+
+    Minimises ``|w|^2/2 + b^2/2 + C sum max(0, 1 - y (w.z + b))^2`` by Newton steps on the set of samples inside the
+    margin (Chapelle, "Training a Support Vector Machine in the Primal", Neural Computation 2007): with n far below
+    d, a handful of n x n solves take 1 to 2 ms where liblinear needs 50 or more. ``w = z.T @ dual``.
+    """
+    kernel = gram + 1.0  # the intercept as one more constant feature, as liblinear has it
+    inside = np.ones(len(y), bool)
+    for _step in range(50):
+        active = np.flatnonzero(inside)
+        system = kernel[np.ix_(active, active)]
+        system[np.diag_indices_from(system)] += 0.5 / C
+        dual = np.zeros(len(y))
+        dual[active] = np.linalg.solve(system, y[active])
+        now_inside = y * (kernel @ dual) < 1
+        if np.array_equal(now_inside, inside):
+            return dual, float(dual.sum())
+        inside = now_inside
+    # The set can cycle on degenerate data; liblinear is slow there, but it converges.
+    svm = LinearSVC(C=C, dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(z, y)
+    slack = np.maximum(0.0, 1 - y * svm.decision_function(z))
+    return 2 * C * y * slack, float(svm.intercept_[0])
+
+
+def _random_part(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
+    """Sorted indices of a random part of the samples that has both classes."""
+    size = max(2, round(len(y) * fraction))
+    for _attempt in range(1000):
+        part = np.sort(rng.permutation(len(y))[:size])
+        if len(np.unique(y[part])) == 2:
+            return part
+    return np.arange(len(y))
+
+
+def check_pairs(pairs, n_videos: int) -> np.ndarray:
+    """Pairs as [p, 2] int; ValueError for other shapes, indices out of range, or a video paired with itself."""
+    pairs = np.asarray(pairs)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.issubdtype(pairs.dtype, np.integer):
+        raise ValueError(f"pairs must be integers of shape [p, 2], got {pairs.dtype} of shape {list(pairs.shape)}")
+    if len(pairs) and (pairs.min() < 0 or pairs.max() >= n_videos):
+        raise ValueError(f"pairs name rows {pairs.min()}..{pairs.max()}, but X has rows 0..{n_videos - 1}")
+    same = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
+    if len(same):
+        raise ValueError(f"pair {same[0]} is video {pairs[same[0], 0]} with itself")
+    return pairs
+
+
+def check_width(X: np.ndarray, expected: int, model) -> None:
+    """ValueError where X has other columns than the model was fitted with."""
+    if X.shape[1] != expected:
+        raise ValueError(f"X has {X.shape[1]} columns, but this {type(model).__name__} was fitted with {expected}")
+
+
+def check_ranking(X, pairs, model) -> tuple[np.ndarray, np.ndarray]:
+    """Checked X [n, d] and pairs [p, 2] for a fitted model; rows that no pair names may hold NaN."""
+    X = check_array(X, dtype=np.float64, ensure_all_finite=False)
+    check_width(X, model.n_features_in_, model)
+    pairs = check_pairs(pairs, len(X))
+    bad = ~np.isfinite(X[pairs.ravel()]).all(axis=1)
+    if bad.any():
+        raise ValueError(f"X contains NaN or infinity in row {pairs.ravel()[np.argmax(bad)]}")
+    return X, pairs
+
+
+def check_training(X, pairs, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Checked X [n, d] (rows that nothing names may hold NaN), pairs [p, 2], labels [n]; both classes present."""
+    X = check_array(X, dtype=np.float64, ensure_all_finite=False)
+    pairs = check_pairs(pairs, len(X))
+    if not len(pairs):
+        raise ValueError("no pairs to learn from; expected at least one row [real, fake]")
+    labels = labels_of(pairs, labels, len(X))
+    rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
+    bad = ~np.isfinite(X[rows]).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"X contains NaN or infinity in row {rows[np.argmax(bad)]}; leave such videos out of the pairs"
+        )
+    return X, pairs, labels
+
+
+def labels_of(pairs: np.ndarray, labels: np.ndarray | None, n_videos: int) -> np.ndarray:
+    """[n] int: the given labels checked against the pairs, or, by default, those that the pairs imply."""
+    from_pairs = np.zeros(n_videos, int)
+    from_pairs[pairs[:, 0]] = 1
+    if (from_pairs[pairs[:, 1]] == 1).any():
+        raise ValueError("a video is the real one of one pair and the fake one of another")
+    from_pairs[pairs[:, 1]] = -1
+    if labels is None:
+        return from_pairs
+    labels = np.asarray(labels, dtype=int)
+    if labels.shape != (n_videos,) or ((from_pairs != 0) & (labels != from_pairs)).any():
+        raise ValueError("labels must be 1, -1 or 0 for each of the videos, and agree with the pairs")
+    return labels
+
+
+def known_emotions(emotions: Sequence[str] | None, pairs: np.ndarray) -> tuple[str, ...]:
+    """Sorted names of the emotions of the pairs; () without emotions. ValueError where only some have one."""
+    if emotions is None:
+        return ()
+    emotions = np.asarray(emotions, dtype=object)
+    differ = np.flatnonzero(emotions[pairs[:, 0]] != emotions[pairs[:, 1]])
+    if len(differ):
+        raise ValueError(f"pair {differ[0]} joins two emotions; a pair is two videos of one emotion")
+    names = sorted({str(name) for name in emotions[pairs[:, 0]]})
+    if names == [""]:
+        return ()
+    if "" in names:
+        raise ValueError("some pairs have an emotion and others have none; give all or none")
+    return tuple(names)
+
+
+def emotion_columns(emotions: Sequence[str] | None, known: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    """[len(rows), len(known)] one-hot emotions; ValueError for a row whose emotion is not among the known ones."""
+    if not known:
+        return np.zeros((len(rows), 0))
+    if emotions is None:
+        raise ValueError(f"this model was trained with emotions ({', '.join(known)}); pass emotions=")
+    position = {name: i for i, name in enumerate(known)}
+    onehot = np.zeros((len(rows), len(known)))
+    for line, row in enumerate(rows):
+        if emotions[row] not in position:
+            raise ValueError(f"row {row} has the emotion {emotions[row]!r}; known from training: {', '.join(known)}")
+        onehot[line, position[emotions[row]]] = 1.0
+    return onehot

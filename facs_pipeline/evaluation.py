@@ -1,0 +1,324 @@
+"""How well does a ranker do on people it has not seen: folds by subject, out-of-fold scores, figures with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from scipy.stats import norm
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+from facs_pipeline.authenticity import AuthenticityRanker
+from facs_pipeline.errors import InputError
+from facs_pipeline.pairs import groups_of
+
+FEW_PAIRS = 20
+
+
+def subject_folds(subjects: Sequence[str], n_folds: int = 10) -> np.ndarray:
+    """[n] fold of each video, so that no subject is in two folds.
+
+    Where every subject is a whole number: subject mod `n_folds`, the published protocol. Otherwise scikit-learn's
+    `GroupKFold`. With fewer subjects than folds: one fold per subject.
+
+    Raises
+    ------
+    InputError
+        If a video has no subject, or all have the same one.
+
+    Examples
+    --------
+    >>> subject_folds(["1", "2", "11", "12", "3"], n_folds=10)
+    array([1, 2, 1, 2, 3])
+    """
+    subjects = np.asarray(subjects, dtype=str)
+    if (subjects == "").any():
+        raise InputError(f"{(subjects == '').sum()} videos have no subject; folds need to know who is who")
+    unique, numbers = np.unique(subjects, return_inverse=True)
+    if len(unique) < 2:
+        raise InputError(
+            f"all {len(subjects)} videos show subject {unique[0]!r}; "
+            "folds without a person on both sides need two subjects or more"
+        )
+    if all(name.isdecimal() for name in unique):
+        folds = np.array([int(name) % n_folds for name in unique])
+        if len(np.unique(folds)) > 1:
+            return folds[numbers]
+    if len(unique) <= n_folds:
+        return numbers
+    folds = np.zeros(len(subjects), int)
+    for fold, (_train, test) in enumerate(GroupKFold(n_folds).split(subjects, groups=subjects)):
+        folds[test] = fold
+    return folds
+
+
+def check_folds(subjects: Sequence[str], folds: Sequence[str], describe: Callable[[int], str]) -> np.ndarray:
+    """[n] the user's own folds as numbers, checked: no subject in two folds, and at least two folds.
+
+    Parameters
+    ----------
+    subjects, folds : [n] text.
+    describe : position -> how a message names that row, e.g. ``"table.csv: row 7"``.
+    """
+    first: dict[str, int] = {}
+    for i, (subject, fold) in enumerate(zip(subjects, folds, strict=True)):
+        if not fold:
+            raise InputError(f"{describe(i)}, column 'fold' is empty; give every video a fold or leave the column out")
+        if subject and subject in first and folds[first[subject]] != fold:
+            j = first[subject]
+            raise InputError(
+                f"{describe(i)}, column 'fold': subject {subject!r} is in fold {fold!r} here "
+                f"and in fold {folds[j]!r} in {describe(j)}; a subject on both sides makes the result worthless"
+            )
+        first.setdefault(subject, i)
+    names, numbers = np.unique(np.asarray(folds, dtype=str), return_inverse=True)
+    if len(names) < 2:
+        raise InputError(f"column 'fold' has the one value {names[0]!r}; expected at least two folds")
+    return numbers
+
+
+def training_folds(folds: np.ndarray, pairs: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(fold, positions of training pairs, positions of test pairs) for every fold that has both."""
+    for fold in np.unique(folds):
+        test = folds[pairs[:, 0]] == fold
+        if (~test).any():
+            yield int(fold), np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def out_of_fold_scores(
+    model: AuthenticityRanker,
+    X,
+    labelled: np.ndarray,
+    candidates: np.ndarray,
+    folds: np.ndarray,
+    *,
+    emotions=None,
+    labels=None,
+    subjects=None,
+    usable: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores of every pair and video by models that never saw a video of that fold.
+
+    Parameters
+    ----------
+    model : unfitted ranker; cloned per fold.
+    X : descriptors [n, d] or n series.
+    labelled, candidates : [p, 2] (real first) and [q, 2] pairs.
+    folds : [n] int.
+    emotions, subjects : [n] text or None.
+    labels : [n] int, 1 real, -1 fake, 0 unknown.
+    usable : [n] bool; videos without descriptors are neither trained on nor scored.
+
+    Returns
+    -------
+    labelled_scores : [p], positive = right.
+    candidate_scores : [q], positive = first video real.
+    video_scores : [n], positive = real; NaN where not usable.
+    """
+    n = len(folds)
+    usable = np.ones(n, bool) if usable is None else usable
+    labels = np.zeros(n, int) if labels is None else labels
+    labelled_scores, candidate_scores = np.full(len(labelled), np.nan), np.full(len(candidates), np.nan)
+    video_scores = np.full(n, np.nan)
+    for fold, train, test in training_folds(folds, labelled):
+        training_labels = np.where((folds != fold) & usable, labels, 0)
+        ranker = clone(model).fit(X, labelled[train], emotions=emotions, labels=training_labels, subjects=subjects)
+        labelled_scores[test] = ranker.decision_function(X, labelled[test], emotions=emotions)
+        here = np.flatnonzero(folds[candidates[:, 0]] == fold)
+        candidate_scores[here] = ranker.decision_function(X, candidates[here], emotions=emotions)
+        rows = np.flatnonzero((folds == fold) & usable)
+        part = X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
+        if len(rows):
+            video_scores[rows] = ranker.score_videos(part, emotions=None if emotions is None else emotions[rows])
+    return labelled_scores, candidate_scores, video_scores
+
+
+def right(scores: np.ndarray) -> np.ndarray:
+    """1 for a positive score, 0 for a negative one, one half for a tie."""
+    return (np.sign(scores) + 1) / 2
+
+
+def wilson_interval(correct: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion.
+
+    ``(p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)``; Wilson, J. Am. Stat. Assoc. 22 (1927).
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(40, 60)
+    >>> round(low, 2), round(high, 2)
+    (0.54, 0.77)
+    """
+    if n == 0:
+        return 0.0, 1.0
+    z = norm.ppf((1 + level) / 2)
+    p = correct / n
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def bootstrap_interval(
+    outcomes: np.ndarray, subjects: Sequence[str], *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the mean outcome when subjects, not pairs, are drawn with replacement.
+
+    Pairs of one person are not independent, so this is usually wider than Wilson's interval.
+
+    Parameters
+    ----------
+    outcomes : [p] in 0..1; subjects : [p] who each belongs to.
+    """
+    _names, numbers = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    totals, counts = np.bincount(numbers, weights=outcomes), np.bincount(numbers)
+    draws = np.random.default_rng(seed).integers(len(counts), size=(n_resamples, len(counts)))
+    means = totals[draws].sum(axis=1) / counts[draws].sum(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def swap_p_value(scores: np.ndarray, *, n_permutations: int = 10_000, seed: int = 0) -> float:
+    """Permutation p-value of the pair accuracy: how often random labels do at least as well.
+
+    Under "nothing to be seen", real and fake could be swapped within each held-out pair. The models are not trained
+    again (see `retrained_p_value`), so this is the quick version. One-sided, ``(1 + hits) / (1 + permutations)``.
+
+    Parameters
+    ----------
+    scores : [p] out-of-fold scores of labelled pairs, positive = right.
+    """
+    observed = right(scores).sum()
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations, len(scores)))
+    hits = (right(np.sign(scores) * signs).sum(axis=1) >= observed - 1e-9).sum()
+    return float((1 + hits) / (1 + n_permutations))
+
+
+def retrained_p_value(
+    model: AuthenticityRanker,
+    X,
+    labelled: np.ndarray,
+    folds: np.ndarray,
+    *,
+    n_permutations: int,
+    seed: int = 0,
+    **context,
+) -> float:
+    """Permutation p-value with every model trained again on pairs whose labels were swapped at random.
+
+    The sound version, at `n_permutations` times the cost of an evaluation. Compares pair accuracy, one-sided.
+    """
+    none = np.zeros((0, 2), int)
+    rng = np.random.default_rng(seed)
+
+    def accuracy(pairs: np.ndarray) -> float:
+        return float(right(out_of_fold_scores(model, X, pairs, none, folds, **context)[0]).mean())
+
+    observed = accuracy(labelled)
+    components = swap_groups(labelled)
+    hits = 0
+    for _ in range(n_permutations):
+        swap = rng.integers(2, size=components.max() + 1).astype(bool)[components]
+        hits += accuracy(np.where(swap[:, None], labelled[:, ::-1], labelled)) >= observed - 1e-9
+    return (1 + hits) / (1 + n_permutations)
+
+
+def swap_groups(labelled: np.ndarray) -> np.ndarray:
+    """[p] group of each pair; pairs that share a video must be swapped together to stay consistent."""
+    groups = groups_of(int(labelled.max()) + 1, labelled)[labelled[:, 0]]
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def accuracy_figures(outcomes: np.ndarray, subjects: Sequence[str], *, chance: float, seed: int = 0) -> dict:
+    """Number, accuracy, its Wilson and subject-bootstrap 95 % intervals, and chance, as JSON-able figures."""
+    n = len(outcomes)
+    if n == 0:
+        return {"n": 0}
+    return {
+        "n": n,
+        "correct": float(outcomes.sum()),
+        "accuracy": float(outcomes.mean()),
+        "wilson_95": list(wilson_interval(outcomes.sum(), n)),
+        "subject_bootstrap_95": list(bootstrap_interval(outcomes, subjects, seed=seed)),
+        "chance": chance,
+    }
+
+
+def auc_of_pairs(scores: np.ndarray) -> float:
+    """AUC of telling (real, fake) from (fake, real) by the pair's score; a pair counts in both orders."""
+    return float(roc_auc_score(np.repeat([1, 0], len(scores)), np.concatenate([scores, -scores])))
+
+
+def auc_of_videos(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    """AUC of single videos, labels 1 and -1; None where only one class is there."""
+    return float(roc_auc_score(labels, scores)) if len(np.unique(labels)) == 2 else None
+
+
+class Calibration:
+    """Score -> probability that the (first) video is real, learnt from out-of-fold scores only.
+
+    Platt's logistic curve with an L2 prior that pulls towards 50 % where there are few pairs. For pairs it has no
+    intercept, so that the two orders' probabilities sum to 1. A curve that would fall with the score (the ranker did
+    worse than chance out of fold) is replaced by its base rate, 50 % for pairs: the scores then carry no information.
+
+    Attributes
+    ----------
+    slope, intercept : of the log-odds over the score in units of `scale`.
+    """
+
+    def __init__(self, slope: float, intercept: float, scale: float, n: int):
+        self.slope, self.intercept, self.scale, self.n = slope, intercept, scale, n
+
+    @classmethod
+    def of_pairs(cls, scores: np.ndarray) -> Calibration | None:
+        """From scores [p] of labelled pairs, positive = right; None without any."""
+        return cls._fit(np.concatenate([scores, -scores]), np.repeat([1, -1], len(scores)), with_intercept=False)
+
+    @classmethod
+    def of_videos(cls, scores: np.ndarray, labels: np.ndarray) -> Calibration | None:
+        """From scores [n] of single videos and labels 1, -1; None without both classes."""
+        return cls._fit(scores, labels, with_intercept=True)
+
+    @classmethod
+    def _fit(cls, scores, labels, with_intercept):
+        known = np.isfinite(scores)
+        scores, labels = np.asarray(scores)[known], np.asarray(labels)[known]
+        if len(np.unique(labels)) < 2:
+            return None
+        scale = float(np.sqrt(np.mean(scores**2))) or 1.0
+        # Pairs enter in both orders; half weights keep the prior's share what it is for the true number.
+        weights = np.full(len(scores), 1.0 if with_intercept else 0.5)
+        curve = LogisticRegression(C=1.0, fit_intercept=with_intercept)
+        curve.fit(scores[:, None] / scale, labels, sample_weight=weights)
+        slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0]) if with_intercept else 0.0
+        if slope <= 0:
+            share = float((labels == 1).mean())
+            slope, intercept = 0.0, float(np.log(share / (1 - share)))
+        return cls(slope, intercept, scale, int(weights.sum()))
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """[p] probabilities in 0..1; NaN stays NaN."""
+        return 1 / (1 + np.exp(-(self.slope * np.asarray(scores, float) / self.scale + self.intercept)))
+
+    def to_dict(self) -> dict:
+        return {"slope": self.slope, "intercept": self.intercept, "scale": self.scale, "n": self.n}
+
+
+def cross_calibrated(
+    scores: np.ndarray, folds: np.ndarray, fit: Callable[[np.ndarray], Calibration | None]
+) -> np.ndarray:
+    """[p] probabilities of out-of-fold scores, each fold's from a curve learnt on the other folds; NaN without one.
+
+    Parameters
+    ----------
+    scores : [p] out-of-fold scores; folds : [p] their fold.
+    fit : mask [p] of the scores to learn from -> curve.
+    """
+    probabilities = np.full(len(scores), np.nan)
+    for fold in np.unique(folds):
+        curve = fit(folds != fold)
+        if curve is not None:
+            probabilities[folds == fold] = curve(scores[folds == fold])
+    return probabilities

@@ -1,0 +1,116 @@
+"""Why the ranker decided as it did: the statistics that moved a decision most, in words."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+_COLUMN = re.compile(r"(?P<unit>AU\d+)_(?P<signal>value|speed|acceleration)_(?P<statistic>\w+?)(?P<squared>_squared)?$")
+
+_STATISTICS = {
+    "mean": "mean",
+    "median": "median",
+    "min": "minimum",
+    "max": "maximum",
+    "range": "range",
+    "std": "standard deviation",
+    "iqr": "inter-quartile range",
+    "idr": "10th-to-90th percentile range",
+    "mad": "mean deviation",
+    "time_of_max": "time of the maximum",
+    "time_above_mean": "share of time above the mean",
+    "time_above_threshold": "share of time above the threshold",
+    "segments_above_mean": "number of rises above the mean",
+    "segments_above_threshold": "number of rises above the threshold",
+    "area": "area",
+    "area_normalised": "area relative to the range",
+    "max_minus_first_mean_crossing": "time from onset to maximum",
+}
+_LATER = {"time_of_max"}
+_LONGER = {"time_above_mean", "time_above_threshold", "max_minus_first_mean_crossing"}
+
+
+class Reason(NamedTuple):
+    """One descriptor's part in a decision.
+
+    column : its name; words : e.g. "AU12 speed: maximum higher in A"; value_a, value_b : what was measured;
+    contribution : its share of the decision's margin, positive = speaks for A being real.
+    """
+
+    column: str
+    words: str
+    value_a: float
+    value_b: float
+    contribution: float
+
+
+def in_words(column: str, value_a: float, value_b: float, a: str = "A", b: str = "B") -> str:
+    """What the difference in one descriptor means, in words.
+
+    Examples
+    --------
+    >>> in_words("AU12_speed_max", 0.9, 0.2)
+    'AU12 speed: maximum higher in A'
+    >>> in_words("AU06_value_time_of_max", 0.9, 2.5)
+    'AU06 intensity: time of the maximum later in B'
+    >>> in_words("my_feature", 1.0, 2.0)
+    'my_feature: higher in B'
+    """
+    if value_a == value_b:
+        where = "the same in both"
+        direction = ""
+    else:
+        where = f"in {a if value_a > value_b else b}"
+        direction = "higher "
+    match = _COLUMN.match(column)
+    if match is None or match["statistic"] not in _STATISTICS:
+        return f"{column}: {direction}{where}"
+    statistic = match["statistic"]
+    if direction and statistic in _LATER:
+        direction = "later "
+    elif direction and statistic in _LONGER:
+        direction = "longer "
+    signal = "intensity" if match["signal"] == "value" else match["signal"]
+    square = ", squared" if match["squared"] else ""
+    return f"{match['unit']} {signal}: {_STATISTICS[statistic]}{square} {direction}{where}"
+
+
+def reasons(
+    contributions: np.ndarray,
+    columns: tuple[str, ...],
+    values_a: np.ndarray,
+    values_b: np.ndarray,
+    *,
+    top: int = 5,
+    a: str = "A",
+    b: str = "B",
+) -> list[Reason]:
+    """The descriptors that moved one pair's decision most, strongest first.
+
+    Parameters
+    ----------
+    contributions : [d] of the pair from the ranker's `margins`: for linear rankers weight times standardised
+        difference, for LightGBM its own contributions; positive speaks for the first video being real.
+    columns : [d] names. values_a, values_b : [d] the two videos' descriptors.
+    top : how many; descriptors with no contribution are never named.
+    """
+    strongest = np.argsort(-np.abs(contributions), kind="stable")[:top]
+    return [
+        Reason(
+            columns[i],
+            in_words(columns[i], values_a[i], values_b[i], a, b),
+            float(values_a[i]),
+            float(values_b[i]),
+            float(contributions[i]),
+        )
+        for i in strongest
+        if contributions[i] != 0
+    ]
+
+
+def units_of(columns: list[str], limit: int = 4) -> list[str]:
+    """The action units that descriptor names speak of, in order of first mention, e.g. ``["AU12", "AU25"]``."""
+    units = [match["unit"] for match in map(_COLUMN.match, columns) if match]
+    return list(dict.fromkeys(units))[:limit]

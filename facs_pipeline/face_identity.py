@@ -1,0 +1,96 @@
+"""Which videos show the same person, where nobody has said so: appearance of the registered face, then clustering.
+
+Classical on purpose (local binary patterns, no network): good for one recording session with even light and few
+people, which is what pairs of videos usually come from. Its guess is a table for a person to correct.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist, squareform
+from skimage.feature import local_binary_pattern
+from sklearn.metrics import silhouette_score
+
+from facs_pipeline.geometry import fit_similarity
+
+SIZE, CELLS, BINS = 84, 7, 59
+# Outer eye corners and the nose's tip: they hardly move with the expression.
+_ANCHORS = np.array([36, 45, 30])
+_PLACES = np.array([[16.0, 26.0], [68.0, 26.0], [42.0, 52.0]])
+
+
+class Clusters(NamedTuple):
+    """Who is who.
+
+    subject : [n] int from 0 in order of first appearance.
+    confidence : [n] 0..1; 0.5 = as close to another person's videos as to its own; 0 for a person with one video.
+    nearest : [n] int, the most similar other video.
+    """
+
+    subject: np.ndarray
+    confidence: np.ndarray
+    nearest: np.ndarray
+
+
+def identity_vector(greys: list[np.ndarray], points: list[np.ndarray]) -> np.ndarray:
+    """[2891] square roots of mean uniform-LBP histograms of the registered face, so that distances are Hellinger's.
+
+    Parameters
+    ----------
+    greys : grey images [h, w] uint8, some frames of one video; points : their landmarks [68, 2] in px.
+    """
+    total = np.zeros((CELLS * CELLS, BINS))
+    cell = SIZE // CELLS
+    cells = np.add.outer(np.arange(SIZE) // cell * CELLS, np.arange(SIZE) // cell)
+    for grey, landmarks in zip(greys, points, strict=True):
+        matrix = fit_similarity(np.asarray(landmarks, float)[_ANCHORS], _PLACES)
+        face = cv2.warpAffine(grey, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+        codes = local_binary_pattern(face, 8, 1, "nri_uniform").astype(int)
+        total += np.bincount((cells * BINS + codes).ravel(), minlength=total.size).reshape(total.shape)
+    return np.sqrt(total / max(total.sum(), 1)).ravel()
+
+
+def cluster_subjects(vectors: np.ndarray, n_subjects: int | None = None) -> Clusters:
+    """Group videos by person: average linkage, cut where the silhouette is best.
+
+    Parameters
+    ----------
+    vectors : [n, d] from `identity_vector`.
+    n_subjects : how many people there are, where known.
+
+    Notes
+    -----
+    Without `n_subjects` at least two people are assumed, and fewer people than videos. Two videos alone are taken
+    for one person, which is what somebody who compares two videos means.
+    """
+    n = len(vectors)
+    if n <= 2:
+        return Clusters(np.zeros(n, int), np.full(n, 0.5), np.arange(n)[::-1].copy())
+    distances = squareform(pdist(vectors))
+    tree = linkage(vectors, "average")
+    if n_subjects is None:
+        cuts = [fcluster(tree, k, "maxclust") for k in range(2, n)]
+        cuts = [cut for cut in cuts if 1 < len(np.unique(cut)) < n] or [np.ones(n, int)]
+        quality = [silhouette_score(distances, c, metric="precomputed") if len(np.unique(c)) > 1 else 0 for c in cuts]
+        labels = cuts[int(np.argmax(quality))]
+    else:
+        labels = fcluster(tree, n_subjects, "maxclust")
+    order = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    subject = np.array([order[label] for label in labels])
+    np.fill_diagonal(distances, np.inf)
+    return Clusters(subject, _confidence(distances, subject), distances.argmin(axis=1))
+
+
+def _confidence(distances: np.ndarray, subject: np.ndarray) -> np.ndarray:
+    """Share of the nearest other person's distance in both distances: 0.5 = undecided, 1 = own videos are identical."""
+    confidence = np.zeros(len(subject))
+    for i in range(len(subject)):
+        own = distances[i, (subject == subject[i]) & np.isfinite(distances[i])]
+        others = [distances[i, subject == s].mean() for s in np.unique(subject) if s != subject[i]]
+        if len(own):
+            confidence[i] = min(others) / (min(others) + own.mean()) if others else 0.5
+    return confidence

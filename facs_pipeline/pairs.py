@@ -1,0 +1,208 @@
+"""Which videos are compared with which: pairs from labels, from a pairs table, and the groups of candidates.
+
+Pairs are rows of indices into the table of videos. *Labelled* pairs are [p, 2] with the real video first and the
+fake one second; *candidate* pairs are [q, 2] in table order and say nothing about which is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import PurePath
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from facs_pipeline.descriptor_table import DescriptorTable
+from facs_pipeline.emotion_names import canonical_emotion, canonical_label
+from facs_pipeline.errors import InputError
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of one table.
+
+    Attributes
+    ----------
+    labelled : [p, 2] int, real first, fake second: what is trained on and scored.
+    candidates : [q, 2] int: every two videos to be compared when ranking; contains the labelled ones.
+    """
+
+    labelled: np.ndarray
+    candidates: np.ndarray
+
+
+def pair_up(subjects: np.ndarray, emotions: np.ndarray, labels: np.ndarray, usable: np.ndarray | None = None) -> Pairs:
+    """All pairs of videos of the same subject and emotion.
+
+    Parameters
+    ----------
+    subjects, emotions, labels : [n] text; a video without a subject has no partner. Where no video has an
+        emotion, the subject alone decides; a video whose emotion alone is missing has no partner.
+    usable : [n] bool; videos that may take part (default: all).
+
+    Examples
+    --------
+    >>> pair_up(np.array(["1", "1", "2"]), np.array(["sad"] * 3), np.array(["fake", "real", "real"])).labelled
+    array([[1, 0]])
+    """
+    usable = np.ones(len(subjects), bool) if usable is None else usable
+    with_emotion = bool(np.any(emotions != ""))
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i in np.flatnonzero(usable & (subjects != "")):
+        if with_emotion and not emotions[i]:
+            continue
+        groups.setdefault((subjects[i], emotions[i]), []).append(int(i))
+    labelled, candidates = [], []
+    for members in groups.values():
+        real = [i for i in members if labels[i] == "real"]
+        fake = [i for i in members if labels[i] == "fake"]
+        labelled += [(r, f) for r in real for f in fake]
+        candidates += list(combinations(members, 2))
+    return Pairs(_index_array(labelled), _index_array(candidates))
+
+
+def _index_array(pairs: list[tuple[int, int]]) -> np.ndarray:
+    return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+
+
+def pairs_from_table(
+    frame: pd.DataFrame, table: DescriptorTable, source: str, *, more_emotions: Sequence[str] = ()
+) -> tuple[DescriptorTable, Pairs]:
+    """Pairs as a user's table names them, in either of its two forms.
+
+    Parameters
+    ----------
+    frame : text table (`read_text_table`) with the columns `video_a`, `video_b` and optionally `real` (a, b or
+        empty), or with `video` and any of `subject`, `emotion`, `label`, which then complete or replace the table's.
+    table : the videos; names match in full or, where that is unambiguous, by the file's name or stem.
+    source : the pairs file's name, for messages.
+    more_emotions : names beside the usual eight.
+
+    Returns
+    -------
+    table : the given table with the subjects, emotions and labels of `frame`.
+    pairs : see `Pairs`.
+
+    Raises
+    ------
+    InputError
+        Naming row and column: a pair with itself, a pair twice, a video that is not in the table, a label against
+        another row's or the table's, two subjects or two emotions in one pair, wrong columns.
+    """
+    if {"video_a", "video_b"} <= set(frame.columns):
+        return _from_ab_rows(frame, table, source)
+    if "video" in frame.columns and {"subject", "emotion", "label"} & set(frame.columns):
+        table = with_metadata(frame, table, source, more_emotions)
+        usable = np.isfinite(table.values).all(axis=1) & np.isin(table.videos, _named(frame, table, source))
+        return table, pair_up(table.subjects, table.emotions, table.labels, usable)
+    raise InputError(
+        f"{source}: row 1 names the columns {', '.join(map(repr, frame.columns))}; expected video_a, video_b "
+        "(and real = a or b for training and scoring), or video with subject, emotion, label"
+    )
+
+
+def _from_ab_rows(frame: pd.DataFrame, table: DescriptorTable, source: str) -> tuple[DescriptorTable, Pairs]:
+    find = VideoFinder(table)
+    labels = table.labels.copy()
+    said_in: dict[int, str] = {}
+    seen: dict[frozenset[int], int] = {}
+    labelled, candidates = [], []
+    unusable = table.unusable
+    for row, record in zip(frame.index, frame.to_dict("records"), strict=True):
+        a = find(record["video_a"], f"{source}: row {row}, column 'video_a'")
+        b = find(record["video_b"], f"{source}: row {row}, column 'video_b'")
+        if a == b:
+            raise InputError(f"{source}: row {row}, column 'video_b': {record['video_b']!r} is paired with itself")
+        if frozenset((a, b)) in seen:
+            raise InputError(f"{source}: row {row} has the same pair as row {seen[frozenset((a, b))]}; keep one")
+        seen[frozenset((a, b))] = row
+        for what, values in (("subject", table.subjects), ("emotion", table.emotions)):
+            if values[a] and values[b] and values[a] != values[b]:
+                raise InputError(
+                    f"{source}: row {row}: video_a has {what} {values[a]!r}, video_b {values[b]!r} in {table.source}; "
+                    f"a pair is two videos of one {what}"
+                )
+        real = record.get("real", "").lower()
+        if real not in ("", "a", "b"):
+            raise InputError(f"{source}: row {row}, column 'real': {record['real']!r}; expected a, b or nothing")
+        if real:
+            order = (a, b) if real == "a" else (b, a)
+            for i, label in zip(order, ("real", "fake"), strict=True):
+                if labels[i] and labels[i] != label:
+                    raise InputError(
+                        f"{source}: row {row}, column 'real' makes {table.videos[i]!r} {label}, but it is {labels[i]} "
+                        f"according to {said_in.get(i, f'row {table.rows[i]} of {table.source}')}"
+                    )
+                labels[i] = label
+                said_in.setdefault(i, f"row {row}")
+        if a in unusable or b in unusable:
+            continue
+        candidates.append((a, b))
+        if {labels[a], labels[b]} == {"real", "fake"}:
+            labelled.append((a, b) if labels[a] == "real" else (b, a))
+    return replace(table, labels=labels), Pairs(_index_array(labelled), _index_array(candidates))
+
+
+def with_metadata(
+    frame: pd.DataFrame, table: DescriptorTable, source: str, more_emotions: Sequence[str] = ()
+) -> DescriptorTable:
+    """The table with the non-empty `subject`, `emotion`, `label`, `fold` cells of `frame` (one row per video)."""
+    find = VideoFinder(table)
+    updated = {name: getattr(table, f"{name}s").copy() for name in ("subject", "emotion", "label", "fold")}
+    seen: dict[int, int] = {}
+    for row, record in zip(frame.index, frame.to_dict("records"), strict=True):
+        i = find(record["video"], f"{source}: row {row}, column 'video'")
+        if i in seen:
+            raise InputError(f"{source}: row {row}, column 'video': {record['video']!r} is already in row {seen[i]}")
+        seen[i] = row
+        for name, values in updated.items():
+            cell = record.get(name, "")
+            if not cell:
+                continue
+            if name == "emotion":
+                value = canonical_emotion(cell, tuple(more_emotions))
+            else:
+                value = canonical_label(cell) if name == "label" else cell
+            if value is None:
+                raise InputError(f"{source}: row {row}, column {name!r}: unknown {name} {cell!r}")
+            values[i] = value
+    return replace(table, **{f"{name}s": values for name, values in updated.items()})
+
+
+def _named(frame: pd.DataFrame, table: DescriptorTable, source: str) -> list[str]:
+    find = VideoFinder(table)
+    return [table.videos[find(name, source)] for name in frame["video"]]
+
+
+class VideoFinder:
+    """Finds a video of a table by its name as written there, by its file name, or by its stem."""
+
+    def __init__(self, table: DescriptorTable):
+        self.source = table.source
+        self.by_name = {name: i for i, name in enumerate(table.videos)}
+        self.by_file: dict[str, list[int]] = {}
+        for i, name in enumerate(table.videos):
+            for short in {PurePath(name).name, PurePath(name).stem}:
+                self.by_file.setdefault(short, []).append(i)
+
+    def __call__(self, name: str, where: str) -> int:
+        if name in self.by_name:
+            return self.by_name[name]
+        path = PurePath(name)
+        for short in (path.name, path.stem):
+            found = self.by_file.get(short, [])
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise InputError(f"{where}: {name!r} fits {len(found)} videos of {self.source}; write the whole name")
+        raise InputError(f"{where}: {name!r} is not among the {len(self.by_name)} videos of {self.source}")
+
+
+def groups_of(n_videos: int, candidates: np.ndarray) -> np.ndarray:
+    """[n] number of the group each video belongs to: videos linked by candidate pairs share one."""
+    links = coo_array((np.ones(len(candidates)), (candidates[:, 0], candidates[:, 1])), shape=(n_videos, n_videos))
+    return connected_components(links, directed=False)[1]
