@@ -66,7 +66,7 @@ seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ wan
 @click.option(
     "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
 )
-def command(tables, out, fps, aus, metadata, baseline, form) -> int:
+def command(tables, out, fps, aus, metadata, baseline, form) -> None:
     """Describe each video and face of existing action-unit TABLES (of facs, OpenFace or py-feat).
 
     TABLES are CSV or parquet files, folders or globs. One row a video and face: video, face_id, subject, emotion,
@@ -92,7 +92,8 @@ def command(tables, out, fps, aus, metadata, baseline, form) -> int:
     click.echo(
         f"{out}: {len(rows)} rows, {len(chosen)} action units ({', '.join(map(str, chosen))}) from {len(paths)} tables"
     )
-    return 1 if failed else 0
+    if failed:
+        click.get_current_context().exit(1)
 
 
 def find_tables(arguments, exclude) -> list[Path]:
@@ -182,11 +183,14 @@ def describe_all(series, aus, baseline, known, failed, notes) -> list[dict]:
 
 def write(table: pd.DataFrame, out: Path, form: str | None) -> None:
     """The table as CSV or parquet, complete or not at all."""
-    if form == "parquet" or (form is None and out.suffix.lower() == ".parquet"):
-        with atomic_write(out, "wb") as file:
-            table.to_parquet(file, index=False)
-    else:
-        atomic_csv(table, out)
+    try:
+        if form == "parquet" or (form is None and out.suffix.lower() == ".parquet"):
+            with atomic_write(out, "wb") as file:
+                table.to_parquet(file, index=False)
+        else:
+            atomic_csv(table, out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another place with --out") from None
 
 
 def report(failed: list[str]) -> None:

@@ -221,7 +221,7 @@ def _videos(path: Path, frame: pd.DataFrame) -> pd.Series:
     inputs = _text(frame, "input")
     # Windows' rules know both kinds of slashes; the table may come from another system.
     stems = {name: PureWindowsPath(name).stem for name in pd.unique(inputs) if name and not _IMAGE.search(name)}
-    return inputs.map(stems).fillna(path.stem)
+    return inputs.map(lambda name: stems.get(name, path.stem))
 
 
 def _time_base(path: Path, rows: pd.DataFrame, fps: float | None) -> tuple[pd.Series, np.ndarray]:
