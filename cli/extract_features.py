@@ -89,7 +89,7 @@ class ConsoleObserver:
     def __init__(self, *, verbose: bool, quiet: bool) -> None:
         self._verbose, self._quiet = verbose, quiet
         self._bar = None
-        self._reasons: dict[str, int] = {}
+        self._reasons: set[str] = set()
         self._done = self._videos = 0
 
     def __enter__(self) -> ConsoleObserver:
@@ -110,11 +110,11 @@ class ConsoleObserver:
         if self._verbose:
             self._say(text)
             return
-        # One line per reason, not one per video and stage.
+        # One line per reason, not one per video and stage; that a first run computes everything goes without saying.
         reason = text.partition(": ")[2]
-        if reason not in self._reasons:
+        if reason not in self._reasons and not reason.endswith("(first run)"):
+            self._reasons.add(reason)
             self._say(text)
-        self._reasons[reason] = self._reasons.get(reason, 0) + 1
 
     def warn(self, text: str) -> None:
         self._say(f"Note: {text}")

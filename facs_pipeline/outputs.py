@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from facs_pipeline.store import atomic_write
 
+FORMATS = ("csv", "parquet")
 TABLE_VERSION = 1
 """Raised whenever the same results would be written as another table."""
 
@@ -23,7 +24,7 @@ class Outputs:
     ----------
     folder : Path
     format : str
-        ``"csv"`` or ``"parquet"``.
+        One of `FORMATS`.
     overlay : bool
         Whether annotated videos are made.
     records : Path
@@ -52,23 +53,28 @@ class Outputs:
             return False
 
     def record_table(self, name: str, key: str, baseline: Any) -> None:
-        """Remember of what the table that was just written is made."""
+        """Remember of what the table that was just written is made; an earlier one in another format goes."""
+        for other in FORMATS:
+            if other != self.format:
+                replace(self, format=other, overlay=False).remove_table(name)
         with atomic_write(self._record(name)) as file:
             json.dump(self._state(name, key, baseline), file, sort_keys=True)
 
     def remove_table(self, name: str) -> None:
         """Remove the table that an earlier run made and this one could not, so that nobody takes it for current."""
         if self._record(name).exists():
-            for path in (self.table(name), self.overlay_path(name), self._record(name)):
+            for path in (self.table(name), self._record(name), *self._overlays(name)):
                 path.unlink(missing_ok=True)
+
+    def _overlays(self, name: str) -> list[Path]:
+        return [self.overlay_path(name)] if self.overlay else []
 
     def _record(self, name: str) -> Path:
         place = os.path.abspath(self.table(name))
         return self.records / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:20]}.json"
 
     def _state(self, name: str, key: str, baseline: Any) -> dict[str, Any]:
-        paths = [self.table(name), *([self.overlay_path(name)] if self.overlay else [])]
-        stats = [path.stat() for path in paths]
+        stats = [path.stat() for path in (self.table(name), *self._overlays(name))]
         return {
             "table": os.path.abspath(self.table(name)),
             "made_of": key,

@@ -141,7 +141,7 @@ def _difference(before: Mapping[str, Any], now: StageKey) -> str:
     if before["version"] != now.about["version"]:
         return f"stage version of {now.stage} changed: {before['version']} -> {now.about['version']}"
     changed = [
-        f"{name} {_short(before['settings'].get(name))} -> {_short(value)}"
+        f"{name} {_short(before['settings'].get(name), value)}"
         for name, value in now.about["settings"].items()
         if before["settings"].get(name) != value
     ]
@@ -150,9 +150,10 @@ def _difference(before: Mapping[str, Any], now: StageKey) -> str:
     return f"what {now.stage} builds on changed"
 
 
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 24 else f"{text[:12]}..."
+def _short(before: Any, now: Any) -> str:
+    if isinstance(before, list | dict) or isinstance(now, list | dict):
+        return "(other values)"
+    return " -> ".join(f"{text[:8]}..." if len(text) > 24 else text for text in (str(before), str(now)))
 
 
 def content_sha256(path: str | os.PathLike, images: list[Path] | None = None, tick=lambda: None) -> str:

@@ -21,7 +21,13 @@ from facs_pipeline.appearance import features
 from facs_pipeline.au_table import TABLES, FaceRows
 from facs_pipeline.baseline import resting_intensity, subtract_resting
 from facs_pipeline.blinks import count_blinks
-from facs_pipeline.descriptors import describe_series, descriptor_names, why_not_described
+from facs_pipeline.descriptors import (
+    EMBEDDED_AUS,
+    PUBLISHED_AUS,
+    describe_series,
+    descriptor_names,
+    why_not_described,
+)
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.frame_chunk import FrameChunk
 from facs_pipeline.landmarks import LandmarkModel, default_model
@@ -368,7 +374,7 @@ def descriptor_aus(aus: tuple[int, ...]) -> tuple[int, ...]:
     >>> descriptor_aus((1, 2, 4, 6, 9, 12, 25)), descriptor_aus((12, 45))
     ((1, 2, 4, 6, 9, 12, 25), (12, 45))
     """
-    for seven in ((1, 2, 4, 6, 9, 12, 25), (1, 2, 4, 7, 10, 12, 25)):
+    for seven in (PUBLISHED_AUS, EMBEDDED_AUS):
         if set(seven) <= set(aus):
             return seven
     return tuple(aus)

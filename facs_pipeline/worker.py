@@ -100,7 +100,7 @@ def _server(run: dict[str, Any], answers: IO[str]):
 def _os_reason(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{place}the disk is full while writing results; free some space and run the same command again"
+        return f"{place}the disk is full; free some space and run the same command again"
     return f"{place}{error.strerror or error}"
 
 

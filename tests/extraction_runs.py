@@ -1,0 +1,57 @@
+"""Helpers of the tests that run whole extractions: an observer that remembers, folders as bytes, the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from facs_pipeline.extraction import Observer
+
+FACS = [sys.executable, "-c", "from facs_cli.main import main; main()"]
+
+
+class Remembering(Observer):
+    """Keeps what a run says."""
+
+    def __init__(self):
+        self.logs: list[str] = []
+        self.warnings: list[str] = []
+        self.to_do = None
+
+    def log(self, text):
+        self.logs.append(text)
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+    def planned(self, videos, to_do):
+        self.to_do = to_do
+
+
+def files_in(folder: Path, but: tuple[str, ...] = ("run.json",)) -> dict[str, bytes]:
+    """Relative path -> content of every file below `folder`; `run.json`, which holds times, is left out."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in but
+    }
+
+
+def tables_in(folder: Path) -> dict[str, bytes]:
+    """`files_in` without the cache."""
+    return {name: content for name, content in files_in(folder).items() if not name.startswith("cache" + os.sep)}
+
+
+def videos_csv(out: Path) -> pd.DataFrame:
+    """`videos.csv` with empty cells as empty text, by video."""
+    return pd.read_csv(out / "videos.csv", dtype=str, keep_default_na=False).set_index("video")
+
+
+def facs(*arguments: object, **options) -> subprocess.CompletedProcess:
+    """Run the command line in a process of its own."""
+    command = [*FACS, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)

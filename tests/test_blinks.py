@@ -1,0 +1,55 @@
+"""Blinks are counted once each, at any frame rate, over any level of the open eye."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facs_pipeline.blinks import count_blinks
+
+
+def eye(times, blinks, *, level=0.0, depth=3.0, width=0.12):
+    """AU45 with smooth blinks at the given times."""
+    return level + sum(depth * np.exp(-(((times - at) / width) ** 2)) for at in blinks) + 0 * times
+
+
+@pytest.mark.parametrize("fps", [15, 25, 30, 60, 100])
+@pytest.mark.parametrize("level", [0.0, 1.5])
+def test_counts_at_any_rate_and_level(fps, level):
+    times = np.arange(0, 20, 1 / fps)
+    assert count_blinks(eye(times, [2, 5, 5.6, 11, 18], level=level), times) == 5
+
+
+def test_noise_neither_makes_nor_splits_blinks():
+    times = np.arange(0, 30, 1 / 30)
+    noise = np.random.default_rng(0).normal(0, 0.15, len(times))
+    assert count_blinks(eye(times, [3, 9, 20]) + noise, times) == 3
+    assert count_blinks(noise, times) == 0
+
+
+def test_closed_eyes_are_no_blink():
+    times = np.arange(0, 20, 1 / 30)
+    closed = np.where((times > 5) & (times < 7), 4.0, 0.0)
+    assert count_blinks(closed, times) == 0
+
+
+def test_a_level_that_drifts_is_no_blink():
+    times = np.arange(0, 60, 1 / 30)
+    assert count_blinks(np.linspace(0, 3, len(times)), times) == 0
+
+
+def test_frames_without_a_face_are_passed_over():
+    times = np.arange(0, 10, 1 / 30)
+    series = eye(times, [2, 8])
+    series[(times > 4) & (times < 6)] = np.nan
+    assert count_blinks(series, times) == 2
+
+
+def test_too_short_a_series_has_none():
+    assert count_blinks(np.array([5.0]), np.array([0.0])) == 0
+    assert count_blinks(np.full(4, np.nan), np.arange(4.0)) == 0
+
+
+def test_shapes_must_fit():
+    with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
+        count_blinks(np.zeros(3), np.zeros(2))

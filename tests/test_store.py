@@ -1,0 +1,191 @@
+"""Files are whole or absent; an artifact that was damaged or made by somebody else is never unpickled."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import stat
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+from facs_pipeline import store
+from facs_pipeline.errors import InputError
+from facs_pipeline.store import Artifact, ArtifactWriter, BadArtifact, atomic_csv, atomic_write
+
+KEY = b"k" * 32
+
+
+def write_artifact(path, chunks, key=KEY):
+    with ArtifactWriter(path, key, {"stage": "faces"}) as writer:
+        for chunk in chunks:
+            writer.append(chunk)
+        writer.finish({"frames": 7})
+    return path
+
+
+class TestAtomicWrite:
+    def test_writes_text_with_the_given_newlines(self, tmp_path):
+        with atomic_write(tmp_path / "new" / "a.txt") as file:
+            file.write("é\n")
+        assert (tmp_path / "new" / "a.txt").read_bytes() == "é\n".encode()
+
+    def test_an_error_keeps_the_earlier_file_and_leaves_nothing(self, tmp_path):
+        path = tmp_path / "a.bin"
+        path.write_bytes(b"earlier")
+        with pytest.raises(RuntimeError), atomic_write(path, "wb") as file:
+            file.write(b"half")
+            raise RuntimeError
+        assert path.read_bytes() == b"earlier"
+        assert os.listdir(tmp_path) == ["a.bin"]
+
+    def test_the_file_is_not_there_before_it_is_complete(self, tmp_path):
+        with atomic_write(tmp_path / "a.txt") as file:
+            file.write("x")
+            file.flush()
+            assert not (tmp_path / "a.txt").exists()
+
+    def test_the_longest_name_a_file_system_allows(self, tmp_path):
+        with atomic_write(tmp_path / ("n" * 255)) as file:
+            file.write("x")
+        assert (tmp_path / ("n" * 255)).read_text() == "x"
+
+    def test_refuses_modes_that_are_no_fresh_write(self, tmp_path):
+        with pytest.raises(ValueError, match="'a'"), atomic_write(tmp_path / "a", "a"):
+            pass
+
+    def test_csv_reads_back(self, tmp_path):
+        table = pd.DataFrame({"video": ["a"], "value": [0.1]})
+        atomic_csv(table, tmp_path / "t.csv")
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), table)
+        assert b"\r" not in (tmp_path / "t.csv").read_bytes()
+
+
+class TestLeftovers:
+    def killed_run(self, folder):
+        """A process that dies in the middle of an atomic write."""
+        code = (
+            "import os, sys\nfrom facs_pipeline.store import atomic_write\n"
+            "with atomic_write(sys.argv[1]) as file:\n    file.write('half')\n    file.flush()\n    os._exit(9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(folder / "table.csv")], check=False)
+        [left] = os.listdir(folder)
+        return left
+
+    def test_of_a_killed_run_are_removed(self, tmp_path):
+        left = self.killed_run(tmp_path)
+        assert [path.name for path in store.remove_leftovers(tmp_path)] == [left]
+        assert os.listdir(tmp_path) == []
+
+    def test_of_a_living_process_stay(self, tmp_path):
+        living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            theirs = store.temporary_path(tmp_path).name.replace(f"-{os.getpid()}-", f"-{living.pid}-")
+            (tmp_path / theirs).touch()
+            assert store.remove_leftovers(tmp_path) == []
+        finally:
+            living.communicate(b"\n")
+
+    def test_of_another_machine_stay_until_they_are_old(self, tmp_path):
+        theirs = tmp_path / ".facs-00000000-1-0.tmp"
+        theirs.touch()
+        assert store.remove_leftovers(tmp_path) == []
+        os.utime(theirs, (0, 0))
+        assert store.remove_leftovers(tmp_path) == [theirs]
+
+    def test_other_files_are_never_touched(self, tmp_path):
+        for name in (".tmp", "table.csv.tmp", ".facs.tmp", ".facs-x-1-0.tmp"):
+            (tmp_path / name).touch()
+            os.utime(tmp_path / name, (0, 0))
+        assert store.remove_leftovers(tmp_path) == []
+
+
+class TestArtifact:
+    def test_gives_back_what_was_written(self, tmp_path):
+        chunks = [{"points": np.arange(6.0).reshape(3, 2)}, {"points": np.empty((0, 2))}]
+        artifact = Artifact.open(write_artifact(tmp_path / "faces-1.joblib", chunks), KEY)
+        assert (len(artifact), artifact.about, artifact.facts) == (2, {"stage": "faces"}, {"frames": 7})
+        for got, expected in zip(artifact, chunks, strict=True):
+            np.testing.assert_array_equal(got["points"], expected["points"])
+
+    def test_unfinished_leaves_nothing(self, tmp_path):
+        with ArtifactWriter(tmp_path / "faces-1.joblib", KEY, {}) as writer:
+            writer.append([1])
+        assert os.listdir(tmp_path) == []
+
+    def test_replaces_a_damaged_one(self, tmp_path):
+        path = tmp_path / "faces-1.joblib"
+        path.write_bytes(b"damaged")
+        assert list(Artifact.open(write_artifact(path, [1]), KEY)) == [1]
+
+    @pytest.mark.parametrize("where", [0, 0.2, 0.5, 0.9, 0.99])
+    def test_one_changed_byte_anywhere_is_noticed(self, tmp_path, where):
+        path = write_artifact(tmp_path / "faces-1.joblib", [np.arange(50), np.arange(50)])
+        content = bytearray(path.read_bytes())
+        content[int(where * len(content))] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(BadArtifact):
+            Artifact.open(path, KEY).check()
+
+    @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+    def test_cut_short_is_noticed(self, tmp_path, share):
+        path = write_artifact(tmp_path / "faces-1.joblib", [np.arange(50)])
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(BadArtifact, match="damaged, or cut short"):
+            Artifact.open(path, KEY)
+
+    def test_of_another_user_is_refused(self, tmp_path):
+        path = write_artifact(tmp_path / "faces-1.joblib", [1], key=b"other" * 6)
+        with pytest.raises(BadArtifact, match="not written by this user"):
+            Artifact.open(path, KEY)
+
+    def test_under_another_name_is_refused(self, tmp_path):
+        path = write_artifact(tmp_path / "faces-1.joblib", [1])
+        path.rename(tmp_path / "faces-2.joblib")
+        with pytest.raises(BadArtifact):
+            Artifact.open(tmp_path / "faces-2.joblib", KEY)
+
+    def test_a_planted_pickle_is_not_loaded(self, tmp_path):
+        class Planted:
+            def __reduce__(self):
+                return os.mkdir, (str(tmp_path / "was run"),)
+
+        path = write_artifact(tmp_path / "faces-1.joblib", [np.zeros(200, np.uint8)])
+        buffer = io.BytesIO()
+        joblib.dump(Planted(), buffer)
+        content = path.read_bytes()
+        path.write_bytes(buffer.getvalue() + content[len(buffer.getvalue()) :])
+        with pytest.raises(BadArtifact, match="chunk 1 of 1 is damaged"):
+            list(Artifact.open(path, KEY))
+        assert not (tmp_path / "was run").exists()
+        pickle.loads(buffer.getvalue())
+        assert (tmp_path / "was run").exists(), "the planted pickle would have run"
+
+
+class TestKey:
+    def test_is_made_once_and_private(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "config" / "key"))
+        key, warning = store.load_key()
+        assert (len(key), warning) == (32, None)
+        assert store.load_key() == (key, None)
+        assert stat.S_IMODE((tmp_path / "config" / "key").stat().st_mode) == 0o600
+        assert os.listdir(tmp_path / "config") == ["key"]
+
+    def test_without_a_place_to_keep_it_serves_one_run(self, tmp_path, monkeypatch):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "file" / "key"))
+        key, warning = store.load_key()
+        assert len(key) == 32
+        assert "FACS_KEY_FILE" in warning
+
+    def test_that_is_no_key_is_refused(self, tmp_path, monkeypatch):
+        (tmp_path / "key").write_bytes(b"short")
+        monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))
+        with pytest.raises(InputError, match="expected a key of 32 bytes, found 5"):
+            store.load_key()
