@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput
 from facs_pipeline.metadata import read_metadata
 from facs_pipeline.store import atomic_csv, atomic_write
-from facs_pipeline.tables import TABLE_SUFFIXES, AUSeries, choose_aus, read_au_table
+from facs_pipeline.tables import TABLE_SUFFIXES, choose_aus, read_au_table, read_aus
 
 # What facs itself writes beside action-unit tables; skipped when a folder is given.
 OTHER_TABLES = {"descriptors", "videos", "predictions"}
@@ -74,26 +75,48 @@ def command(tables, out, fps, aus, metadata, baseline, form) -> None:
     used is reported, the others finish, and the exit code is 1.
     """
     paths = find_tables(tables, exclude=[out, metadata])
-    failed: list[str] = []
-    series = read_all(paths, fps, failed)
-    report(failed)
-    if not series:
+    log = Log()
+    aus_of = {}
+    for path in paths:
+        with log.failures():
+            aus_of[path] = read_aus(path)
+    if not aus_of:
         raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
-    chosen = choose_aus({str(one.source): one.aus for one in series}, aus)
-    known, notes = metadata_of(series, metadata)
-    already = len(failed)
-    rows = describe_all(series, chosen, baseline, known, failed, notes)
-    for note in notes:
-        click.echo(f"Note: {note}", err=True)
-    report(failed[already:])
+    chosen = choose_aus({str(path): has for path, has in aus_of.items()}, aus)
+    rows: dict[tuple[str, str], dict] = {}
+    for path in aus_of:
+        with log.failures():
+            add_rows(rows, path, fps, chosen, baseline, log)
     if not rows:
         raise InputError("no face in these tables can be described (reasons above); nothing was written")
-    write(pd.DataFrame(rows), out, form)
-    click.echo(
-        f"{out}: {len(rows)} rows, {len(chosen)} action units ({', '.join(map(str, chosen))}) from {len(paths)} tables"
-    )
-    if failed:
+    if metadata is not None:
+        add_metadata(rows, metadata, log)
+    write(pd.DataFrame(rows.values()).drop(columns=["source", "origin"]), out, form)
+    if len({row["origin"] == "py-feat" for row in rows.values()}) > 1:
+        log.note("py-feat's values (0..1) and others' intensities (0..5) are in one table; do not compare them")
+    click.echo(f"{out}: {len(rows)} rows from {len(paths)} tables, action units {', '.join(map(str, chosen))}")
+    if log.failed:
         click.get_current_context().exit(1)
+
+
+class Log:
+    """Tells the user at once what failed and what is worth knowing; remembers whether anything failed."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    @contextlib.contextmanager
+    def failures(self):
+        """A table that cannot be used ends this block only."""
+        try:
+            yield
+        except InputError as error:
+            self.failed += 1
+            click.echo(f"Failed: {error}", err=True)
+
+    def note(self, text: str) -> None:
+        """Nothing failed, but the user should know."""
+        click.echo(f"Note: {text}", err=True)
 
 
 def find_tables(arguments, exclude) -> list[Path]:
@@ -124,45 +147,21 @@ def find_tables(arguments, exclude) -> list[Path]:
     return list(found.values())
 
 
-def read_all(paths: list[Path], fps: float | None, failed: list[str]) -> list[AUSeries]:
-    """Every series of every readable table; a video and face seen before is a failure of the later table."""
-    series: dict[tuple[str, str], AUSeries] = {}
-    for path in paths:
-        try:
-            new = {(one.video, one.face_id): one for one in read_au_table(path, fps=fps)}
-            for video, face in new:
-                if (video, face) in series:
-                    earlier = series[video, face].source
-                    raise InputError(
-                        f"{path}: video {video!r}, face {face!r} is already in {earlier}; give one of them"
-                    )
-        except InputError as error:
-            failed.append(str(error))
-        else:
-            series.update(new)
-    return list(series.values())
-
-
-def metadata_of(series: list[AUSeries], path: Path | None) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """What the metadata file says of each video, and what is worth telling the user."""
-    if path is None:
-        return {}, []
-    names = dict.fromkeys(one.video for one in series)
-    return read_metadata(path, [VideoInput(Path(os.path.abspath(name)), name) for name in names])
-
-
-def describe_all(series, aus, baseline, known, failed, notes) -> list[dict]:
-    """Rows of the descriptor table."""
+def add_rows(rows: dict, path: Path, fps: float | None, aus: tuple[int, ...], baseline: str, log: Log) -> None:
+    """Add the rows of one table, all or none of them, under (video, face)."""
     names = descriptor_names(aus)
-    rows = []
-    for one in series:
+    new = {}
+    for one in read_au_table(path, fps=fps):
+        key = (one.video, one.face_id)
         missing = [au for au in aus if au not in one.aus]
         if missing:
-            failed.append(
-                f"{one.source}: video {one.video!r} has no AU {', '.join(map(str, missing))}, "
-                f"only {', '.join(map(str, one.aus))}; leave them out of --aus"
+            raise InputError(
+                f"{path}: no AU {', '.join(map(str, missing))}, only {', '.join(map(str, one.aus))}; choose with --aus"
             )
-            continue
+        if key in rows:
+            raise InputError(
+                f"{path}: video {one.video!r}, face {one.face_id!r} is already in {rows[key]['source']}; give one"
+            )
         intensities = one.intensities
         if baseline == "video":
             intensities = subtract_resting(intensities, resting_intensity(intensities))
@@ -170,15 +169,22 @@ def describe_all(series, aus, baseline, known, failed, notes) -> list[dict]:
         reason = why_not_described(intensities, one.times_s)
         if reason:
             face = f", face {one.face_id}" if one.face_id else ""
-            notes.append(f"{one.source}: video {one.video!r}{face} left out: {reason}")
+            log.note(f"{path}: video {one.video!r}{face} left out: {reason}")
             continue
         values = describe_series(intensities, one.times_s, aus)[0]
-        told = known.get(one.video, {})
-        about = {name: told.get(name, "") for name in ("subject", "emotion", "label")}
-        rows.append({"video": one.video, "face_id": one.face_id, **about, **dict(zip(names, values, strict=True))})
-    if len({one.origin == "py-feat" for one in series}) > 1:
-        notes.append("py-feat's values (0..1) and others' intensities (0..5) are in one table; do not compare them")
-    return rows
+        about = {"video": one.video, "face_id": one.face_id, "subject": "", "emotion": "", "label": ""}
+        new[key] = {"source": path, "origin": one.origin, **about, **dict(zip(names, values, strict=True))}
+    rows.update(new)
+
+
+def add_metadata(rows: dict, path: Path, log: Log) -> None:
+    """Fill in subject, emotion and label from the user's file."""
+    videos = dict.fromkeys(video for video, _face in rows)
+    known, notes = read_metadata(path, [VideoInput(Path(os.path.abspath(name)), name) for name in videos])
+    for note in notes:
+        log.note(note)
+    for (video, _face), row in rows.items():
+        row.update(known.get(video, {}))
 
 
 def write(table: pd.DataFrame, out: Path, form: str | None) -> None:
@@ -191,9 +197,3 @@ def write(table: pd.DataFrame, out: Path, form: str | None) -> None:
             atomic_csv(table, out)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another place with --out") from None
-
-
-def report(failed: list[str]) -> None:
-    """Each failure on a line of its own."""
-    for reason in failed:
-        click.echo(f"Failed: {reason}", err=True)

@@ -21,6 +21,7 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from facs_pipeline.descriptors import EMBEDDED_AUS, PUBLISHED_AUS
 from facs_pipeline.errors import InputError
@@ -60,6 +61,18 @@ class AUSeries:
     success: np.ndarray
 
 
+def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
+    """Action units a table has intensities of, increasing; reads the names of its columns only.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is no table of action units.
+    """
+    path = Path(path)
+    return tuple(_au_columns(path, list(_read(path, names_only=True).columns))[0])
+
+
 def read_au_table(path: str | os.PathLike, *, fps: float | None = None) -> list[AUSeries]:
     """Read one table of action units; the kind is recognised by its columns.
 
@@ -94,19 +107,22 @@ def read_au_table(path: str | os.PathLike, *, fps: float | None = None) -> list[
     return list(_series(path, origin, frame, columns, fps))
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, *, names_only: bool = False) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         if path.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path)
+            names = [name for name in pq.read_schema(path).names if _is_wanted(name)]
+            frame = pd.DataFrame(columns=names) if names_only else pd.read_parquet(path, columns=names)
         else:
-            _check_shape(path)
+            if not names_only:
+                _check_shape(path)
             frame = pd.read_csv(
                 path,
                 encoding="utf-8-sig",
                 skipinitialspace=True,
                 low_memory=False,
+                nrows=0 if names_only else None,
                 usecols=lambda name: _is_wanted(str(name).strip()),
                 dtype=dict.fromkeys(_TEXT_COLUMNS, str),
             )
@@ -119,7 +135,7 @@ def _read(path: Path) -> pd.DataFrame:
     except (pd.errors.ParserError, ValueError) as error:
         raise InputError(f"{path}: not a readable table ({str(error).strip()})") from None
     frame.columns = [str(name).strip() for name in frame.columns]
-    return frame.loc[:, [_is_wanted(name) for name in frame.columns]]
+    return frame
 
 
 def _check_shape(path: Path) -> None:

@@ -271,7 +271,7 @@ def test_tables_with_different_action_units_want_a_choice(tmp_path):
     assert run(tmp_path / "a.csv", tmp_path / "b.csv", "--out", out, "--aus", "1,2,12").exit_code == 0
     assert pd.read_csv(out).shape == (2, 5 + 3 * 62)
     result = run(tmp_path / "a.csv", tmp_path / "b.csv", "--out", out, "--aus", "AU12,4")
-    assert result.exit_code == 1 and "b.csv: video 'b' has no AU 4, only 1, 2, 12, 45" in result.stderr
+    assert result.exit_code == 1 and "b.csv: no AU 4, only 1, 2, 12, 45" in result.stderr
     assert list(pd.read_csv(out).columns[5:]) == descriptor_names([12, 4])
 
 

@@ -12,6 +12,7 @@ from scipy.signal import butter, filtfilt, sosfiltfilt
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 
 from facs_pipeline import baseline, descriptors
 from facs_pipeline.baseline import resting_intensity, subtract_resting
@@ -264,6 +265,23 @@ def test_transformer_in_a_pipeline(reference):
     scaled = make_pipeline(clone(transformer), StandardScaler()).fit_transform(videos)
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-9)
     assert clone(transformer).set_params(cutoff_hz=2.0).get_params()["cutoff_hz"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_no_attributes_set_in_init,
+        estimator_checks.check_parameters_default_constructible,
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_estimator_repr,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_scikit_learns_checks_of_parameters(check):
+    """The rest of `check_estimator` needs rectangular X, which videos of different lengths are not."""
+    check("FacialActivityDescriptor", FacialActivityDescriptor())
 
 
 def test_resting_face_is_found_under_movement_noise_and_missing_frames():
