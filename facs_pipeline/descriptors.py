@@ -144,7 +144,7 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     A series already on the grid comes back unchanged. Others are interpolated by modified Akima cubics, through the
     samples and without the swings of a spline beside gaps and steps. A clip of N frames at 25 frames/s lasts N / 25 s,
     as do its 4 N frames at 100 frames/s, three of which come after the last slow frame: there the series goes on as
-    the parabola through its end, kept near the range that it had. (Stopping at the last frame, or holding its value,
+    the parabola through its end. No sample leaves the series' range by more than a tenth of it. (Stopping at the last frame, or holding its value,
     moves ten times as many statistics by more than 2 % of their range.)
     """
     values, times = _as_series(intensities, times_s)
@@ -169,9 +169,10 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     back = np.array([curve(max(last - step * interval, 0.0)) for step in range(3)])
     ahead = ((grid[beyond] - last) / interval)[:, None]
     parabola = back[0] + ahead * (back[0] - back[1]) + ahead * (1 + ahead) / 2 * (back[0] - 2 * back[1] + back[2])
+    samples[beyond] = parabola
+    # An apex between two frames may rise above both; frames that almost coincide must not throw the curve further.
     margin = 0.1 * np.ptp(values, axis=0)
-    samples[beyond] = np.clip(parabola, values.min(axis=0) - margin, values.max(axis=0) + margin)
-    return samples
+    return np.clip(samples, values.min(axis=0) - margin, values.max(axis=0) + margin)
 
 
 def why_not_described(intensities: np.ndarray, times_s: np.ndarray) -> str:

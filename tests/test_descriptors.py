@@ -210,6 +210,14 @@ def test_frames_that_go_back_in_time_are_left_out():
     np.testing.assert_allclose(resample_series(series, damaged), series, atol=1e-4)
 
 
+def test_frames_that_almost_coincide_do_not_throw_the_curve():
+    rng = np.random.default_rng(0)
+    times, series = np.sort(rng.uniform(0, 5, 200)), rng.uniform(0, 5, (200, 2))
+    times[50] = times[49] + 1e-9
+    samples = resample_series(series, times)
+    assert samples.min() > -0.6 and samples.max() < 5.6
+
+
 @pytest.mark.parametrize(
     ("series", "fps", "reason"),
     [
