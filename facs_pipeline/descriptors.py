@@ -144,8 +144,8 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     A series already on the grid comes back unchanged. Others are interpolated by modified Akima cubics, through the
     samples and without the swings of a spline beside gaps and steps. A clip of N frames at 25 frames/s lasts N / 25 s,
     as do its 4 N frames at 100 frames/s, three of which come after the last slow frame: there the series goes on as
-    the parabola through its end. No sample leaves the series' range by more than a tenth of it. (Stopping at the last frame, or holding its value,
-    moves ten times as many statistics by more than 2 % of their range.)
+    the parabola through its end. (Stopping at the last frame, or holding its value, moves more than ten times as many
+    statistics by over 2 % of their range.) No sample leaves the series' range by more than a tenth of it.
     """
     values, times = _as_series(intensities, times_s)
     seen = _has_face(values, times)
