@@ -13,7 +13,7 @@ Examples:
   facs demo --out /tmp/demo --identities 6 --seed 1
 \b
 Results: OUT/videos (synthetic videos, metadata.csv, truth/ with the curves that drove them) and
-OUT/results (what `facs extract-features` writes). Nothing is downloaded.
+OUT/results (what `facs extract-features` writes), OUT/ranking (genuine against posed). Nothing is downloaded.
 """
 
 
@@ -33,6 +33,7 @@ def command(out: Path, jobs: int | None, identities: int, seed: int, verbose: bo
     The videos are animations of one public-domain portrait, driven by made-up action-unit curves: they show that
     everything works on this machine, and nothing about real people.
     """
+    from facs_pipeline.authenticity_demo import rank_demo
     from facs_pipeline.demo import run_demo
 
     from .extract_features import ConsoleObserver
@@ -45,6 +46,11 @@ def command(out: Path, jobs: int | None, identities: int, seed: int, verbose: bo
     with ConsoleObserver(verbose=verbose, quiet=False) as observer:
         demo = run_demo(out, identities=identities, seed=seed, jobs=jobs, observer=observer)
     _print_summary(demo)
+    if identities >= 2 and not demo.run.failed:
+        click.echo(f"\n{rank_demo(demo.results, out / 'ranking', seed=seed)}")
+    else:
+        click.echo("\nRanking genuine against posed is left out: it takes two people at least and every video.")
+    _print_next(demo)
     return 1 if demo.run.failed else 0
 
 
@@ -54,7 +60,9 @@ def _print_summary(demo) -> None:
     share = f" ({with_face / frames:.1%})" if frames else ""
     total_s = demo.run.seconds["total"]
     click.echo(f"Drawn    {len(demo.metadata)} synthetic videos in {demo.drawing_s:.1f} s")
-    click.echo(f"Analysed {frames} frames in {total_s:.1f} s; a face in {with_face}{share}")
+    # Stages have times only if something was computed.
+    speed = f", {frames / total_s:.0f} frames/s" if len(demo.run.seconds) > 1 else ""
+    click.echo(f"Analysed {frames} frames in {total_s:.1f} s{speed}; a face in {with_face}{share}")
     for video in demo.run.failed:
         click.echo(f"Failed   {video.name}: {video.reason}")
     if len(demo.agreement):
@@ -65,6 +73,9 @@ def _print_summary(demo) -> None:
             click.echo(
                 f"  AU{au:02d}  {AU_NAMES.get(au, ''):<20}  r = {row['r']:5.2f}   {int(row['videos']):3d} videos"
             )
+
+
+def _print_next(demo) -> None:
     results, videos = shlex.quote(str(demo.results)), shlex.quote(str(demo.videos))
     click.echo(f"\nResults: {demo.results}")
     click.echo("Next, with videos of your own in place of the synthetic ones:")

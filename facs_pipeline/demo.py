@@ -44,7 +44,7 @@ def run_demo(
     out: str | os.PathLike,
     *,
     identities: int = 3,
-    emotions: Sequence[str] = ("happiness", "surprise", "sadness"),
+    emotions: Sequence[str] = ("happiness", "surprise", "anger"),
     seed: int = 0,
     jobs: int | None = None,
     observer: Observer | None = None,

@@ -189,7 +189,7 @@ def write_recordings(
     folder: str | os.PathLike,
     *,
     identities: int = 3,
-    emotions: Sequence[str] = ("happiness", "surprise", "sadness"),
+    emotions: Sequence[str] = ("happiness", "surprise", "anger"),
     takes: int = 1,
     difference: float = 1.0,
     noise: float = 0.05,

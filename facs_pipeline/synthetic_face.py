@@ -120,7 +120,7 @@ class SyntheticFace:
         dx = 0.030 * a[0] * np.tanh(3 * x)  # face width
         dx += 0.035 * a[1] * np.tanh(3 * x) / (1 + np.exp(-8 * (y - 0.45)))  # jaw width
         dx += 0.022 * a[2] * np.sign(x) * eyes  # eye distance
-        dx += 0.16 * a[3] * x * mouth  # mouth width
+        dx += 0.10 * a[3] * x * mouth  # mouth width
         dx += 0.20 * a[4] * x * gauss(0, 0.2, 0.14)  # nose width
         dy = 0.035 * a[5] * np.clip(y, 0, None) / 0.8  # length of the lower face
         dy += 0.022 * a[6] * gauss(0, 0.2, 0.22)  # nose length
