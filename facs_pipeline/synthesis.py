@@ -28,7 +28,7 @@ from facs_pipeline.synthetic_face import DRIVEN_AUS, SyntheticFace
 
 # Prototypes after Ekman, Friesen & Hager (2002), FACS Investigator's Guide: AU -> intensity at the apex.
 EMOTION_AUS: dict[str, dict[int, float]] = {
-    "happiness": {6: 3.0, 12: 4.3, 25: 2.5},
+    "happiness": {6: 3.0, 12: 4.3, 25: 4.0},
     "surprise": {1: 4.0, 2: 4.2, 5: 3.5, 25: 3.0, 26: 3.8},
     "sadness": {1: 3.8, 4: 3.0, 15: 4.0},
     "anger": {4: 4.5, 7: 3.5, 10: 2.0, 25: 1.0},

@@ -63,9 +63,9 @@ _MOVES: dict[str, dict[int | str, tuple[float, float]]] = {
              62: (0, -1.2), "under_eye_L": (0, -1.0)},
     "AU10": {49: (0, -2.4), 50: (0, -3.0), 51: (0, -2.8), 61: (0, -3.0), 62: (0, -2.8), "lip_upper_L": (0, -2.6),
              48: (0, -0.6), 60: (0, -0.7), 31: (-0.2, -1.2), 32: (0, -0.6), "fold_L": (0, -1.6)},
-    "AU12": {48: (-5.0, -6.6), 60: (-5.2, -6.4), "lip_upper_L": (-2.8, -3.4), "lip_lower_L": (-3.0, -3.4),
-             49: (-2.8, -2.4), 50: (-0.8, -1.0), 51: (0, -0.8), 61: (-1.4, -1.6), 62: (0, -0.9), 67: (-1.4, -1.6),
-             66: (0, -0.9), 59: (-2.4, -1.6), 58: (-0.9, -0.8), 57: (0, -0.6), "cheek_L": (-0.4, -2.2),
+    "AU12": {48: (-5.0, -6.6), 60: (-5.2, -6.4), "lip_upper_L": (-2.8, -3.4), "lip_lower_L": (-3.0, -3.2),
+             49: (-2.8, -2.4), 50: (-0.8, -1.0), 51: (0, -0.8), 61: (-1.4, -1.4), 62: (0, -0.8), 67: (-1.4, -0.9),
+             66: (0, -0.3), 59: (-2.4, -1.4), 58: (-0.9, -0.4), 57: (0, -0.1), "cheek_L": (-0.4, -2.2),
              "fold_L": (-1.4, -2.0), "fold_end_L": (-2.6, -3.0), "under_eye_L": (0, -0.8), 4: (-0.6, 0)},
     "AU15": {48: (-0.4, 4.0), 60: (-0.3, 3.8), "lip_upper_L": (0, 2.0), "lip_lower_L": (0, 2.0), 49: (0, 1.5),
              59: (0, 1.7), 61: (0, 0.5), 67: (0, 0.5), "fold_end_L": (0, 1.2)},
@@ -129,3 +129,14 @@ def lid_closing(points: np.ndarray) -> np.ndarray:
     for fold, eye in (("lid_fold_L", EYES[0]), ("lid_fold_R", EYES[1])):
         field[_row(fold)] = 0.35 * field[[eye[1], eye[2]]].mean(axis=0)
     return field
+
+
+def meet_lips(points: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """The displacement to rest, corrected so that the lower lip just meets the upper one on this identity's mouth."""
+    rest, resting = rest.copy(), points + rest
+    for upper, lower, edge in zip(UPPER_LIP[1:-1], LOWER_LIP[1:-1], (59, 58, 57, 56, 55), strict=True):
+        missing = resting[upper, 1] - resting[lower, 1]
+        rest[lower, 1] += missing
+        # The lip's outer edge follows, so that it keeps its thickness.
+        rest[edge, 1] += 0.8 * missing
+    return rest

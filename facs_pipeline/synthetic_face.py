@@ -29,6 +29,7 @@ from facs_pipeline.synthetic_anatomy import (
     UPPER_LIP,
     displacements,
     lid_closing,
+    meet_lips,
 )
 
 _CENTRE = (225.0, 124.0)  # the crop's centre and side in portrait pixels
@@ -168,6 +169,7 @@ class SyntheticFace:
 
     def _build_fields(self, points: np.ndarray, fixed: np.ndarray) -> None:
         moves = {name: field * self._scale for name, field in displacements().items()}
+        moves["rest"] = meet_lips(points, moves["rest"])
         moves["lids"] = lid_closing(points + moves["rest"])
         turn = np.zeros_like(points)
         turn[:, 0] = DEPTH * 10 * self._scale
