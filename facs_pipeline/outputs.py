@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from facs_pipeline.stages import content_sha256
 from facs_pipeline.store import atomic_write
 
 FORMATS = ("csv", "parquet")
@@ -47,9 +46,11 @@ class Outputs:
     def table_is_current(self, name: str, key: str, baseline: Any) -> bool:
         """Whether the table (and the annotated copy) made of these results is there and nobody has changed it."""
         try:
-            record = json.loads(self._record(name).read_text())
+            record = json.loads(self._record(name).read_text(encoding="utf-8"))
+            if record["made_of"] != key or record["baseline"] != baseline:
+                return False
             return record == self._state(name, key, baseline)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, TypeError):
             return False
 
     def record_table(self, name: str, key: str, baseline: Any) -> None:
@@ -70,15 +71,13 @@ class Outputs:
         return [self.overlay_path(name)] if self.overlay else []
 
     def _record(self, name: str) -> Path:
-        place = os.path.abspath(self.table(name))
-        return self.records / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:20]}.json"
+        return self.records / f"{name}.{self.format}.json"
 
     def _state(self, name: str, key: str, baseline: Any) -> dict[str, Any]:
-        stats = [path.stat() for path in (self.table(name), *self._overlays(name))]
+        # Content, not time stamps: a folder that was copied or moved is as good as before.
         return {
-            "table": os.path.abspath(self.table(name)),
             "made_of": key,
             "baseline": baseline,
             "version": TABLE_VERSION,
-            "files": [[stat.st_size, stat.st_mtime_ns] for stat in stats],
+            "sha256": [content_sha256(path) for path in (self.table(name), *self._overlays(name))],
         }

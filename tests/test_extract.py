@@ -53,7 +53,7 @@ def run(clips, tmp_path_factory):
 
 @pytest.fixture
 def out(run, tmp_path):
-    """A copy of the first run's folder that a test may change; its tables count as copied, not as current."""
+    """A copy of the first run's folder that a test may change."""
     return shutil.copytree(run, tmp_path / "out")
 
 
@@ -140,6 +140,10 @@ class TestCache:
         computed, observer = again(videos, out)
         assert (computed, observer.to_do) == (set(), 0)
         assert files_in(out) == before
+
+    def test_a_copied_output_folder_is_as_good(self, clips, out):
+        computed, observer = again(clips, out)
+        assert (computed, observer.to_do) == (set(), 0)
 
     def test_a_moved_video_is_not_decoded_again(self, clips, out, tmp_path):
         moved = shutil.copytree(clips, tmp_path / "moved")
