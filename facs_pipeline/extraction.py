@@ -158,7 +158,7 @@ class _Run:
             _require_subjects(videos, metadata, options)
         if options.baseline not in ("none", "video") and options.faces == "all":
             raise InputError("a resting face of a subject or clip is one person's; use it with --faces one")
-        settings, models = run_settings(options)
+        self.settings = run_settings(options)
         key, warning = load_key()
         if warning:
             self.observer.warn(warning)
@@ -170,7 +170,7 @@ class _Run:
             self.cache = Cache(cache_folder, key)
             self.outputs = Outputs(self.out, options.format, options.overlay, cache_folder / "outputs")
             self.hashes = VideoHashes(cache_folder / "videos.json")
-            results = self._process(videos, settings, metadata)
+            results = self._process(videos, metadata)
         finally:
             # Workers that were ended cannot tidy up after themselves.
             remove_leftovers(cache_folder)
@@ -178,7 +178,7 @@ class _Run:
             if not options.keep_cache:
                 discard(cache_folder)
         self.seconds["total"] = time.perf_counter() - start
-        write_run(self.out, results, metadata, settings, models, options, dict(self.seconds))
+        write_run(self.out, results, metadata, self.settings, options, dict(self.seconds))
         return RunResult(results, self.out, dict(self.seconds))
 
     def _prepare(self, folder: Path) -> None:
@@ -197,11 +197,9 @@ class _Run:
 
     # ------------------------------------------------------------------------------------------------- processing
 
-    def _process(
-        self, videos: list[VideoInput], settings: dict[str, Any], metadata: dict[str, dict[str, str]]
-    ) -> list[VideoResult]:
+    def _process(self, videos: list[VideoInput], metadata: dict[str, dict[str, str]]) -> list[VideoResult]:
         per_video = {
-            video.name: {**settings, "image_fps": self.options.image_fps if video.is_images else None}
+            video.name: {**self.settings.stages, "image_fps": self.options.image_fps if video.is_images else None}
             for video in videos
         }
         results = {video.name: VideoResult.failed(video, video.problem) for video in videos if video.problem}
@@ -231,8 +229,8 @@ class _Run:
             "out": str(self.out),
             "format": options.format,
             "overlay": options.overlay,
-            "landmarks": os.path.abspath(options.landmarks) if options.landmarks else None,
-            "au_model": os.path.abspath(options.au_model) if options.au_model else None,
+            "landmarks": str(self.settings.landmarks),
+            "au_model": str(self.settings.au_model),
         }
 
     def _do(

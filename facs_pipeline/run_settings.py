@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,19 +12,39 @@ from facs_pipeline.appearance import SETTINGS as APPEARANCE_SETTINGS
 from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import DEFAULT_MODEL as LANDMARK_MODEL
 from facs_pipeline.landmarks import KIND as LANDMARK_KIND
+from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.model_file import load_model
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction import Options
 
+# As in facs_pipeline.action_units, which is not imported here because it imports scikit-learn.
+AU_MODEL = Path(str(files("facs_pipeline.models").joinpath("action_units.npz")))
 AU_MODEL_KIND = "action-units"
 
 
-def run_settings(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings of all stages but `baseline` and `image_fps`, which differ from video to video; and the models' names.
+@dataclass(frozen=True)
+class RunSettings:
+    """What all videos of a run have in common.
 
-    The models are read as files only: making models of them imports scikit-learn, which takes longer than a run in
-    which everything is cached.
+    Attributes
+    ----------
+    stages : settings of all stages but `baseline` and `image_fps`, which differ from video to video.
+    au_model, landmarks : the model files.
+    models : their names and hashes, for ``run.json``.
+    """
+
+    stages: dict[str, Any]
+    au_model: Path
+    landmarks: Path
+    models: dict[str, Any]
+
+
+def run_settings(options: Options) -> RunSettings:
+    """Check the options and the model files, and make the stages' settings of them.
+
+    The package's own models are read as files only: making models of them imports scikit-learn, which takes longer
+    than a run in which everything is cached.
 
     Raises
     ------
@@ -36,24 +57,26 @@ def run_settings(options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError(f"--cutoff-hz is {options.cutoff_hz:g}, expected more than 0 and less than 50 Hz")
     if not options.image_fps > 0:
         raise InputError(f"--image-fps is {options.image_fps:g}, expected more than 0")
-    au_path = options.au_model or Path(str(files("facs_pipeline.models").joinpath("action_units.npz")))
-    au_card = load_model(au_path, AU_MODEL_KIND).card
+    au_path = Path(os.path.abspath(options.au_model or AU_MODEL))
+    landmark_path = Path(os.path.abspath(options.landmarks or LANDMARK_MODEL))
+    au_hash = load_model(au_path, AU_MODEL_KIND).card["content_sha256"]
+    landmark_hash = load_model(landmark_path, LANDMARK_KIND).card["content_sha256"]
+    # Only the models themselves can say whether this version computes the features they were trained on.
     if options.au_model:
-        # Only the model itself can say whether this version computes the features it was trained on.
         from facs_pipeline.action_units import ActionUnitModel
 
-        ActionUnitModel.load(options.au_model)
-    landmark_path = options.landmarks or LANDMARK_MODEL
-    landmark_card = load_model(landmark_path, LANDMARK_KIND).card
-    settings = {
+        ActionUnitModel.load(au_path)
+    if options.landmarks:
+        LandmarkModel.load(landmark_path)
+    stages = {
         "faces": options.faces,
-        "landmark_model": landmark_card["content_sha256"],
+        "landmark_model": landmark_hash,
         "appearance": APPEARANCE_SETTINGS,
-        "au_model": au_card["content_sha256"],
+        "au_model": au_hash,
         "cutoff_hz": options.cutoff_hz,
     }
     models = {
-        "action_units": {"file": os.path.basename(au_path), "sha256": au_card["content_sha256"]},
-        "landmarks": {"file": os.path.basename(landmark_path), "sha256": landmark_card["content_sha256"]},
+        "action_units": {"file": au_path.name, "sha256": au_hash},
+        "landmarks": {"file": landmark_path.name, "sha256": landmark_hash},
     }
-    return settings, models
+    return RunSettings(stages, au_path, landmark_path, models)

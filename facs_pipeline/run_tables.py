@@ -21,6 +21,7 @@ from facs_pipeline.store import atomic_write
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction import Options
+    from facs_pipeline.run_settings import RunSettings
 
 VIDEO_COLUMNS = (
     "video",
@@ -63,7 +64,9 @@ class VideoResult:
     @classmethod
     def failed(cls, video: VideoInput, reason: str) -> VideoResult:
         """A video that failed."""
-        return cls(video.name, video.path, "failed", " ".join(reason.split()), "", {}, None)
+        # One line, and text: file names need not be text, and could not be written into a table then.
+        text = " ".join(reason.split()).encode("utf-8", "replace").decode("utf-8")
+        return cls(video.name, video.path, "failed", text, "", {}, None)
 
     @classmethod
     def done(
@@ -107,8 +110,7 @@ def write_run(
     out: Path,
     results: list[VideoResult],
     metadata: dict[str, dict[str, str]],
-    settings: dict[str, Any],
-    models: dict[str, Any],
+    settings: RunSettings,
     options: Options,
     seconds: dict[str, float],
 ) -> None:
@@ -125,7 +127,7 @@ def write_run(
         _write_csv(out / "descriptors.csv", header, _descriptor_rows(results, metadata))
         _write_csv(out / "videos.csv", VIDEO_COLUMNS, (result.row for result in results))
         with atomic_write(out / "run.json") as file:
-            json.dump(_about(results, settings, models, options, seconds), file, indent=1, ensure_ascii=True)
+            json.dump(_about(results, settings, options, seconds), file, indent=1, ensure_ascii=True)
             file.write("\n")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -153,8 +155,7 @@ def _write_csv(path: Path, header: Iterable[str], rows: Iterable[list[Any]]) -> 
 
 def _about(
     results: list[VideoResult],
-    settings: dict[str, Any],
-    models: dict[str, Any],
+    settings: RunSettings,
     options: Options,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
@@ -165,9 +166,9 @@ def _about(
         "packages": {name: _version(name) for name in PACKAGES},
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "options": {field.name: _plain(getattr(options, field.name)) for field in fields(options)},
-        "stage_settings": settings,
+        "stage_settings": settings.stages,
         "stage_versions": {stage.name: stage.version for stage in STAGES.values()},
-        "models": models,
+        "models": settings.models,
         "frames": frames,
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
         "videos": {result.name: str(result.path) for result in results},

@@ -30,7 +30,7 @@ from facs_pipeline.descriptors import (
 )
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.frame_chunk import FrameChunk
-from facs_pipeline.landmarks import LandmarkModel, default_model
+from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.outputs import Outputs
 from facs_pipeline.pose import head_pose
 from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys
@@ -68,24 +68,22 @@ class VideoJob:
 class Models:
     """The models of a run, loaded on first use and kept for the worker's life."""
 
-    landmarks_path: str | None
-    au_path: str | None
+    landmarks_path: str
+    au_path: str
     _loaded: dict[str, Any] = field(default_factory=dict)
 
     @property
     def landmarks(self) -> LandmarkModel:
         """68 points of a face."""
         if "landmarks" not in self._loaded:
-            path = self.landmarks_path
-            self._loaded["landmarks"] = LandmarkModel.load(path) if path else default_model()
+            self._loaded["landmarks"] = LandmarkModel.load(self.landmarks_path)
         return self._loaded["landmarks"]
 
     @property
     def action_units(self) -> ActionUnitModel:
         """Intensities from features."""
         if "action_units" not in self._loaded:
-            path = self.au_path
-            self._loaded["action_units"] = ActionUnitModel.load(path) if path else ActionUnitModel.load_default()
+            self._loaded["action_units"] = ActionUnitModel.load(self.au_path)
         return self._loaded["action_units"]
 
 
@@ -193,6 +191,11 @@ class VideoRun:
                 self._say(stage, keys)
         self._decode(keys)
 
+    @property
+    def _image_fps(self) -> float:
+        # None for files, which carry their own times; the readers do not look at it then.
+        return self.job.settings["image_fps"] or 25.0
+
     def _writer(self, identity: StageKey) -> ArtifactWriter:
         return ArtifactWriter(self.cache.path(identity), self.cache.key, dict(identity.about))
 
@@ -203,10 +206,9 @@ class VideoRun:
             return self.models.action_units.predict(chunk)
 
     def _decode(self, keys: dict[str, StageKey]) -> None:
-        image_fps = self.job.settings["image_fps"] or 25.0
-        self._expect(probe(self.job.path, image_fps=image_fps).frames)
+        self._expect(probe(self.job.path, image_fps=self._image_fps).frames)
         follower = FaceFollower(self.models.landmarks, faces=self.job.settings["faces"])
-        frames = read_frames(self.job.path, image_fps=image_fps)
+        frames = read_frames(self.job.path, image_fps=self._image_fps)
         facts = {"frames": 0, "frames_with_face": 0, "first_s": 0.0, "last_s": 0.0, "cuts": 0}
         decoded = ("faces", "landmarks", "features", "action_units")
         with contextlib.ExitStack() as stack:
@@ -295,7 +297,13 @@ class VideoRun:
             if outputs.overlay:
                 from facs_pipeline.overlay import write_overlay
 
-                write_overlay(self.job.path, path, outputs.overlay_path(self.job.name))
+                write_overlay(
+                    self.job.path,
+                    path,
+                    outputs.overlay_path(self.job.name),
+                    image_fps=self._image_fps,
+                    on_frame=lambda _: self._tick(0),
+                )
             outputs.record_table(self.job.name, key, self.job.settings["baseline"])
 
     def _descriptors(self, identity: StageKey, stored: dict[str, Artifact]) -> None:

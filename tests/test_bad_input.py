@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import av
 import numpy as np
@@ -75,6 +76,8 @@ def outcome(videos_dir, face, good, tmp_path_factory):
     write_video(bad / "oneframe.mp4", face[:1])
     write_audio(bad / "audio.mp4")
     shutil.copy(good, bad / "Ünï çødé 名前 (1), %s.mp4")
+    shutil.copy(good, os.fsdecode(os.fsencode(bad) + b"/no\xfftext.mp4"))
+    Path(os.fsdecode(os.fsencode(bad) + b"/no\xfevideo.mp4")).touch()
     for person in ("anna", "ben"):
         (bad / person).mkdir()
         shutil.copy(good, bad / person / "same.mp4")
@@ -160,6 +163,11 @@ def test_audio_only(outcome):
 
 def test_unicode_spaces_commas_and_percent_signs_in_names(outcome):
     check(outcome, "Ünï çødé 名前 (1), %s", "ok")
+
+
+def test_names_that_are_no_text(outcome):
+    check(outcome, "no_text", "ok")
+    check(outcome, "no_video", "failed", "video.mp4", "empty (0 bytes)")
 
 
 def test_same_name_in_two_folders(outcome):
