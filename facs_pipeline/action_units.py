@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from facs_pipeline.model_file import content_hash, load_model, save_model
 
 MODEL_KIND = "action-units"
 MAX_INTENSITY = 5.0
+DEFAULT_MODEL = Path(__file__).parent / "models" / "action_units.npz"
 
 # Ekman, Friesen, Hager, "Facial Action Coding System", 2002: the numbers and their names.
 AU_NAMES: dict[int, str] = {
@@ -123,10 +123,12 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
     C : float
         How much errors cost, for rows whose weighted standardised columns have a mean square length of 1 (the
         kernel is divided by the sum of squared column weights), so that it means the same for any number of columns.
-    epsilon : errors below it cost nothing; intensity units.
+    epsilon : errors below it cost nothing; in level widths.
     n_estimators : number of subsamples.
     max_samples : rows in a subsample at most.
-    level_width : see `balanced_rows`.
+    level_width : None or float
+        Distance of the intensity levels that are balanced, see `balanced_rows`. None: a fifth of the range of `y`, but
+        1 at most; intensities that never get far above 0 are thus balanced within the range they have.
     feature_weights : None or ndarray [d] of 0 or more
         Multiplied onto the standardised columns; a larger weight is regularised less.
     random_state : seed of the subsamples.
@@ -152,7 +154,7 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
     _parameter_constraints = {  # noqa: RUF012  scikit-learn's own convention
         "C": [Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="left")],
-        "level_width": [Interval(Real, 0, None, closed="neither")],
+        "level_width": [None, Interval(Real, 0, None, closed="neither")],
         "n_estimators": [Interval(Real, 1, None, closed="left")],
         "max_samples": [Interval(Real, 1, None, closed="left")],
         "feature_weights": [None, "array-like"],
@@ -166,7 +168,7 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
         epsilon: float = 0.1,
         n_estimators: int = 10,
         max_samples: int = 2000,
-        level_width: float = 1.0,
+        level_width: float | None = None,
         feature_weights: np.ndarray | None = None,
         random_state: int | None = 0,
     ):
@@ -215,19 +217,22 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
         rows = np.arange(len(X)) if rows is None else rows
         mean, scale = mean_and_scale(X[rows]) if statistics is None else statistics
         fold = folding(mean, scale, self.feature_weights)
+        width = self.level_width
+        if width is None:
+            width = min(1.0, float(np.ptp(y[rows])) / MAX_INTENSITY) or 1.0
         # The mean square length of a standardised, weighted row.
         length = max(float(((fold * scale) ** 2).sum()), 1e-300)
         coef = np.zeros((len(Cs), int(self.n_estimators), X.shape[1]))
         intercept = np.zeros(coef.shape[:2])
         for member in range(int(self.n_estimators)):
-            drawn = rows[balanced_rows(y[rows], int(self.max_samples), random, self.level_width)]
+            drawn = rows[balanced_rows(y[rows], int(self.max_samples), random, width)]
             z = ((X[drawn] - mean) * fold).astype(np.float32 if X.dtype.itemsize < 8 else np.float64)
             kernel = (z @ z.T).astype(np.float64) / length
             for position, c in enumerate(Cs):
-                machine = SVR(kernel="precomputed", C=c, epsilon=self.epsilon).fit(kernel, y[drawn])
-                weights = fold * (machine.dual_coef_[0] @ z[machine.support_]) / length
+                machine = SVR(kernel="precomputed", C=c, epsilon=self.epsilon).fit(kernel, y[drawn] / width)
+                weights = fold * (machine.dual_coef_[0] @ z[machine.support_]) * (width / length)
                 coef[position, member] = weights
-                intercept[position, member] = machine.intercept_[0] - mean @ weights
+                intercept[position, member] = machine.intercept_[0] * width - mean @ weights
         return coef, intercept
 
     def predict(self, X) -> np.ndarray:
@@ -345,7 +350,7 @@ class ActionUnitModel:
 
 @lru_cache(maxsize=1)
 def _load_default() -> ActionUnitModel:
-    return ActionUnitModel.load(str(files("facs_pipeline.models").joinpath("action_units.npz")))
+    return ActionUnitModel.load(DEFAULT_MODEL)
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

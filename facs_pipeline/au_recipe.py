@@ -191,7 +191,7 @@ def train(
         If nothing is left to train on, persons are too few, or no action unit is usable.
     """
     data = TrainingSet(
-        np.concatenate([s.X for s in sources]),
+        sources[0].X if len(sources) == 1 else np.concatenate([s.X for s in sources]),
         np.concatenate([s.Y for s in sources]),
         np.concatenate([s.subjects for s in sources]),
         tuple(aus),

@@ -23,8 +23,8 @@ from facs_pipeline.action_units import MAX_INTENSITY, SVREnsemble, batches, line
 from facs_pipeline.errors import InputError
 
 REGRESSORS: tuple[str, ...] = ("svr", "ridge")
-RIDGE_ALPHAS: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
-SVR_CS: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0)
+RIDGE_ALPHAS: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+SVR_CS: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
 # One member of the ensemble tells penalties apart well enough, at a tenth of the time.
 _INNER_MEMBERS = 1
 
@@ -294,7 +294,7 @@ def _predict(X: np.ndarray, rows: np.ndarray, coef: np.ndarray, intercept: np.nd
     return np.clip(out, 0.0, MAX_INTENSITY).reshape(-1, p, k)
 
 
-def usable(table, Y: np.ndarray, *, min_r: float = 0.3, min_std: float = 0.1) -> dict[int, str]:
+def usable(table, Y: np.ndarray, *, min_r: float = 0.3, min_std: float = 0.02) -> dict[int, str]:
     """Why action units should be left out of the model: FACS number -> reason; empty where all are usable.
 
     Parameters

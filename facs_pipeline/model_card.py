@@ -8,6 +8,9 @@ from facs_pipeline.action_units import AU_NAMES
 
 _MEASURES = ("r", "ccc", "icc", "mae", "bias", "f1")
 
+# Shown in a place of their own, or of no use to a reader.
+_SHOWN = frozenset({"title", "kind", "content_sha256", "labels", "images", "persons", "format_version"})
+
 
 def card_text(card: dict[str, Any]) -> str:
     """The card as text; parts that a model of another kind does not have are left out."""
@@ -16,6 +19,7 @@ def card_text(card: dict[str, Any]) -> str:
     for name, label in (("labels", "labels"), ("images", "images"), ("persons", "persons")):
         if name in card:
             lines.append(f"  {label:<9} {card[name]}")
+    lines += [f"  {name:<9} {card[name]}" for name in sorted(card) if name not in _SHOWN and _is_plain(card[name])]
     if "recipe" in card:
         lines.append("  recipe    " + ", ".join(f"{k} {v}" for k, v in sorted(card["recipe"].items())))
     if "versions" in card:
@@ -35,6 +39,10 @@ def card_text(card: dict[str, Any]) -> str:
     if "settings" in card:
         lines += ["", "Features", *(f"  {k}: {v}" for k, v in sorted(card["settings"].items()))]
     return "\n".join(lines)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
 
 
 def _sources(sources: list[dict[str, Any]]) -> list[str]:

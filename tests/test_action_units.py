@@ -49,7 +49,7 @@ def test_the_folded_ensemble_is_the_mean_of_its_members(faces):
 def test_a_member_is_the_svr_on_its_standardised_subsample(faces):
     X, y = faces
     weights = np.where(np.arange(60) < 10, 3.0, 1.0)
-    model = SVREnsemble(n_estimators=1, max_samples=200, C=2.0, feature_weights=weights).fit(X, y)
+    model = SVREnsemble(C=2.0, n_estimators=1, max_samples=200, level_width=1.0, feature_weights=weights).fit(X, y)
     rows = balanced_rows(y, 200, np.random.RandomState(0))
     Z = StandardScaler().fit(X).transform(X) * weights
     moving = np.arange(60) != 7
@@ -106,6 +106,13 @@ def test_zeros_never_outweigh_all_other_levels_together():
     y = np.repeat([0.0, 2.0, 4.0], [300, 10, 6])
     counts = np.unique(y[balanced_rows(y, 5000, np.random.RandomState(1))], return_counts=True)[1]
     assert list(counts) == [16, 10, 6]
+
+
+def test_faint_intensities_are_learnt_like_strong_ones(faces):
+    """The range of `y` sets levels and tolerance, so that scaling `y` scales the predictions."""
+    X, y = faces
+    strong, faint = (SVREnsemble(n_estimators=3, max_samples=200).fit(X, f * y).predict(X) for f in (0.5, 0.02))
+    np.testing.assert_allclose(faint * 25, strong, atol=1e-6)
 
 
 def test_balancing_raises_high_intensities(faces):

@@ -41,7 +41,11 @@ def rows():
     return TrainingSet(X, Y, subjects, (1, 2, 4))
 
 
-REGRESSORS = {"ridge": RidgeFolds, "svr": lambda *data: SVRFolds(*data, n_estimators=3, max_samples=150)}
+def svr_folds(data, folds):
+    return SVRFolds(data, folds, penalties=(1.0, 10.0), n_estimators=3, max_samples=150)
+
+
+REGRESSORS = {"ridge": RidgeFolds, "svr": svr_folds}
 
 
 def test_folds_keep_persons_together_and_need_three():
