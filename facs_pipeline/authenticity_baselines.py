@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import lightgbm
 import numpy as np
-from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,9 +19,7 @@ from facs_pipeline.authenticity import (
     known_emotions,
     squared_hinge_dual,
 )
-from facs_pipeline.pairs import groups_of
-
-INNER_FOLDS = 3
+from facs_pipeline.inner_folds import best_setting, groups_for_folds
 
 
 class SVMSingle(AuthenticityRanker):
@@ -50,7 +47,7 @@ class SVMSingle(AuthenticityRanker):
             scores = [F @ w + b for w, b in (_linear_svm(F[train], y[train], C) for C in self.Cs)]
             return np.array([_pair_accuracy(s, test_pairs) for s in scores])
 
-        self.C_ = self.Cs[_best_setting(accuracy, rows, pairs, subjects, len(X), default=len(self.Cs) // 2)]
+        self.C_ = self.Cs[best_setting(accuracy, rows, pairs, subjects, len(X), default=len(self.Cs) // 2)]
         self.weights_, self.intercept_ = _linear_svm(F[rows], y[rows], self.C_)
         return self
 
@@ -75,8 +72,8 @@ class SVMSingle(AuthenticityRanker):
         """The fitted state as plain arrays, for a model file."""
         return {
             "weights": self.weights_,
-            "intercept": np.array(self.intercept_),
-            "C": np.array(self.C_),
+            "intercept": np.array([self.intercept_]),
+            "C": np.array([self.C_]),
             "emotions": np.array(self.emotions_, dtype=str),
         }
 
@@ -84,7 +81,11 @@ class SVMSingle(AuthenticityRanker):
     def from_arrays(cls, arrays, params):
         """The estimator from `to_arrays` and `get_params`."""
         model = cls(**{**params, "Cs": tuple(params["Cs"])})
-        model.weights_, model.intercept_, model.C_ = arrays["weights"], float(arrays["intercept"]), float(arrays["C"])
+        model.weights_, model.intercept_, model.C_ = (
+            arrays["weights"],
+            float(arrays["intercept"][0]),
+            float(arrays["C"][0]),
+        )
         model.emotions_ = tuple(str(name) for name in arrays["emotions"])
         model.n_features_in_ = len(model.weights_) - len(model.emotions_)
         return model
@@ -129,7 +130,7 @@ class _LightGBM(AuthenticityRanker):
                 result += [np.mean(np.sign(score_pairs(booster, test_pairs, t)) + 1) / 2 for t in self.trees]
             return np.array(result)
 
-        best = _best_setting(accuracy, sample_rows, pairs, subjects, n_videos, default=len(self.trees) // 2)
+        best = best_setting(accuracy, sample_rows, pairs, subjects, n_videos, default=len(self.trees) // 2)
         self.leaves_, self.trees_ = settings[best]
         self.booster_ = self._train(F_of(sample_rows), y_of(sample_rows), self.leaves_)
 
@@ -175,7 +176,7 @@ class LightGBMPairs(_LightGBM):
             return (both[: len(which)] - both[len(which) :]) / 2
 
         # Here the sample is the pair, so the inner folds are folds of pairs.
-        groups = _groups(pairs, subjects, len(X))
+        groups = groups_for_folds(pairs, subjects, len(X))
         self._tune_and_train(
             np.arange(len(pairs)),
             samples,
@@ -273,30 +274,3 @@ def _linear_svm(F: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, flo
 
 def _pair_accuracy(scores: np.ndarray, pairs: np.ndarray) -> float:
     return float(np.mean(np.sign(scores[pairs[:, 0]] - scores[pairs[:, 1]]) + 1) / 2)
-
-
-def _groups(pairs: np.ndarray, subjects, n_videos: int) -> np.ndarray:
-    """[n_videos] int group of each video: its subject, or without subjects the pairs it is linked to."""
-    if subjects is not None:
-        return np.unique(np.asarray(subjects, dtype=str), return_inverse=True)[1]
-    return groups_of(n_videos, pairs)
-
-
-def _best_setting(accuracy, rows, pairs, subjects, n, default: int) -> int:
-    """Position of the setting with the best mean accuracy over inner folds; `default` where folds are impossible.
-
-    `accuracy(train, test)` gives one figure per setting; `rows` [m] are samples to train on. With `pairs` None the
-    samples are pairs themselves and `subjects` [n] their groups.
-    """
-    groups = subjects if pairs is None else _groups(pairs, subjects, n)
-    of_rows = groups[rows]
-    n_folds = min(INNER_FOLDS, len(np.unique(of_rows)))
-    if n_folds < 2:
-        return default
-    results, weights = [], []
-    for train, test in GroupKFold(n_folds).split(rows, groups=of_rows):
-        test = rows[test] if pairs is None else pairs[np.isin(pairs[:, 0], rows[test])]
-        if len(test):
-            results.append(accuracy(rows[train], test))
-            weights.append(len(test))
-    return int(np.argmax(np.average(results, axis=0, weights=weights))) if results else default

@@ -40,7 +40,7 @@ def subject_folds(subjects: Sequence[str], n_folds: int = 10) -> np.ndarray:
     unique, numbers = np.unique(subjects, return_inverse=True)
     if len(unique) < 2:
         raise InputError(
-            f"all {len(subjects)} videos show subject {unique[0]!r}; "
+            f"all {len(subjects)} videos show subject {str(unique[0])!r}; "
             "folds without a person on both sides need two subjects or more"
         )
     if all(name.isdecimal() for name in unique):
@@ -76,7 +76,7 @@ def check_folds(subjects: Sequence[str], folds: Sequence[str], describe: Callabl
         first.setdefault(subject, i)
     names, numbers = np.unique(np.asarray(folds, dtype=str), return_inverse=True)
     if len(names) < 2:
-        raise InputError(f"column 'fold' has the one value {names[0]!r}; expected at least two folds")
+        raise InputError(f"column 'fold' has the one value {str(names[0])!r}; expected at least two folds")
     return numbers
 
 
@@ -109,7 +109,7 @@ def out_of_fold_scores(
     labelled, candidates : [p, 2] (real first) and [q, 2] pairs.
     folds : [n] int.
     emotions, subjects : [n] text or None.
-    labels : [n] int, 1 real, -1 fake, 0 unknown.
+    labels : [n] int, 1 real, -1 fake, 0 unknown; default: as the labelled pairs imply.
     usable : [n] bool; videos without descriptors are neither trained on nor scored.
 
     Returns
@@ -120,11 +120,10 @@ def out_of_fold_scores(
     """
     n = len(folds)
     usable = np.ones(n, bool) if usable is None else usable
-    labels = np.zeros(n, int) if labels is None else labels
     labelled_scores, candidate_scores = np.full(len(labelled), np.nan), np.full(len(candidates), np.nan)
     video_scores = np.full(n, np.nan)
     for fold, train, test in training_folds(folds, labelled):
-        training_labels = np.where((folds != fold) & usable, labels, 0)
+        training_labels = None if labels is None else np.where((folds != fold) & usable, labels, 0)
         ranker = clone(model).fit(X, labelled[train], emotions=emotions, labels=training_labels, subjects=subjects)
         labelled_scores[test] = ranker.decision_function(X, labelled[test], emotions=emotions)
         here = np.flatnonzero(folds[candidates[:, 0]] == fold)

@@ -111,9 +111,11 @@ def all_rankers(data: RankingData) -> list[str]:
     return [name for name, ranker in RANKERS.items() if ranker.consumes == "descriptors" or data.features is not None]
 
 
-def make_ranker(name: str, seed: int = 0):
-    """An unfitted ranker by name, seeded."""
+def make_ranker(name: str, seed: int = 0, penalty: float | str | None = None):
+    """An unfitted ranker by name, seeded; `penalty` is the Rank-SVM's C, a number or "auto" (default: as published)."""
     ranker = RANKERS[name]()
+    if penalty is not None and name == "rank-svm":
+        ranker.set_params(C=penalty)
     return ranker.set_params(random_state=seed) if "random_state" in ranker.get_params() else ranker
 
 
@@ -130,7 +132,14 @@ def prepare_study(data: RankingData, n_folds: int = 10, *, need_folds: bool = Tr
 
 
 def evaluate(
-    data: RankingData, study: studies.Study, names: list[str], out: Path, *, seed: int = 0, permutations: int = 0
+    data: RankingData,
+    study: studies.Study,
+    names: list[str],
+    out: Path,
+    *,
+    seed: int = 0,
+    permutations: int = 0,
+    penalty: float | str | None = None,
 ) -> dict:
     """Out-of-fold figures of the named rankers; writes `authenticity.json` and `predictions.csv` into `out`."""
     needs_series = [name for name in names if RANKERS[name].consumes == "series"]
@@ -142,7 +151,11 @@ def evaluate(
             )
         series = files.read_series(data.features, data.table)
     report, predictions = studies.evaluate(
-        study, {name: make_ranker(name, seed) for name in names}, seed=seed, permutations=permutations, series=series
+        study,
+        {name: make_ranker(name, seed, penalty) for name in names},
+        seed=seed,
+        permutations=permutations,
+        series=series,
     )
     Path(out).mkdir(parents=True, exist_ok=True)
     files.write_report(out, report)
@@ -150,11 +163,11 @@ def evaluate(
     return report
 
 
-def train(study: studies.Study, name: str, *, seed: int = 0) -> AuthenticityModel:
+def train(study: studies.Study, name: str, *, seed: int = 0, penalty: float | str | None = None) -> AuthenticityModel:
     """The final model of one ranker, with calibrated probabilities where there are two or more subjects."""
     if name not in SAVED:
         raise InputError(f"--model {name} is for comparison only; models that can be saved: {', '.join(SAVED)}")
-    return studies.train(study, name, make_ranker(name, seed))
+    return studies.train(study, name, make_ranker(name, seed, penalty))
 
 
 @dataclass

@@ -1,0 +1,231 @@
+"""The Rank-SVM does what the publication says, and the rankers beside it keep the same contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from facs_pipeline.authenticity import RankSVM, squared_hinge_dual
+from facs_pipeline.authenticity_baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity_series import ResidualBoosting, Series, WindowsSVM, window_statistics
+
+EMOTIONS = ("angry", "happy", "sad")
+
+
+def people(n_subjects=20, d=30, strength=1.5, seed=0):
+    """Descriptors with large differences between people and a small one between real and fake."""
+    rng = np.random.default_rng(seed)
+    X, subjects, emotions = [], [], []
+    for subject in range(n_subjects):
+        person = 2 * rng.normal(size=d)
+        for emotion in EMOTIONS:
+            for label in (1, -1):
+                row = person + rng.normal(size=d)
+                row[:5] += strength * label / 2
+                X.append(row)
+                subjects.append(str(subject))
+                emotions.append(emotion)
+    pairs = np.arange(len(X)).reshape(-1, 2)
+    return np.array(X), pairs, np.array(subjects, dtype=object), np.array(emotions, dtype=object)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, pairs, _subjects, emotions = people()
+    return RankSVM(n_estimators=25).fit(X, pairs[:45], emotions=emotions), X, pairs, emotions
+
+
+def test_ranks_people_it_has_not_seen_far_better_than_chance(fitted):
+    model, X, pairs, emotions = fitted
+    assert model.score(X, pairs[45:], emotions=emotions) >= 0.8
+
+
+def test_swapping_a_pair_changes_the_sign_and_nothing_else(fitted):
+    model, X, pairs, emotions = fitted
+    forward = model.decision_function(X, pairs, emotions=emotions)
+    assert np.array_equal(forward, -model.decision_function(X, pairs[:, ::-1], emotions=emotions))
+    assert np.abs(forward).max() <= 1
+
+
+def test_one_product_gives_the_votes_of_the_members_one_by_one(fitted):
+    """The published way, spelled out: standardise, append the emotion, every member votes in both orders."""
+    model, X, pairs, emotions = fitted
+    folded = model.decision_function(X, pairs[45:], emotions=emotions)
+    slow = []
+    for a, b in pairs[45:]:
+        onehot = np.array([emotions[a] == name for name in EMOTIONS], float)
+        votes = [
+            np.sign(np.r_[X[a] - X[b], onehot] @ w + c) - np.sign(np.r_[X[b] - X[a], onehot] @ w + c)
+            for w, c in zip(model.pair_weights_.T, model.pair_intercepts_, strict=True)
+        ]
+        slow.append(np.mean(votes) / 2)
+    assert np.array_equal(folded, np.array(slow))
+
+
+def test_members_are_the_svms_that_scikit_learn_trains_on_the_same_halves():
+    X, pairs, _subjects, emotions = people(n_subjects=10, d=80)
+    model = RankSVM(n_estimators=3, random_state=4).fit(X, pairs, emotions=emotions)
+    onehot = (emotions[pairs[:, 0]][:, None] == np.array(EMOTIONS)).astype(float)
+    difference = X[pairs[:, 0]] - X[pairs[:, 1]]
+    samples = np.vstack([np.hstack([difference, onehot]), np.hstack([-difference, onehot])])
+    y = np.repeat([1.0, -1.0], len(pairs))
+    z = StandardScaler().fit_transform(samples)
+    rng = np.random.RandomState(4)
+    for member in range(3):
+        half = np.sort(rng.permutation(len(y))[: len(y) // 2])
+        reference = LinearSVC(C=1, dual=True, tol=1e-10, max_iter=10**6, random_state=0).fit(z[half], y[half])
+        own = z @ (model.pair_weights_[:, member] * samples.std(axis=0)) + (
+            model.pair_intercepts_[member] + samples.mean(axis=0) @ model.pair_weights_[:, member]
+        )
+        assert np.allclose(own, reference.decision_function(z), atol=1e-5)
+
+
+def test_hinge_loss_is_libsvms_and_votes_almost_alike():
+    X, pairs, _subjects, emotions = people(n_subjects=16, d=120)
+    squared = RankSVM(n_estimators=15).fit(X, pairs[:36], emotions=emotions)
+    hinge = RankSVM(n_estimators=15, loss="hinge").fit(X, pairs[:36], emotions=emotions)
+    one, other = (m.decision_function(X, pairs[36:], emotions=emotions) for m in (squared, hinge))
+    assert np.abs(one - other).mean() < 0.1
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(30, 50)), np.where(rng.random(30) < 0.5, 1.0, -1.0)
+    dual, intercept = RankSVM(loss="hinge").fit(X, pairs)._solve(z @ z.T, z, y)
+    assert np.allclose(
+        z @ (z.T @ dual) + intercept, SVC(kernel="linear", C=1).fit(z, y).decision_function(z), atol=2e-3
+    )
+
+
+def test_newton_solver_reaches_the_optimum_where_classes_overlap():
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(200, 4))
+    y = np.where(z[:, 0] + rng.normal(size=200) > 0, 1.0, -1.0)
+    dual, intercept = squared_hinge_dual(z @ z.T, z, y, C=0.3)
+    reference = LinearSVC(C=0.3, dual=True, tol=1e-10, max_iter=10**6, random_state=0).fit(z, y)
+    assert np.allclose(z.T @ dual, reference.coef_[0], atol=1e-5)
+    assert intercept == pytest.approx(reference.intercept_[0], abs=1e-5)
+
+
+def test_same_seed_same_model_other_seed_other_halves():
+    X, pairs, _subjects, emotions = people(n_subjects=6)
+    weights = [
+        RankSVM(n_estimators=5, random_state=seed).fit(X, pairs, emotions=emotions).pair_weights_ for seed in (0, 0, 1)
+    ]
+    assert np.array_equal(weights[0], weights[1])
+    assert not np.allclose(weights[0], weights[2])
+
+
+def test_margins_sum_to_the_mean_of_the_members_margins(fitted):
+    model, X, pairs, emotions = fitted
+    margins = model.margins(X, pairs[45:], emotions=emotions)
+    difference = X[pairs[45:, 0]] - X[pairs[45:, 1]]
+    assert np.allclose(margins.sum(axis=1), (difference @ model.pair_weights_[: X.shape[1]]).mean(axis=1))
+    # The five descriptors that carry the signal carry the decision.
+    assert np.abs(margins[:, :5]).mean() > 2 * np.abs(margins[:, 5:]).mean()
+
+
+def test_video_without_partner_is_scored_by_the_plain_ensemble(fitted):
+    model, X, _pairs, emotions = fitted
+    scores = model.score_videos(X[90:], emotions=emotions[90:])
+    assert np.abs(scores).max() <= 1
+    assert scores[::2].mean() > scores[1::2].mean()
+
+
+@pytest.mark.parametrize(
+    "ranker", [RankSVM(n_estimators=5), SVMSingle(), LightGBMPairs(trees=(20,)), LightGBMSingle(trees=(20,))]
+)
+def test_every_ranker_looks_at_no_row_that_training_does_not_name(ranker):
+    X, pairs, subjects, emotions = people(n_subjects=8)
+    other = X.copy()
+    other[40:] = np.nan
+    scores = [
+        clone(ranker)
+        .fit(data, pairs[:20], emotions=emotions, subjects=subjects)
+        .decision_function(X, pairs[20:], emotions=emotions)
+        for data in (X, other)
+    ]
+    assert np.array_equal(*scores)
+
+
+@pytest.mark.parametrize("ranker", [SVMSingle(), LightGBMPairs(trees=(30,)), LightGBMSingle(trees=(30,))])
+def test_baselines_are_antisymmetric_and_better_than_chance(ranker):
+    X, pairs, subjects, emotions = people(n_subjects=30, strength=3)
+    ranker.fit(X, pairs[:60], emotions=emotions, subjects=subjects)
+    forward = ranker.decision_function(X, pairs[60:], emotions=emotions)
+    assert np.allclose(forward, -ranker.decision_function(X, pairs[60:, ::-1], emotions=emotions))
+    assert ranker.score(X, pairs[60:], emotions=emotions) > 0.65
+
+
+def test_penalty_chosen_in_inner_folds_is_one_of_the_offered(fitted):
+    X, pairs, subjects, emotions = people(n_subjects=9)
+    model = RankSVM(n_estimators=5, C="auto").fit(X, pairs, emotions=emotions, subjects=subjects)
+    assert model.C_ in (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
+    assert clone(model).C == "auto"
+
+
+def moving(slow: bool, seed: int) -> Series:
+    rng = np.random.default_rng(seed)
+    times = np.arange(75) / 25
+    course = np.clip(times / 1.5, 0, 1) if slow else (times > 1) * 1.0
+    values = np.outer(course, [3, 2]) * rng.uniform(0.8, 1.2) + 0.05 * rng.normal(size=(75, 2))
+    face = rng.normal(size=(68, 2)) * 50 + 200
+    points = face + course[:, None, None] * np.array([6.0, -4.0]) * (np.arange(68) > 47)[:, None]
+    return Series(times, values, points + 0.2 * rng.normal(size=(75, 68, 2)))
+
+
+@pytest.mark.parametrize("ranker", [WindowsSVM(), ResidualBoosting(n_components=4)])
+@pytest.mark.parametrize("landmarks", [True, False])
+def test_rankers_on_series_tell_slow_from_abrupt(ranker, landmarks):
+    X = [moving(i % 2 == 0, i) for i in range(60)]
+    if not landmarks:
+        X = [series._replace(points=None) for series in X]
+    pairs = np.arange(60).reshape(-1, 2)
+    subjects = np.arange(60) // 2
+    model = clone(ranker).fit(X, pairs[:24], subjects=subjects)
+    assert model.score(X, pairs[24:]) >= 5 / 6
+    forward = model.decision_function(X, pairs[24:])
+    assert np.allclose(forward, -model.decision_function(X, pairs[24:, ::-1]))
+
+
+def test_window_statistics_of_a_ramp():
+    series = Series(np.arange(30) / 20, np.arange(30.0)[:, None] / 20)
+    statistics = window_statistics(series)
+    assert statistics.shape == (20,)
+    # Windows of three frames at 20 frames/s: mean of window means, and the slope between first and last frame.
+    assert statistics[0] == pytest.approx(np.mean(np.arange(30) / 20))
+    assert statistics[4] == pytest.approx(0.1 / 0.15)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, pairs, e: (X, np.array([[3, 3]]), e), "with itself"),
+        (lambda X, pairs, e: (X, np.array([[0, 900]]), e), "rows 0..119"),
+        (lambda X, pairs, e: (X, pairs[:0], e), "no pairs"),
+        (lambda X, pairs, e: (X, np.array([[0, 1], [1, 2]]), None), "real one of one pair"),
+        (lambda X, pairs, e: (np.where(np.arange(120)[:, None] == 7, np.nan, X), pairs, e), "row 7"),
+        (lambda X, pairs, e: (X, pairs, np.roll(e, 1)), "joins two emotions"),
+        (lambda X, pairs, e: (X, pairs, np.where(e == "sad", "", e)), "some pairs have an emotion"),
+        (lambda X, pairs, e: (X, pairs.astype(float), e), "integers"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_refused_with_the_reason(change, message):
+    X, pairs, _subjects, emotions = people()
+    X, pairs, emotions = change(X, pairs, emotions)
+    with pytest.raises(ValueError, match=message):
+        RankSVM(n_estimators=3).fit(X, pairs, emotions=emotions)
+
+
+def test_one_pair_and_constant_columns_are_enough_to_fit():
+    X, _pairs, _subjects, emotions = people(n_subjects=2)
+    X[:, 10:20] = 3.0
+    model = RankSVM(n_estimators=5).fit(X, np.array([[0, 1]]), emotions=emotions)
+    assert model.decision_function(X, np.array([[0, 1]]), emotions=emotions)[0] == 1
+    assert np.isfinite(model.pair_weights_).all()
+
+
+def test_wrong_width_is_named(fitted):
+    model, X, pairs, emotions = fitted
+    with pytest.raises(ValueError, match="29 columns"):
+        model.decision_function(X[:, 1:], pairs, emotions=emotions)
