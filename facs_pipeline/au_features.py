@@ -135,10 +135,12 @@ def _run(tasks: list, cache: Path, jobs: int, progress: Callable[[int], object])
     found, rows = [], []
     for (_, span, _), file in zip(tasks, files, strict=True):
         with np.load(file, allow_pickle=False) as stored:
-            found.append(stored["X"])
-            rows.append(stored["rows"] + span.start)
-    if not sum(map(len, rows)):
-        return Features(np.zeros((0, appearance.N_FEATURES), np.float16), np.zeros(0, np.int64))
+            # A piece without a face does not know the type of the others.
+            if len(stored["rows"]):
+                found.append(stored["X"])
+                rows.append(stored["rows"] + span.start)
+    if not rows:
+        return Features(np.zeros((0, appearance.N_FEATURES), np.uint8), np.zeros(0, np.int64))
     return Features(np.concatenate(found), np.concatenate(rows))
 
 
@@ -151,7 +153,7 @@ def _store(work: tuple, n_rows: int, file: Path) -> int:
     for row, vector in function(*args, **kwargs):
         vectors.append(vector if vector.dtype == np.uint8 else vector.astype(np.float16))
         rows.append(row)
-    empty = np.zeros((0, appearance.N_FEATURES), np.float16)
+    empty = np.zeros((0, appearance.N_FEATURES), np.uint8)
     with atomic_write(file, "wb") as out:
         np.savez(out, X=np.array(vectors) if vectors else empty, rows=np.array(rows, dtype=np.int64))
     return n_rows
