@@ -1,6 +1,202 @@
+"""Stage 3, face box -> 68 landmarks: a cascade of linear regressions on oriented gradients around the points.
+
+The face is registered by a similarity to a 96 x 96 crop. Six oriented gradient energies are summed over 7 x 7
+pixels; around 51 of the current points they are read on a 3 x 3 grid. A linear map of these 2,754 values moves
+all 68 points at once (supervised descent, Xiong & De la Torre 2013). One coarse step from a detector's box, then
+two fine ones, each on its own registration. The last values, times one more column, say whether this is a face.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
 import numpy as np
+
+from facs_pipeline import geometry
+from facs_pipeline.errors import ModelError
+from facs_pipeline.model_file import load_model, save_model
+
+# iBUG's 68 points seen in a mirror: MIRROR_68[i] is the point that takes the place of point i.
 MIRROR_68 = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
      45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
      54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
 )  # fmt: skip
+
+# The 49 inner points of the method: no chin line (0-16), no inner mouth corners (60 and 64).
+INNER_49 = np.array([i for i in range(17, 68) if i not in (60, 64)])
+
+KIND = "landmarks"
+DEFAULT_MODEL = Path(__file__).parent / "models" / "landmarks.npz"
+
+CROP = 96
+_POOL = 7
+_OFFSETS = np.array([(x, y) for y in (-8, 0, 8) for x in (-8, 0, 8)], np.float32)
+_ORIENTATIONS = 6
+# Neighbours on the chin line and the inner lips see almost the same pixels: every other one is enough to look at.
+_LOOKED_AT = np.array([*range(0, 17, 2), *range(17, 27), 27, 29, 30, 31, 33, 35, *range(36, 60), 62, 66])
+N_FEATURES = len(_LOOKED_AT) * len(_OFFSETS) * _ORIENTATIONS
+# Keeps flat, noisy patches from being blown up to full contrast.
+_FLAT = 400.0
+
+
+class Located(NamedTuple):
+    """Landmarks of one face: `points` [68, 2] float32 in pixels, `confidence` 0..1 that they lie on a face."""
+
+    points: np.ndarray
+    confidence: float
+
+
+def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Warp `grey` by `matrix` (image -> crop) to [size, size] uint8, without aliasing when a large face shrinks."""
+    scale = float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
+    if scale < 0.5:
+        grey, matrix = _shrink_towards(grey, matrix, size, int(0.5 + 1 / max(scale, 1e-3)))
+    return cv2.warpAffine(grey, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _shrink_towards(grey: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Average blocks of `factor` pixels, only where the crop will look."""
+    corners = geometry.apply(geometry.invert(matrix), np.array([(0, 0), (size, 0), (0, size), (size, size)], float))
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - factor, 0, None)
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + factor, None, grey.shape[::-1])
+    part = grey[low[1] : high[1], low[0] : high[0]]
+    if min(part.shape) < 2 * factor:
+        return grey, matrix
+    part = part[: part.shape[0] // factor * factor, : part.shape[1] // factor * factor]
+    small = cv2.resize(part, (part.shape[1] // factor, part.shape[0] // factor), interpolation=cv2.INTER_AREA)
+    centre = low + (factor - 1) / 2
+    return small, np.column_stack([matrix[:, :2] * factor, matrix[:, :2] @ centre + matrix[:, 2]])
+
+
+class PatchFeatures:
+    """Oriented gradients round points of a crop; keeps its buffers, so one instance serves one thread.
+
+    Call `look(crop)` once per crop [96, 96] uint8, then `at(points)` for any points in crop coordinates.
+    """
+
+    def __init__(self) -> None:
+        angle = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)
+        self._directions = (0.5 * np.stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
+        self._gradient = np.empty((CROP * CROP, 2), np.float32)
+        self._projected = np.empty((CROP * CROP, _ORIENTATIONS), np.float32)
+        self._energy = np.empty((CROP * CROP, _ORIENTATIONS), np.uint8)
+        self._pooled = np.empty((CROP, CROP, _ORIENTATIONS), np.uint16)
+
+    def look(self, crop: np.ndarray) -> None:
+        """Take in a crop [96, 96] uint8."""
+        dx, dy = cv2.spatialGradient(crop)
+        self._gradient[:, 0] = dx.ravel()
+        self._gradient[:, 1] = dy.ravel()
+        np.matmul(self._gradient, self._directions, out=self._projected)
+        # The saturating cast to 8 bits is the rectifier: what points the other way becomes 0.
+        cv2.add(self._projected, 0, dst=self._energy, dtype=cv2.CV_8U)
+        energy = self._energy.reshape(CROP, CROP, _ORIENTATIONS)
+        cv2.boxFilter(energy, cv2.CV_16U, (_POOL, _POOL), dst=self._pooled, normalize=False)
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """Features [2754] float32, each patch of 54 summing to 1 before the square root (root-SIFT style)."""
+        place = (points[_LOOKED_AT, None, :] + _OFFSETS + 0.5).astype(np.intp)
+        np.clip(place, 0, CROP - 1, out=place)
+        index = place[..., 1] * CROP + place[..., 0]
+        values = self._pooled.reshape(-1, _ORIENTATIONS).take(index, axis=0).reshape(len(_LOOKED_AT), -1).astype(np.float32)
+        values /= values.sum(axis=1, keepdims=True) + _FLAT
+        return np.sqrt(values, out=values).ravel()
+
+
+class LandmarkModel:
+    """The embedded 68-point model, or one made by `facs train-landmarks`.
+
+    Parameters
+    ----------
+    mean_shape : ndarray [68, 2]
+        Mean points in crop coordinates.
+    steps : list of ndarray [2755, 136]
+        Linear maps features (and 1) -> movement of the points in crop pixels; the first is the coarse one.
+    face_weights : ndarray [2755]
+        Linear map last features (and 1) -> log-odds that the points lie on a face.
+    box_shape : ndarray [68, 2]
+        Mean points in a detector's box scaled to 0..1.
+
+    Example
+    -------
+    >>> model = LandmarkModel.load()  # doctest: +SKIP
+    >>> points, confidence = model.locate(grey, (x, y, width, height))  # doctest: +SKIP
+    >>> points, confidence = model.follow(next_grey, points)  # doctest: +SKIP
+    """
+
+    def __init__(self, mean_shape, steps, face_weights, box_shape, card=None):
+        self.mean_shape = np.asarray(mean_shape, np.float32)
+        # Transposed and contiguous: each product then runs along memory.
+        self._steps = [np.ascontiguousarray(np.asarray(w, np.float32).T) for w in steps]
+        self._face = np.asarray(face_weights, np.float32)
+        self.box_shape = np.asarray(box_shape, np.float32)
+        self.card = dict(card or {})
+        self._features = PatchFeatures()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the model's numbers; part of every result's cache key."""
+        return self.card.get("content_sha256", "unsaved")
+
+    @classmethod
+    def load(cls, path: str | Path = DEFAULT_MODEL) -> LandmarkModel:
+        """Read a model file; ModelError where it is not one."""
+        model = load_model(path, KIND)
+        try:
+            steps = [model.arrays[f"step_{i}"] for i in range(model.card["steps"])]
+            if any(w.shape != (N_FEATURES + 1, 136) for w in steps):
+                raise ModelError(f"{path}: made for other features than this version's {N_FEATURES}; train it again")
+            return cls(
+                model.arrays["mean_shape"], steps, model.arrays["face"], model.arrays["box_shape"], model.card
+            )
+        except KeyError as error:
+            raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model in half precision, with its card."""
+        arrays = {f"step_{i}": w.T.astype(np.float16) for i, w in enumerate(self._steps)}
+        arrays |= {"mean_shape": self.mean_shape, "face": self._face.astype(np.float32), "box_shape": self.box_shape}
+        return save_model(path, KIND, arrays, {**self.card, "steps": len(self._steps)})
+
+    def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        """Points of the face in a detector's box (x, y, width, height) in pixels of `grey` [h, w] uint8."""
+        x, y, width, height = box
+        guess = self.box_shape * np.float32([width, height]) + np.float32([x, y])
+        coarse, _values = self._step(self._steps[0], grey, guess)
+        return self.follow(grey, self.follow(grey, coarse).points)
+
+    def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
+        """Points near where `points` [68, 2] were in the previous frame.
+
+        Only their position, size and rotation are used, not their shape: errors cannot build up over time.
+        """
+        values, found = self.explain(grey, points)
+        log_odds = float(values @ self._face[:-1] + self._face[-1])
+        return Located(found, 1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
+
+    def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The last step's features [2754], from which the confidence follows, and the points [68, 2]."""
+        shape = None
+        for weights in self._steps[1:]:
+            points, values = self._step(weights, grey, points, shape)
+            shape = points
+        return values, points
+
+    def _step(self, weights, grey, points, shape=None):
+        """Register by `points`, start from `shape` (the mean shape unless given), move: (points, features)."""
+        crop_from_image = geometry.fit_similarity(points, self.mean_shape)
+        self._features.look(registered_crop(grey, crop_from_image, CROP))
+        start = self.mean_shape if shape is None else geometry.apply(crop_from_image, shape).astype(np.float32)
+        values = self._features.at(start)
+        moved = start + (weights[:, :-1] @ values + weights[:, -1]).reshape(68, 2)
+        return geometry.apply(geometry.invert(crop_from_image), moved).astype(np.float32), values
+
+
+@cache
+def default_model() -> LandmarkModel:
+    """The embedded model, read once per process."""
+    return LandmarkModel.load()

@@ -1,0 +1,151 @@
+"""Stage 4, landmarks -> features: registered texture, uniform LBP in a 10 x 10 grid, HOG, registered landmarks.
+
+One vector of 8,590 bytes per face: bytes because a feature table of a long video has to live on a disk. Each value's
+scale is given at its function; linear models are indifferent to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facs_pipeline import geometry
+from facs_pipeline.landmarks import INNER_49, registered_crop
+from facs_pipeline.pose import MEAN_HEAD
+
+TEXTURE = 120
+"""Side of the registered texture in pixels; divides evenly into the LBP grid."""
+GRID = 10
+"""LBP cells along a side."""
+EYE_DISTANCE = 58.0
+"""Distance of the outer eye corners in the registered texture, in pixels."""
+N_UNIFORM = 59
+"""58 uniform patterns of 8 neighbours and one bin for all others."""
+
+_MEAN_49 = (MEAN_HEAD[INNER_49, :2] - MEAN_HEAD[INNER_49, :2].mean(axis=0)) * EYE_DISTANCE + [TEXTURE / 2, 0.46 * TEXTURE]
+
+_ORIENTATIONS = 8
+_HOG_WINDOW = 13
+_HOG_STRIDE = 6
+_HOG_SIDE = (TEXTURE - _HOG_WINDOW) // _HOG_STRIDE + 1
+
+N_LBP = GRID * GRID * N_UNIFORM
+N_HOG = _HOG_SIDE * _HOG_SIDE * _ORIENTATIONS
+N_LANDMARKS = 2 * len(INNER_49)
+N_FEATURES = N_LBP + N_HOG + N_LANDMARKS
+BLOCKS: dict[str, slice] = {
+    "lbp": slice(0, N_LBP),
+    "hog": slice(N_LBP, N_LBP + N_HOG),
+    "landmarks": slice(N_LBP + N_HOG, N_FEATURES),
+}
+"""Which values of the vector belong to which kind of feature."""
+
+SETTINGS: dict[str, Any] = {
+    "version": 1,
+    "texture": TEXTURE,
+    "lbp_grid": GRID,
+    "eye_distance": EYE_DISTANCE,
+    "hog": [_HOG_WINDOW, _HOG_STRIDE, _ORIENTATIONS],
+    "registration": "similarity, 49 inner landmarks",
+}
+"""What a model trained on these features depends on."""
+
+
+def _uniform_labels() -> np.ndarray:
+    """LBP code 0..255 -> bin: patterns with at most two changes round the circle get their own, in order of code."""
+    codes = np.arange(256)
+    bits = (codes[:, None] >> np.arange(8)) & 1
+    uniform = (bits != np.roll(bits, 1, axis=1)).sum(axis=1) <= 2
+    labels = np.full(256, N_UNIFORM - 1, np.uint8)
+    labels[uniform] = np.arange(uniform.sum())
+    return labels
+
+
+_LABELS = _uniform_labels()
+# Neighbours in order round the circle, as (row, column) offsets.
+_NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
+_CELL = TEXTURE // GRID
+_CELL_START = (
+    (np.arange(TEXTURE)[:, None] // _CELL * GRID + np.arange(TEXTURE)[None, :] // _CELL) * N_UNIFORM
+).astype(np.intp)
+_ROOT_COUNT = np.round(255 * np.sqrt(np.arange(_CELL * _CELL + 1) / (_CELL * _CELL))).astype(np.uint8)
+
+_ANGLE = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)
+_DIRECTIONS = (0.5 * np.stack([np.cos(_ANGLE), np.sin(_ANGLE)])).astype(np.float32)
+_HOG_FLAT = 2000.0
+
+# Registered landmarks are stored as quarters of a texture pixel from the mean face, 128 is on it.
+_LANDMARK_SCALE = 4.0
+
+
+def registration(points: np.ndarray) -> np.ndarray:
+    """Similarity [2, 3] from image pixels to the registered texture, by the 49 inner of 68 points [68, 2]."""
+    return geometry.fit_similarity(points[INNER_49], _MEAN_49)
+
+
+def registered_texture(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Grey texture [120, 120] uint8 of the face with `points` [68, 2] in `grey` [h, w] uint8."""
+    return registered_crop(grey, registration(points), TEXTURE)
+
+
+def lbp_codes(texture: np.ndarray) -> np.ndarray:
+    """Local binary patterns of 8 neighbours at radius 1: bit k says that neighbour k is at least as bright.
+
+    Borders are repeated, so the result has the texture's shape, uint8 (Ojala et al. 2002, without interpolation).
+    """
+    height, width = texture.shape
+    padded = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    codes = np.zeros(texture.shape, np.uint8)
+    for bit, (row, column) in enumerate(_NEIGHBOURS):
+        neighbour = padded[1 + row : 1 + row + height, 1 + column : 1 + column + width]
+        codes |= (neighbour >= texture).view(np.uint8) << np.uint8(bit)
+    return codes
+
+
+def lbp_histograms(texture: np.ndarray) -> np.ndarray:
+    """Uniform-LBP histograms [5900] of a 10 x 10 grid over a texture [120, 120].
+
+    Cell by cell in reading order, 59 bins each: 255 times the square root of the share of the cell's pixels, uint8.
+    """
+    index = _CELL_START + _LABELS[lbp_codes(texture)]
+    return _ROOT_COUNT[np.bincount(index.ravel(), minlength=N_LBP)]
+
+
+def hog(texture: np.ndarray) -> np.ndarray:
+    """Histograms of oriented gradients [2592] over a texture [120, 120]: 18 x 18 overlapping windows, 8 directions.
+
+    Signed orientations, linear rectification instead of binning. A window of 13 pixels every 6; each window's
+    8 values are divided by the sum over it and its neighbours (Dalal & Triggs 2005, L1-sqrt), times 255, uint8.
+    """
+    dx, dy = cv2.spatialGradient(texture)
+    gradient = np.empty((TEXTURE * TEXTURE, 2), np.float32)
+    gradient[:, 0], gradient[:, 1] = dx.ravel(), dy.ravel()
+    energy = cv2.add(gradient @ _DIRECTIONS, 0, dtype=cv2.CV_8U).reshape(TEXTURE, TEXTURE, _ORIENTATIONS)
+    pooled = cv2.boxFilter(energy, cv2.CV_16U, (_HOG_WINDOW, _HOG_WINDOW), normalize=False)
+    first = _HOG_WINDOW // 2
+    windows = pooled[first::_HOG_STRIDE, first::_HOG_STRIDE][:_HOG_SIDE, :_HOG_SIDE].astype(np.float32)
+    nearby = cv2.blur(np.ascontiguousarray(windows.sum(axis=2)), (3, 3))
+    share = np.sqrt(windows / (nearby[..., None] + _HOG_FLAT))
+    return np.minimum(255 * share, 255).astype(np.uint8).ravel()
+
+
+def registered_landmarks(points: np.ndarray) -> np.ndarray:
+    """49 inner points relative to the mean face after registration [98] (x, y, x, y ...): 128 + 4 per pixel, uint8."""
+    moved = geometry.apply(registration(points), points[INNER_49]) - _MEAN_49
+    return np.clip(np.round(moved * _LANDMARK_SCALE + 128), 0, 255).astype(np.uint8).ravel()
+
+
+def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """All features of one face: LBP, HOG, registered landmarks [8590] uint8; `BLOCKS` says which is where.
+
+    Parameters
+    ----------
+    grey : ndarray [h, w] uint8
+        The frame.
+    points : ndarray [68, 2]
+        The face's landmarks in pixels of the frame.
+    """
+    texture = registered_texture(grey, points)
+    return np.concatenate([lbp_histograms(texture), hog(texture), registered_landmarks(points)])

@@ -1,0 +1,277 @@
+"""Stage 2, frames -> followed faces: found by a full search, then followed by their own landmarks.
+
+A full search (dlib's HOG + SVM detector, King 2009) runs at the start, after a loss, after a cut and now and then.
+Between searches a face is followed: the landmark model starts from the last frame's place and says how sure it is
+that a face is still there. Only when it is unsure, and once a second, the detector looks again, and then at a small
+patch of constant size round the face. So the cost of a frame does not grow with the picture.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import cv2
+import dlib
+import numpy as np
+
+from facs_pipeline.landmarks import LandmarkModel, registered_crop
+from facs_pipeline import geometry
+from facs_pipeline.steadying import PointFilter
+
+SETTINGS = {"version": 1, "search_sides": [400, 800, 1600], "sure": 0.5}
+"""What a stored result of this stage depends on."""
+
+_SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
+_SURE = 0.5
+_LOST = 0.1
+_RECHECK_S = 1.0
+_SEARCH_AGAIN_S = 1.0
+_PATCH = 192  # px: the face fills about half of it
+_SAME_FACE = 0.55  # correlation of portraits above which a face that comes back keeps its id
+_CUT_LEVELS = 28.0
+_THUMB = 32
+
+
+class FollowedFace(NamedTuple):
+    """One face in one frame.
+
+    Attributes
+    ----------
+    face_id : int
+        The person's number within the video, from 0, kept through losses and cuts.
+    box : (x, y, width, height)
+        Frame round the points, brows to chin, in pixels.
+    points : ndarray [68, 2], float32
+        iBUG landmarks in pixels, steadied over time.
+    confidence : float
+        0..1, that the points lie on an unhidden face.
+    cut : bool
+        The picture changed altogether since the frame before.
+    """
+
+    face_id: int
+    box: tuple[float, float, float, float]
+    points: np.ndarray
+    confidence: float
+    cut: bool
+
+
+class _Track:
+    """A person's face: where it was, how it looks."""
+
+    def __init__(self, face_id: int, steady: bool):
+        self.face_id = face_id
+        self.points: np.ndarray | None = None
+        self.last_seen_s = 0.0
+        self.checked_s = 0.0
+        self.portrait: np.ndarray | None = None
+        self.filter = PointFilter() if steady else None
+
+    def see(self, points: np.ndarray, time_s: float, portrait: np.ndarray | None = None) -> None:
+        self.points, self.last_seen_s = points, time_s
+        if portrait is not None:
+            mixed = portrait if self.portrait is None else 0.8 * self.portrait + 0.2 * portrait
+            self.portrait = mixed / np.linalg.norm(mixed)
+
+
+class FaceFollower:
+    """Finds and follows the faces of one video; feed it the frames in order.
+
+    Parameters
+    ----------
+    landmark_model : LandmarkModel
+        Anything with `locate(grey, box)` and `follow(grey, points)`.
+    faces : "one" or "all"
+        Follow the main face only (the largest, middlemost), always with id 0, or everybody.
+    steady : bool
+        Take the jitter out of the points, see `facs_pipeline.steadying`.
+
+    Example
+    -------
+    >>> follower = FaceFollower(LandmarkModel.load())  # doctest: +SKIP
+    >>> for frame in read_frames("interview.mp4"):  # doctest: +SKIP
+    ...     for face in follower.update(frame.image, frame.time_s):
+    ...         print(frame.index, face.face_id, face.confidence)
+    """
+
+    def __init__(self, landmark_model: LandmarkModel, *, faces: Literal["one", "all"] = "one", steady: bool = True):
+        self._model = landmark_model
+        self._one = faces == "one"
+        self._steady = steady
+        self._detector = dlib.get_frontal_face_detector()
+        self._followed: list[_Track] = []
+        self._gone: list[_Track] = []
+        self._thumb: np.ndarray | None = None
+        self._searched_s = -np.inf
+        self._frames_lost = 0
+
+    def update(self, grey: np.ndarray, time_s: float) -> list[FollowedFace]:
+        """Faces in the next frame, `grey` [h, w] uint8 shown at `time_s` seconds, in order of their ids."""
+        cut = self._is_cut(grey)
+        if cut:
+            self._gone += self._followed
+            self._followed = []
+        seen: list[tuple[_Track, np.ndarray, float]] = []
+        for track in list(self._followed):
+            located = self._follow(track, grey, time_s)
+            if located is None:
+                self._followed.remove(track)
+                self._gone.append(track)
+            else:
+                seen.append((track, *located))
+        if self._must_search(time_s, cut):
+            seen += self._search(grey, time_s, [points for _, points, _ in seen])
+        self._frames_lost = 0 if seen else self._frames_lost + 1
+        return sorted((self._report(*s, time_s, cut) for s in seen), key=lambda face: face.face_id)
+
+    def _report(self, track: _Track, points: np.ndarray, confidence: float, time_s: float, cut: bool) -> FollowedFace:
+        if track.filter is not None:
+            points = track.filter(points, time_s)
+        low, high = points.min(axis=0), points.max(axis=0)
+        box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+        return FollowedFace(track.face_id, box, points, confidence, cut)
+
+    def _follow(self, track: _Track, grey: np.ndarray, time_s: float) -> tuple[np.ndarray, float] | None:
+        before = track.points
+        points, confidence = self._model.follow(grey, before)
+        if confidence < _SURE or _moved_far(before, points):
+            points, confidence = self._model.follow(grey, points)
+        if confidence < _SURE or time_s - track.checked_s >= _RECHECK_S:
+            track.checked_s = time_s
+            found = self._look_nearby(grey, before)
+            if found is not None:
+                again = self._model.locate(grey, found)
+                if again.confidence > confidence + 0.2:
+                    points, confidence = again
+            elif confidence < _LOST:
+                return None
+        if confidence < _LOST and not _plausible(points, grey.shape):
+            return None
+        track.see(points, time_s)
+        return points, confidence
+
+    def _look_nearby(self, grey: np.ndarray, points: np.ndarray) -> tuple[float, float, float, float] | None:
+        """dlib's detector on a patch of constant size round the last place; its box in pixels of the frame."""
+        centre, size = points[17:].mean(axis=0), _size(points)
+        scale = _PATCH / (2.1 * size)
+        matrix = np.array([[scale, 0, _PATCH / 2 - scale * centre[0]], [0, scale, _PATCH / 2 - scale * centre[1]]])
+        boxes, _scores, _ = self._detector.run(registered_crop(grey, matrix, _PATCH), 0, -0.3)
+        if not boxes:
+            return None
+        box = max(boxes, key=lambda b: b.area())
+        left, top = (box.left() - matrix[0, 2]) / scale, (box.top() - matrix[1, 2]) / scale
+        return left, top, box.width() / scale, box.height() / scale
+
+    def _must_search(self, time_s: float, cut: bool) -> bool:
+        if cut or not self._followed:
+            return True
+        return not self._one and time_s - self._searched_s >= _SEARCH_AGAIN_S
+
+    def _search(self, grey: np.ndarray, time_s: float, known: list[np.ndarray]) -> list[tuple[_Track, np.ndarray, float]]:
+        self._searched_s = time_s
+        found = []
+        for box in self._detect(grey):
+            centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+            if any(np.all(np.abs(centre - p.mean(axis=0)) < 0.6 * _size(p)) for p in known):
+                continue
+            points, confidence = self._model.locate(grey, box)
+            if confidence >= _LOST and _plausible(points, grey.shape):
+                found.append((points, confidence))
+                known = [*known, points]
+        if self._one and found:
+            middle = np.array(grey.shape[::-1]) / 2
+
+            def prominence(face: tuple[np.ndarray, float]) -> float:
+                off_centre = np.linalg.norm((face[0].mean(axis=0) - middle) / middle)
+                return _size(face[0]) * (1 - 0.3 * min(off_centre, 1.0)) * (0.5 + face[1])
+
+            found = [max(found, key=prominence)]
+        return [(self._start_track(grey, points, time_s), points, confidence) for points, confidence in found]
+
+    def _start_track(self, grey: np.ndarray, points: np.ndarray, time_s: float) -> _Track:
+        portrait = _portrait(grey, points, self._model.mean_shape)
+        track = self._recognise(portrait, points, time_s)
+        if track is None:
+            track = _Track(len(self._followed) + len(self._gone), self._steady)
+        else:
+            self._gone.remove(track)
+            if track.filter is not None:
+                track.filter.reset()
+        track.see(points, time_s, portrait)
+        track.checked_s = time_s
+        self._followed.append(track)
+        return track
+
+    def _recognise(self, portrait: np.ndarray, points: np.ndarray, time_s: float) -> _Track | None:
+        if self._one:
+            return self._gone[0] if self._gone else None
+        best, best_likeness = None, _SAME_FACE
+        for track in self._gone:
+            likeness = float(portrait @ track.portrait)
+            near = np.linalg.norm(track.points.mean(axis=0) - points.mean(axis=0)) < _size(points)
+            if near and time_s - track.last_seen_s < 1.0:
+                likeness += 0.25
+            if likeness > best_likeness:
+                best, best_likeness = track, likeness
+        return best
+
+    def _detect(self, grey: np.ndarray) -> list[tuple[float, float, float, float]]:
+        """Boxes (x, y, width, height) from a coarse search, finer where that finds nothing.
+
+        While nobody is there, the finer searches take turns so that empty scenes stay fast.
+        """
+        longest = max(grey.shape)
+        for level, side in enumerate(_SEARCH_SIDES):
+            if level and self._frames_lost % (4**level) and not self._just_lost():
+                continue
+            scale = min(side / longest, 2.0)
+            if level and scale <= _SEARCH_SIDES[level - 1] / longest * 1.01:
+                break
+            small = cv2.resize(
+                grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            )
+            boxes, scores, _ = self._detector.run(small, 0, 0.0)
+            if boxes:
+                order = np.argsort(scores)[::-1]
+                return [
+                    tuple(v / scale for v in (boxes[i].left(), boxes[i].top(), boxes[i].width(), boxes[i].height()))
+                    for i in order
+                ]
+        return []
+
+    def _just_lost(self) -> bool:
+        return self._frames_lost < 2
+
+    def _is_cut(self, grey: np.ndarray) -> bool:
+        rows = np.linspace(0, grey.shape[0] - 1, _THUMB).astype(np.intp)
+        columns = np.linspace(0, grey.shape[1] - 1, _THUMB).astype(np.intp)
+        thumb = grey[rows[:, None], columns].astype(np.float32)
+        last, self._thumb = self._thumb, thumb
+        return last is not None and last.shape == thumb.shape and float(np.abs(thumb - last).mean()) > _CUT_LEVELS
+
+
+def _size(points: np.ndarray) -> float:
+    """Size of a face: the longer side of the box round its points, px."""
+    return float((points.max(axis=0) - points.min(axis=0)).max())
+
+
+def _moved_far(before: np.ndarray, after: np.ndarray) -> bool:
+    """The face moved, grew or turned so much that one step of landmarks may not have caught up."""
+    size = _size(before)
+    return float(np.abs(after.mean(axis=0) - before.mean(axis=0)).max()) > 0.03 * size or not (
+        0.96 < _size(after) / size < 1.04
+    )
+
+
+def _plausible(points: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Most of the face lies in the frame and it is at least 16 px large."""
+    inside = (points >= 0).all(axis=1) & (points < np.array(shape[::-1])).all(axis=1)
+    return inside.mean() > 0.5 and _size(points) >= 16
+
+
+def _portrait(grey: np.ndarray, points: np.ndarray, mean_shape: np.ndarray) -> np.ndarray:
+    """Small registered picture of a face as a zero-mean unit vector; the product of two is their correlation."""
+    small = registered_crop(grey, geometry.fit_similarity(points, mean_shape * 0.4), 40)
+    vector = cv2.GaussianBlur(small, (3, 3), 0)[6:-4, 4:-4].astype(np.float32).ravel()
+    vector -= vector.mean()
+    return vector / max(float(np.linalg.norm(vector)), 1e-6)

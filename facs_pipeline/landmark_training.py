@@ -1,0 +1,286 @@
+"""Training of the 68-point landmark model: cross-fitted supervised descent by ridge regression.
+
+Samples are faces placed wrongly on purpose: each image, or its mirror image, is registered with random error in
+position, size and rotation, and the next step learns to take the error back. Each step is fitted twice, on either
+half of the persons, and the half that a map has not seen is moved on by it; so later steps learn from errors of the
+size that new faces will show. The map that is kept is fitted on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import scipy.linalg
+from sklearn.linear_model import LogisticRegression
+
+from facs_pipeline import geometry
+from facs_pipeline.landmarks import (
+    CROP,
+    MIRROR_68,
+    N_FEATURES,
+    LandmarkModel,
+    PatchFeatures,
+    registered_crop,
+)
+
+EYE_DISTANCE = 0.36 * CROP  # outer eye corners of the mean shape, in crop pixels
+_BATCH = 2000
+
+
+@dataclass(frozen=True)
+class LandmarkTraining:
+    """Settings of a training run.
+
+    Attributes
+    ----------
+    fine_steps : int
+        Steps after the coarse one.
+    repeats : int
+        Samples made from each image.
+    ridge : float
+        Penalty, as a multiple of the features' mean variance.
+    coarse, fine : (position, size, rotation)
+        Standard deviations of the registration error: position in eye distances, size in log units, rotation in radians.
+    low_resolution : float
+        Share of samples shown at a quarter to a half of their resolution.
+    seed : int
+        Everything random comes from it.
+    """
+
+    fine_steps: int = 2
+    repeats: int = 3
+    ridge: float = 0.1
+    coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
+    fine: tuple[float, float, float] = (0.05, 0.04, 0.05)
+    low_resolution: float = 0.25
+    seed: int = 0
+
+
+def mean_shape(points: np.ndarray) -> np.ndarray:
+    """Symmetric Procrustes mean of shapes [n, 68, 2], in crop coordinates [68, 2]."""
+    shapes = points - points.mean(axis=1, keepdims=True)
+    shapes = shapes / np.sqrt((shapes**2).sum(axis=(1, 2)))[:, None, None]
+    mean = shapes.mean(axis=0)
+    for _ in range(3):
+        mean = geometry.apply(geometry.fit_similarity(shapes, mean), shapes).mean(axis=0)
+    mean = (mean + mean[MIRROR_68] * [-1, 1]) / 2
+    mean -= mean.mean(axis=0)
+    return (mean * EYE_DISTANCE / (mean[45, 0] - mean[36, 0]) + CROP / 2).astype(np.float32)
+
+
+def misregistration(rng: np.random.Generator, n: int, spread: tuple[float, float, float]) -> np.ndarray:
+    """Random similarities [n, 2, 3] about the crop's centre; a tenth of them are twice as far off."""
+    wide = np.where(rng.random(n) < 0.1, 2.0, 1.0)
+    turn = rng.standard_normal(n) * spread[2] * wide
+    size = np.exp(rng.standard_normal(n) * spread[1] * wide)
+    cosine, sine = size * np.cos(turn), size * np.sin(turn)
+    linear = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
+    centre = np.full(2, CROP / 2)
+    shift = rng.standard_normal((n, 2)) * (spread[0] * EYE_DISTANCE * wide)[:, None]
+    return np.concatenate([linear, (shift + centre - linear @ centre)[..., None]], axis=-1)
+
+
+class _Samples:
+    """Images, some mirrored or shrunk, with their true points."""
+
+    def __init__(self, images, points, persons, weights, settings: LandmarkTraining):
+        rng = np.random.default_rng(settings.seed)
+        source = np.repeat(np.arange(len(images)), settings.repeats)
+        halves = {p: i % 2 for i, p in enumerate(rng.permutation(np.unique(persons)))}
+        self.half = np.array([halves[p] for p in persons])[source]
+        self.weight = np.asarray(weights, np.float32)[source]
+        self.truth = points[source].astype(np.float64)
+        self.images = []
+        mirrored = rng.random(len(source)) < 0.5
+        shrunk = np.where(rng.random(len(source)) < settings.low_resolution, rng.uniform(0.25, 0.5, len(source)), 1.0)
+        for k, i in enumerate(source):
+            image = images[i]
+            if mirrored[k]:
+                image = np.ascontiguousarray(image[:, ::-1])
+                self.truth[k] = self.truth[k][MIRROR_68]
+                self.truth[k, :, 0] = image.shape[1] - 1 - self.truth[k, :, 0]
+            if shrunk[k] < 1 and min(image.shape) >= 128:
+                image = cv2.resize(image, None, fx=shrunk[k], fy=shrunk[k], interpolation=cv2.INTER_AREA)
+                factor = image.shape[1] / images[i].shape[1]
+                self.truth[k] = (self.truth[k] + 0.5) * factor - 0.5
+            self.images.append(image)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def train_landmarks(
+    images: Sequence[np.ndarray],
+    points: np.ndarray,
+    persons: Sequence[str],
+    settings: LandmarkTraining | None = None,
+    *,
+    weights: np.ndarray | None = None,
+    box_shape: np.ndarray | None = None,
+    log: Callable[[str], None] = lambda _text: None,
+) -> LandmarkModel:
+    """Fit a `LandmarkModel`.
+
+    Parameters
+    ----------
+    images : n grey images [h, w] uint8, each with one face.
+    points : ndarray [n, 68, 2]
+        True points in pixels of each image.
+    persons : n names; halves for cross-fitting never share a person.
+    weights : ndarray [n], optional
+        Weight of each image.
+    box_shape : ndarray [68, 2], optional
+        Mean points in a detector's box scaled to 0..1; by default dlib's frontal detector's.
+    log : called with one line per step.
+    """
+    settings = settings or LandmarkTraining()
+    rng = np.random.default_rng(settings.seed + 1)
+    mean = mean_shape(points)
+    samples = _Samples(images, points, persons, np.ones(len(images)) if weights is None else weights, settings)
+    true_registration = geometry.fit_similarity(samples.truth, mean)
+
+    mean_shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
+    registration = _chain(misregistration(rng, len(samples), settings.coarse), true_registration)
+    fitted, coarse = _fit_step(samples, registration, mean_shapes, settings)
+    steps = [fitted]
+    log(f"coarse: {_error(coarse, samples.truth):.2f} % of the eye distance left")
+
+    # Two thirds of the samples are as off as in tracking, one third as the coarse step leaves them.
+    tracked = rng.random(len(samples)) < 2 / 3
+    off = _chain(misregistration(rng, len(samples), settings.fine), true_registration)
+    registration = np.where(tracked[:, None, None], off, geometry.fit_similarity(coarse, mean))
+    shapes = mean_shapes
+    for number in range(settings.fine_steps):
+        fitted, points = _fit_step(samples, registration, shapes, settings)
+        steps.append(fitted)
+        log(f"fine {number + 1}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
+        registration = geometry.fit_similarity(points, mean)
+        shapes = geometry.apply(registration, points)
+
+    model = LandmarkModel(mean, steps, np.zeros(N_FEATURES + 1), DLIB_BOX_SHAPE(mean) if box_shape is None else box_shape)
+    face = fit_face_weights(model, samples.images, samples.truth, rng)
+    log("face or not: fitted")
+    return LandmarkModel(mean, steps, face, model.box_shape)
+
+
+def DLIB_BOX_SHAPE(mean: np.ndarray) -> np.ndarray:
+    """Mean points in a detector box; dlib's frontal detector frames brows to chin."""
+    return ((mean - mean[17:].mean(axis=0)) / (EYE_DISTANCE * 1.75) + [0.5, 0.52]).astype(np.float32)
+
+
+def _chain(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    linear = second[..., :2] @ first[..., :2]
+    return np.concatenate([linear, second[..., :2] @ first[..., 2:] + second[..., 2:]], axis=-1)
+
+
+def _error(found: np.ndarray, truth: np.ndarray) -> float:
+    eyes = np.linalg.norm(truth[:, 36] - truth[:, 45], axis=-1)
+    return float((np.linalg.norm(found - truth, axis=-1).mean(axis=1) / eyes).mean() * 100)
+
+
+def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTraining):
+    """One linear map on all samples [d + 1, 136], and all points [n, 68, 2] in image pixels moved by the other half's map.
+
+    Samples that start hopelessly far off (over 30 % of the eye distance) weigh little: least squares would bend to them.
+    """
+    n, d = len(samples), N_FEATURES
+    features = np.empty((n, d + 1), np.float16)
+    targets = (geometry.apply(registration, samples.truth) - shapes).reshape(n, -1).astype(np.float32)
+    start_error = np.linalg.norm(targets.reshape(n, 68, 2), axis=-1).mean(axis=1) / EYE_DISTANCE
+    weight = samples.weight / (1 + (start_error / 0.3) ** 4).astype(np.float32)
+    extractor = PatchFeatures()
+    for k in range(n):
+        extractor.look(registered_crop(samples.images[k], registration[k], CROP))
+        features[k, :d] = extractor.at(shapes[k].astype(np.float32))
+    features[:, d] = 1
+    gram = np.zeros((2, d + 1, d + 1), np.float32)
+    cross = np.zeros((2, d + 1, targets.shape[1]), np.float32)
+    for start in range(0, n, _BATCH):
+        rows = slice(start, start + _BATCH)
+        for half in (0, 1):
+            pick = samples.half[rows] == half
+            x = features[rows][pick].astype(np.float32)
+            weighted = x * weight[rows][pick, None]
+            gram[half] += x.T @ weighted
+            cross[half] += weighted.T @ targets[rows][pick]
+    other_half = [ridge(gram[1], cross[1], settings.ridge), ridge(gram[0], cross[0], settings.ridge)]
+    moved = shapes.astype(np.float64).copy()
+    for start in range(0, n, _BATCH):
+        rows = slice(start, start + _BATCH)
+        x = features[rows].astype(np.float32)
+        for half in (0, 1):
+            pick = samples.half[rows] == half
+            moved[rows][pick] += (x[pick] @ other_half[half]).reshape(-1, 68, 2)
+    return ridge(gram[0] + gram[1], cross[0] + cross[1], settings.ridge), geometry.apply(geometry.invert(registration), moved)
+
+
+def ridge(gram: np.ndarray, cross: np.ndarray, penalty: float) -> np.ndarray:
+    """Ridge regression from uncentred moments whose last feature is 1: [d + 1, k] with the intercept last.
+
+    `penalty` multiplies the mean variance of the features; the intercept is not penalised.
+    """
+    n = float(gram[-1, -1])
+    mean_x, mean_y = gram[-1, :-1].astype(np.float64) / n, cross[-1].astype(np.float64) / n
+    centred = gram[:-1, :-1].astype(np.float64) - n * np.outer(mean_x, mean_x)
+    d = len(centred)
+    centred[np.arange(d), np.arange(d)] += penalty * np.trace(centred) / d
+    weights = scipy.linalg.solve(
+        centred, cross[:-1] - n * np.outer(mean_x, mean_y), assume_a="pos", overwrite_a=True, check_finite=False
+    )
+    return np.vstack([weights, mean_y - mean_x @ weights]).astype(np.float32)
+
+
+def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generator, n: int = 12000) -> np.ndarray:
+    """Logistic regression [d + 1]: do the points that `follow` finds lie on an unhidden face?
+
+    A third of the samples are tracked faces (yes), a third start far off the face or upside down, a third have
+    nearly half the face covered or cut away (no, where the points came out wrong or are hidden).
+    """
+    picks = rng.choice(len(images), min(n, len(images)), replace=False)
+    kinds = np.arange(len(picks)) % 3
+    near = misregistration(rng, len(picks), (0.06, 0.05, 0.06))
+    far = misregistration(rng, len(picks), (1.2, 0.45, 0.9))
+    registration = geometry.fit_similarity(truth[picks], model.mean_shape)
+    features, label = np.empty((len(picks), N_FEATURES), np.float32), np.empty(len(picks), bool)
+    for k, i in enumerate(picks):
+        image = images[i]
+        if kinds[k] == 2:
+            image = _cover(image, truth[i], rng)
+        start = geometry.apply(geometry.invert(_chain((far if kinds[k] == 1 else near)[k], registration[k])), model.mean_shape)
+        features[k], found = model.explain(image, start)
+        error = np.linalg.norm(found - truth[i], axis=-1).mean() / np.linalg.norm(truth[i, 36] - truth[i, 45])
+        label[k] = kinds[k] != 2 and error < 0.1
+    # A ridge discriminant on half of them, turned into log-odds on the other half.
+    design = np.column_stack([features, np.ones(len(features), np.float32)])
+    first = np.arange(len(picks)) % 2 == 0
+    weights = ridge(design[first].T @ design[first], design[first].T @ (2.0 * label[first, None] - 1), 1.0)[:, 0]
+    odds = LogisticRegression(C=1e3).fit((design[~first] @ weights)[:, None], label[~first])
+    weights = weights * odds.coef_[0, 0]
+    weights[-1] += odds.intercept_[0]
+    return weights.astype(np.float32)
+
+
+def _cover(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Hide 40 to 70 % of the face behind a smooth random patch, or repeat the border as outside the frame."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = high - low
+    side, share = rng.integers(4), rng.uniform(0.4, 0.7)
+    x0, y0 = np.clip(low - 0.1 * size, 0, None).astype(int)
+    x1, y1 = np.ceil(high + 0.1 * size).astype(int)
+    if side == 0:
+        x1 = int(x0 + share * (x1 - x0))
+    elif side == 1:
+        x0 = int(x1 - share * (x1 - x0))
+    elif side == 2:
+        y1 = int(y0 + share * (y1 - y0))
+    else:
+        y0 = int(y1 - share * (y1 - y0))
+    covered = image.copy()
+    area = covered[y0:y1, x0:x1]
+    if area.size:
+        texture = rng.integers(0, 256, (rng.integers(2, 9), rng.integers(2, 9)), dtype=np.uint8)
+        area[:] = cv2.resize(texture, area.shape[::-1], interpolation=cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_NEAREST)
+    return covered

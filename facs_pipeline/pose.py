@@ -1,0 +1,65 @@
+"""Head pose from 68 landmarks: pitch, yaw and roll of the rotation that best turns a mean head into the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Mean head in % of the outer-eye distance: x to the image's right, y down, z away from the camera; origin at the nose.
+# Symmetric median of 350 faces' MediaPipe meshes turned to the front.
+MEAN_HEAD = 0.01 * np.array([
+    (-80.5, -30.4, 88.0), (-80.1, -5.8, 92.8), (-79.0, 11.6, 91.4), (-75.6, 30.4, 86.4), (-65.9, 55.1, 71.6),
+    (-52.4, 70.6, 54.6), (-37.5, 81.6, 41.9), (-21.3, 88.9, 31.2), (0.0, 92.0, 26.5), (21.3, 88.9, 31.2),
+    (37.5, 81.6, 41.9), (52.4, 70.6, 54.6), (65.9, 55.1, 71.6), (75.6, 30.4, 86.4), (79.0, 11.6, 91.4),
+    (80.1, -5.8, 92.8), (80.5, -30.4, 88.0), (-65.2, -51.1, 34.6), (-58.0, -57.4, 25.8), (-47.4, -61.0, 18.5),
+    (-33.2, -60.6, 11.9), (-16.9, -58.4, 8.5), (16.9, -58.4, 8.5), (33.2, -60.6, 11.9), (47.4, -61.0, 18.5),
+    (58.0, -57.4, 25.8), (65.2, -51.1, 34.6), (0.0, -38.7, 9.0), (0.0, -22.5, -1.9), (0.0, -8.6, -14.3),
+    (0.0, 0.2, -17.3), (-16.8, 12.2, 7.4), (-9.3, 14.9, 3.9), (0.0, 15.4, 2.0), (9.3, 14.9, 3.9), (16.8, 12.2, 7.4),
+    (-50.0, -34.5, 33.3), (-42.5, -39.2, 26.3), (-31.6, -39.7, 24.4), (-20.0, -33.2, 27.7), (-30.0, -31.8, 25.3),
+    (-41.0, -31.3, 27.2), (20.0, -33.2, 27.7), (31.6, -39.7, 24.4), (42.5, -39.2, 26.3), (50.0, -34.5, 33.3),
+    (41.0, -31.3, 27.2), (30.0, -31.8, 25.3), (-30.9, 42.3, 25.2), (-17.9, 33.5, 7.8), (-9.3, 31.3, 3.5),
+    (0.0, 32.7, 2.6), (9.3, 31.3, 3.5), (17.9, 33.5, 7.8), (30.9, 42.3, 25.2), (18.6, 54.3, 13.0), (10.1, 57.1, 10.0),
+    (0.0, 58.0, 9.4), (-10.1, 57.1, 10.0), (-18.6, 54.3, 13.0), (-28.0, 42.2, 23.0), (-7.9, 38.7, 10.2),
+    (0.0, 39.1, 9.2), (7.9, 38.7, 10.2), (28.0, 42.2, 23.0), (8.2, 46.8, 11.7), (0.0, 47.5, 10.8), (-8.2, 46.8, 11.7),
+])  # fmt: skip
+
+# Points that no expression moves much: upper face outline, nose, eye corners.
+_STEADY = np.array([0, 1, 2, 14, 15, 16, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
+_MODEL = MEAN_HEAD[_STEADY] - MEAN_HEAD[_STEADY].mean(axis=0)
+_SOLVE = np.linalg.pinv(_MODEL)
+
+
+def head_pose(points: np.ndarray) -> np.ndarray:
+    """Rotation of the head relative to the camera, from 2-D landmarks under weak perspective.
+
+    Parameters
+    ----------
+    points : ndarray [n, 68, 2]
+        Landmarks in pixels (y down).
+
+    Returns
+    -------
+    ndarray [n, 3], radians
+        Pitch (Rx, positive looks down), yaw (Ry, positive turns to the left of the picture) and roll (Rz, positive
+        tilts clockwise in the picture), with R = Rx Ry Rz as in OpenFace. Without camera calibration a face off the
+        optical axis seems turned by its angle of view.
+
+    Notes
+    -----
+    Scaled orthographic projection p = s R[:2] X + t, solved linearly and made a rotation by the nearest orthonormal
+    pair of rows (DeMenthon & Davis 1995, first iteration of POSIT).
+
+    Examples
+    --------
+    >>> bool(np.abs(head_pose(MEAN_HEAD[None, :, :2] * 100)).max() < 1e-6)
+    True
+    """
+    points = np.asarray(points, np.float64)[:, _STEADY]
+    centred = points - points.mean(axis=1, keepdims=True)
+    rows = np.einsum("mk,nkc->ncm", _SOLVE, centred)
+    u, _, vt = np.linalg.svd(rows, full_matrices=False)
+    first_two = u @ vt
+    r = np.concatenate([first_two, np.cross(first_two[:, 0], first_two[:, 1])[:, None]], axis=1)
+    pitch = np.arctan2(-r[:, 1, 2], r[:, 2, 2])
+    yaw = np.arcsin(np.clip(r[:, 0, 2], -1, 1))
+    roll = np.arctan2(-r[:, 0, 1], r[:, 0, 0])
+    return np.stack([pitch, yaw, roll], axis=1)
