@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.appearance import SETTINGS as APPEARANCE_SETTINGS
 from facs_pipeline.errors import InputError
+from facs_pipeline.faces import SETTINGS as FACE_SETTINGS
 from facs_pipeline.landmarks import DEFAULT_MODEL as LANDMARK_MODEL
 from facs_pipeline.landmarks import KIND as LANDMARK_KIND
 from facs_pipeline.landmarks import LandmarkModel
@@ -70,6 +71,7 @@ def run_settings(options: Options) -> RunSettings:
         LandmarkModel.load(landmark_path)
     stages = {
         "faces": options.faces,
+        "face_search": FACE_SETTINGS,
         "landmark_model": landmark_hash,
         "appearance": APPEARANCE_SETTINGS,
         "au_model": au_hash,

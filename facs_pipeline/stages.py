@@ -41,7 +41,7 @@ class Stage:
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("faces", 1, ("faces", "landmark_model", "image_fps"), None),
+        Stage("faces", 1, ("faces", "face_search", "landmark_model", "image_fps"), None),
         Stage("landmarks", 1, ("landmark_model",), "faces"),
         Stage("features", 1, ("appearance",), "landmarks"),
         Stage("action_units", 1, ("au_model",), "features"),
@@ -70,7 +70,7 @@ def stage_keys(video_sha256: str, settings: Mapping[str, Any]) -> dict[str, Stag
 
     Examples
     --------
-    >>> base = dict(faces="one", landmark_model="a", image_fps=None, appearance={}, au_model="b", baseline=None)
+    >>> base = {name: None for stage in STAGES.values() for name in stage.settings}
     >>> one, two = (stage_keys("f" * 64, {**base, "cutoff_hz": hz}) for hz in (1.0, 2.0))
     >>> [name for name in STAGES if one[name] != two[name]]
     ['descriptors']

@@ -213,17 +213,15 @@ class VideoRun:
         decoded = ("faces", "landmarks", "features", "action_units")
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
-            chunk, shape = FrameChunk(), None
+            chunk = FrameChunk()
             while True:
                 with self._timed("decode"):
                     frame = next(frames, None)
                 if frame is None:
                     break
-                size = frame.image.shape[:2]
-                if len(chunk) >= CHUNK_FRAMES or (shape is not None and size != shape):
-                    self._flush(chunk, shape, writers)
+                if len(chunk) >= CHUNK_FRAMES:
+                    self._flush(chunk, writers)
                     chunk = FrameChunk()
-                shape = size
                 with self._timed("faces and landmarks"):
                     faces = follower.update(frame.image, frame.time_s)
                 with self._timed("features"):
@@ -235,16 +233,16 @@ class VideoRun:
                 facts["cuts"] += any(face.cut for face in faces)
                 self._tick(facts["frames"])
             if len(chunk):
-                self._flush(chunk, shape, writers)
+                self._flush(chunk, writers)
             with self._timed("write"):
                 for stage in decoded:
                     writers[stage].finish(facts if stage == "faces" else None)
 
-    def _flush(self, chunk: FrameChunk, shape: tuple[int, int], writers: dict[str, ArtifactWriter]) -> None:
+    def _flush(self, chunk: FrameChunk, writers: dict[str, ArtifactWriter]) -> None:
         arrays = chunk.arrays()
         with self._timed("faces and landmarks"):
             points = arrays.pop("points")
-            pose = head_pose(points, (shape[1], shape[0])) if len(points) else np.empty((0, 3))
+            pose = head_pose(points)
         vectors = arrays.pop("features")
         intensities = self._intensities(vectors)
         with self._timed("write"):

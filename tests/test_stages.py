@@ -13,6 +13,7 @@ from facs_pipeline.store import ArtifactWriter, BadArtifact
 KEY = b"k" * 32
 SETTINGS = {
     "faces": "one",
+    "face_search": {"version": 1},
     "landmark_model": "l",
     "image_fps": None,
     "appearance": {"grid": [10, 10]},
@@ -37,6 +38,7 @@ def changed_stages(**changes):
         ({"appearance": {"grid": [8, 8]}}, ["features", "action_units", "descriptors"]),
         ({"landmark_model": "m"}, list(STAGES)),
         ({"faces": "all"}, list(STAGES)),
+        ({"face_search": {"version": 2}}, list(STAGES)),
         ({"image_fps": 30.0}, list(STAGES)),
     ],
 )
