@@ -15,7 +15,7 @@ from facs_pipeline.authenticity_series import Series
 from facs_pipeline.curves_plot import plot_curves
 from facs_pipeline.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table, table_from_frame
 from facs_pipeline.errors import InputError
-from facs_pipeline.explanation import reasons, units_of
+from facs_pipeline.explanation import by_unit, reasons, units_of
 from facs_pipeline.face_identity import Clusters, cluster_subjects, identity_vector
 from facs_pipeline.store import atomic_csv, atomic_write
 from facs_pipeline.tables import read_au_table
@@ -184,17 +184,22 @@ def write_predictions(out: Path, predictions: pd.DataFrame) -> Path:
 
 def explain_pairs(
     model: AuthenticityModel, table: DescriptorTable, candidates: np.ndarray, *, top: int = 5
-) -> pd.DataFrame:
-    """The strongest reasons for every pair's decision: one row per pair and reason.
+) -> tuple[pd.DataFrame, dict[tuple[int, int], dict[str, float]]]:
+    """The strongest reasons for every pair's decision.
 
     Parameters
     ----------
-    model : its ranker must have `margins` (all that can be saved but `lightgbm-single`).
+    model : its ranker must have `margins` (all that can be saved but `lightgbm-single`), else there are none.
     table : aligned with the model, with emotions; candidates : [q, 2].
+
+    Returns
+    -------
+    reasons : one row per pair and reason, strongest first.
+    units : pair -> action unit -> summed contribution of its statistics, positive = first video real.
     """
     columns = ["video_a", "video_b", "reason", "column", "value_a", "value_b", "contribution"]
     if not hasattr(model.ranker, "margins") or not len(candidates):
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=columns), {}
     emotions = table.emotions if model.ranker.emotions_ else None
     margins = model.ranker.margins(table.values, candidates, emotions=emotions)
     rows = [
@@ -202,7 +207,10 @@ def explain_pairs(
         for (a, b), margin in zip(candidates, margins, strict=True)
         for found in reasons(margin, model.columns, table.values[a], table.values[b], top=top)
     ]
-    return pd.DataFrame(rows, columns=columns)
+    units = {
+        (int(a), int(b)): by_unit(margin, model.columns) for (a, b), margin in zip(candidates, margins, strict=True)
+    }
+    return pd.DataFrame(rows, columns=columns), units
 
 
 def draw_pair(
@@ -221,11 +229,11 @@ def draw_pair(
     wanted = [int(unit[2:]) for unit in units_of(columns) if int(unit[2:]) in shared] or shared[:4]
     curves = tuple(one.intensities[:, [one.aus.index(au) for au in wanted]] for one in best)
     text = plot_curves(
-        (a, b),
+        (f"A {a}", f"B {b}"),
         tuple(one.times_s for one in best),
         curves,
         [f"AU{au:02d}" for au in wanted],
-        title=f"A: {a}   B: {b}",
+        title="Action-unit intensities of both videos",
         captions=captions,
     )
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in f"{a}--{b}")

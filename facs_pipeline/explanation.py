@@ -110,6 +110,24 @@ def reasons(
     ]
 
 
+def by_unit(contributions: np.ndarray, columns: tuple[str, ...]) -> dict[str, float]:
+    """Contributions summed per action unit (or column that belongs to none), strongest first.
+
+    Neighbouring statistics of one curve say much the same, so the sum per unit is the steadier part of an explanation.
+
+    Examples
+    --------
+    >>> by_unit(np.array([0.5, 0.25, -1.0]), ("AU12_speed_max", "AU12_value_mean", "AU04_value_mean"))
+    {'AU04': -1.0, 'AU12': 0.75}
+    """
+    sums: dict[str, float] = {}
+    for column, contribution in zip(columns, contributions, strict=True):
+        match = _COLUMN.match(column)
+        unit = match["unit"] if match else column
+        sums[unit] = sums.get(unit, 0.0) + float(contribution)
+    return dict(sorted(sums.items(), key=lambda item: -abs(item[1])))
+
+
 def units_of(columns: list[str], limit: int = 4) -> list[str]:
     """The action units that descriptor names speak of, in order of first mention, e.g. ``["AU12", "AU25"]``."""
     units = [match["unit"] for match in map(_COLUMN.match, columns) if match]

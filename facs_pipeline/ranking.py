@@ -191,11 +191,11 @@ def predict(data: RankingData, model: str | os.PathLike | AuthenticityModel, out
     table, source = model.with_emotions(model.aligned(data.table))
     pairs = _pairs_again(data, table)
     predictions = model.rank(table, pairs.candidates, source)
-    reasons = files.explain_pairs(model, table, pairs.candidates)
+    reasons, units = files.explain_pairs(model, table, pairs.candidates)
     Path(out).mkdir(parents=True, exist_ok=True)
     files.write_predictions(out, predictions)
     atomic_csv(reasons, Path(out) / "reasons.csv")
-    lines = _prediction_lines(table, pairs, predictions, reasons, data.features, out)
+    lines = _prediction_lines(table, pairs, predictions, reasons, units, data.features, out)
     if len(pairs.labelled):
         report = _score_known(model, table, pairs)
         files.write_report(out, report)
@@ -234,7 +234,7 @@ def _score_known(model: AuthenticityModel, table: DescriptorTable, pairs: Pairs)
     return {"data": {"source": table.source}, "models": {model.name: {"pairs": figures}}, "warnings": warnings}
 
 
-def _prediction_lines(table, pairs, predictions, reasons, features, out) -> list[str]:
+def _prediction_lines(table, pairs, predictions, reasons, units, features, out) -> list[str]:
     lines = []
     for a, b in pairs.candidates[:SHOWN_PAIRS]:
         rows = predictions.iloc[[a, b]]
@@ -244,6 +244,9 @@ def _prediction_lines(table, pairs, predictions, reasons, features, out) -> list
             sure = f", probability of real {row.probability:.2f}" if np.isfinite(row.probability) else ""
             lines.append(f"  {letter} {row.decision:<9} score {row.score:+.2f}{sure}")
             captions.append(f"{row.decision} ({row.score:+.2f})")
+        if (a, b) in units:
+            parts = ", ".join(f"{unit} {part:+.2f}" for unit, part in list(units[a, b].items())[:4])
+            lines.append(f"    by action unit (+ speaks for A being real): {parts}")
         own = reasons[(reasons.video_a == table.videos[a]) & (reasons.video_b == table.videos[b])]
         for reason in own.itertuples():
             lines.append(f"    {reason.reason}  -> speaks for {'A' if reason.contribution > 0 else 'B'} being real")

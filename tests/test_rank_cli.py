@@ -349,3 +349,15 @@ def test_dataset_check_reports_and_writes_what_is_usable(tmp_path):
     result = CliRunner().invoke(dataset_command, ["check", "metadata", str(tmp_path / "m.csv")], standalone_mode=False)
     assert result.return_value == 0
     assert "2 usable videos: 1 real, 1 fake" in result.output
+
+
+def test_the_demos_last_step_ranks_people_it_has_not_seen(tmp_path):
+    from facs_pipeline.authenticity_demo import rank_demo
+
+    text = rank_demo(features_folder(tmp_path, 3), tmp_path / "ranking")
+    assert "of 9 synthetic pairs ranked right" in text
+    assert "Person 2, never seen by this model" in text
+    assert "speaks for" in text
+    assert "nothing about real people" in text
+    assert AuthenticityModel.load(tmp_path / "ranking" / "model.npz").card["trained_on"]["subjects"] == ["0", "1"]
+    assert len(list((tmp_path / "ranking").rglob("*.svg"))) == 1
