@@ -1,7 +1,7 @@
 """Features of training faces, found by the very stages that run on users' videos, and kept on disk between runs.
 
-Training sees what the pipeline will see: faces found by the package's own follower, points from its own landmark
-model. A teacher's points are never used, nor are faces only the teacher finds.
+Training sees what the pipeline will see: points from its own landmark model. Where a teacher has found a still's face,
+its place saves the search; its points are not used.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _FEATURES_VERSION = 1
 _CHUNK = 500
 # Below this many pixels a still is a tight crop such as FER2013's: the face search needs it larger, with a margin.
 _SMALL_PX = 128
+_IS_A_FACE = 0.5
+_SURE = 0.3
 
 
 class Features(NamedTuple):
@@ -46,11 +48,16 @@ class Features(NamedTuple):
     rows: np.ndarray
 
 
-def find_points(grey: np.ndarray) -> np.ndarray | None:
+def find_points(grey: np.ndarray, near: np.ndarray | None = None) -> np.ndarray | None:
     """68 landmarks [68, 2] (px) of the one face in a still [h, w], or None where no face is found.
 
-    A tight little crop is enlarged and given a black margin for the search; points come back in its own pixels.
+    `near` [68, 2] says where a face is known to be (its place, size and tilt are used, not its shape) and saves the
+    search. Without it a tight little crop is enlarged and given a black margin; points come back in its own pixels.
     """
+    if near is not None:
+        model = default_model()
+        points, confidence = model.follow(grey, model.follow(grey, near).points)
+        return points if confidence >= _SURE else None
     factor, pad, shown = 1.0, 0, grey
     if max(grey.shape) < _SMALL_PX:
         factor = 4.0
@@ -58,10 +65,16 @@ def find_points(grey: np.ndarray) -> np.ndarray | None:
         pad = round(0.25 * max(shown.shape))
         shown = cv2.copyMakeBorder(shown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
     faces = FaceFollower(default_model()).update(shown, 0.0)
-    if not faces:
-        return None
+    if faces:
+        points = faces[0].points
+    else:
+        size = shown.shape[0] - 2 * pad
+        found = default_model().locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
+        if factor == 1 or found.confidence < _IS_A_FACE:
+            return None
+        points = found.points
     # Pixel centres: enlarging by f takes x to f x + (f - 1) / 2.
-    return ((faces[0].points - pad - (factor - 1) / 2) / factor).astype(np.float32)
+    return ((points - pad - (factor - 1) / 2) / factor).astype(np.float32)
 
 
 def mirrored(grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +88,7 @@ def picture_features(
     pictures: Pictures,
     cache: str | os.PathLike,
     *,
+    near: np.ndarray | None = None,
     mirror: bool = False,
     jobs: int = 1,
     progress: Callable[[int], object] = lambda _done: None,
@@ -85,13 +99,16 @@ def picture_features(
     ----------
     pictures : the images.
     cache : folder for finished features, in pieces; an interrupted run goes on where it stopped.
+    near : None, or where the faces are known to be [n, 68, 2] (px; NaN: no face), which saves the search.
     mirror : features of the mirrored faces instead.
     jobs : processes; the result does not depend on it.
     progress : called with the number of images just done.
     """
-    about = f"pictures|{pictures.digest()}|{mirror}"
+    known = "" if near is None else hashlib.sha256(np.ascontiguousarray(near, np.float32).tobytes()).hexdigest()
+    about = f"pictures|{pictures.digest()}|{known}|{mirror}"
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
-    tasks = [(f"{about}|{span.start}", span, joblib.delayed(_picture_chunk)(pictures, span, mirror)) for span in spans]
+    work = [joblib.delayed(_picture_chunk)(pictures, span, _part(near, span), mirror) for span in spans]
+    tasks = [(f"{about}|{span.start}", span, todo) for span, todo in zip(spans, work, strict=True)]
     return _run(tasks, Path(cache), jobs, progress)
 
 
@@ -163,10 +180,18 @@ def _features(grey: np.ndarray, points: np.ndarray, mirror: bool) -> np.ndarray:
     return appearance.features(*(mirrored(grey, points) if mirror else (grey, points)))
 
 
-def _picture_chunk(pictures: Pictures, span: range, mirror: bool) -> Iterator[tuple[int, np.ndarray]]:
+def _part(near: np.ndarray | None, span: range) -> np.ndarray | None:
+    return None if near is None else near[span.start : span.stop]
+
+
+def _picture_chunk(
+    pictures: Pictures, span: range, near: np.ndarray | None, mirror: bool
+) -> Iterator[tuple[int, np.ndarray]]:
     for row, number in enumerate(span):
+        if near is not None and np.isnan(near[row]).any():
+            continue
         grey = pictures.grey(number)
-        points = find_points(grey)
+        points = find_points(grey, None if near is None else near[row])
         if points is not None:
             yield row, _features(grey, points, mirror)
 
