@@ -21,7 +21,7 @@ from facs_pipeline.store import atomic_csv, atomic_write
 from facs_pipeline.tables import read_au_table
 from facs_pipeline.video import read_frames
 
-IDENTITY_FRAMES = 12
+IDENTITY_FRAMES = 8
 
 
 def read_features(folder: str | os.PathLike, *, more_emotions=()) -> DescriptorTable:
@@ -134,7 +134,10 @@ def find_subjects(folder: str | os.PathLike, table: DescriptorTable, n_subjects:
 def _identity_of(video: str, table: Path) -> np.ndarray:
     rows = read_text_table(table, required=["frame", "success"])
     rows = rows[rows["success"] == "1"].drop_duplicates("frame")
-    chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, IDENTITY_FRAMES).astype(int))]
+    # The calmest frames: a face at rest says who it is, a moving one what is felt.
+    units = [name for name in rows.columns if name.startswith("AU") and name.endswith("_r")]
+    activity = rows[units].replace("", "0").astype(float).sum(axis=1)
+    chosen = rows.iloc[np.argsort(activity.to_numpy(), kind="stable")[:IDENTITY_FRAMES]]
     points = {
         int(record["frame"]) - 1: np.array(
             [[float(record[f"x_{number}"]), float(record[f"y_{number}"])] for number in range(68)]

@@ -1,6 +1,6 @@
-"""Which videos show the same person, where nobody has said so: appearance of the registered face, then clustering.
+"""Which videos show the same person, where nobody has said so: looks of the registered face, then clustering.
 
-Classical on purpose (local binary patterns, no network): good for one recording session with even light and few
+Classical on purpose (texture, brightness and shape, no network): good for one recording session with even light and few
 people, which is what pairs of videos usually come from. Its guess is a table for a person to correct.
 """
 
@@ -15,11 +15,12 @@ from scipy.spatial.distance import pdist, squareform
 from skimage.feature import local_binary_pattern
 from sklearn.metrics import silhouette_score
 
-from facs_pipeline.geometry import fit_similarity
+from facs_pipeline.geometry import apply, fit_similarity
 
-SIZE, CELLS, BINS = 84, 7, 59
+SIZE, CELLS, BINS, THUMBNAIL = 84, 7, 59, 16
 # Outer eye corners and the nose's tip: they hardly move with the expression.
 _ANCHORS = np.array([36, 45, 30])
+_STEADY = np.r_[0:17, 27:48]  # chin line, nose and eyes: brows and mouth say what is felt, not who it is
 _PLACES = np.array([[16.0, 26.0], [68.0, 26.0], [42.0, 52.0]])
 
 
@@ -37,21 +38,32 @@ class Clusters(NamedTuple):
 
 
 def identity_vector(greys: list[np.ndarray], points: list[np.ndarray]) -> np.ndarray:
-    """[2891] square roots of mean uniform-LBP histograms of the registered face, so that distances are Hellinger's.
+    """[3223] texture, brightness and shape of the registered face, averaged over frames.
+
+    Square roots of uniform-LBP histograms of the smoothed face in 7 x 7 cells (their distance is Hellinger's), a
+    16 x 16 picture of it in standard units, and the places of chin, nose and eyes, each of similar weight.
 
     Parameters
     ----------
-    greys : grey images [h, w] uint8, some frames of one video; points : their landmarks [68, 2] in px.
+    greys : grey images [h, w] uint8, some frames of one video, best with the face at rest.
+    points : their landmarks [68, 2] in px.
     """
-    total = np.zeros((CELLS * CELLS, BINS))
+    histogram = np.zeros((CELLS * CELLS, BINS))
+    thumbnails, shapes = [], []
     cell = SIZE // CELLS
     cells = np.add.outer(np.arange(SIZE) // cell * CELLS, np.arange(SIZE) // cell)
     for grey, landmarks in zip(greys, points, strict=True):
-        matrix = fit_similarity(np.asarray(landmarks, float)[_ANCHORS], _PLACES)
+        landmarks = np.asarray(landmarks, float)
+        matrix = fit_similarity(landmarks[_ANCHORS], _PLACES)
         face = cv2.warpAffine(grey, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-        codes = local_binary_pattern(face, 8, 1, "nri_uniform").astype(int)
-        total += np.bincount((cells * BINS + codes).ravel(), minlength=total.size).reshape(total.shape)
-    return np.sqrt(total / max(total.sum(), 1)).ravel()
+        thumbnails.append(cv2.resize(face, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(float).ravel())
+        shapes.append(apply(matrix, landmarks)[_STEADY].ravel() / SIZE)
+        # Without smoothing the patterns are those of the camera's noise.
+        codes = local_binary_pattern(cv2.GaussianBlur(face, (0, 0), 2), 8, 1, "nri_uniform").astype(int)
+        histogram += np.bincount((cells * BINS + codes).ravel(), minlength=histogram.size).reshape(histogram.shape)
+    thumbnail = np.mean(thumbnails, axis=0)
+    thumbnail = (thumbnail - thumbnail.mean()) / max(thumbnail.std(), 1e-9) / THUMBNAIL
+    return np.concatenate([np.sqrt(histogram / histogram.sum()).ravel(), thumbnail, np.median(shapes, axis=0)])
 
 
 def cluster_subjects(vectors: np.ndarray, n_subjects: int | None = None) -> Clusters:

@@ -14,7 +14,7 @@ from facs_cli.rank_authenticity import command as rank_command
 from facs_pipeline.authenticity_model import AuthenticityModel
 from facs_pipeline.descriptors import describe_series, descriptor_names
 from facs_pipeline.errors import FacsError, ModelError
-from facs_pipeline.synthesis import expression
+from facs_pipeline.synthesis import expression, write_recordings
 
 AUS = (4, 12, 25)
 EMOTIONS = ("happiness", "sadness", "disgust")
@@ -361,3 +361,43 @@ def test_the_demos_last_step_ranks_people_it_has_not_seen(tmp_path):
     assert "nothing about real people" in text
     assert AuthenticityModel.load(tmp_path / "ranking" / "model.npz").card["trained_on"]["subjects"] == ["0", "1"]
     assert len(list((tmp_path / "ranking").rglob("*.svg"))) == 1
+
+
+def test_people_are_told_apart_by_their_faces_where_subjects_are_unknown(tmp_path):
+    """Drawn and encoded videos with their true landmarks: the faces alone say who is who."""
+    videos = tmp_path / "videos"
+    metadata = write_recordings(
+        videos, identities=3, emotions=("happiness", "sadness"), duration_s=1.0, fps=12, size=224
+    )
+    folder = tmp_path / "features"
+    (folder / "action_units").mkdir(parents=True)
+    names = [name.removesuffix(".mp4") for name in metadata.video]
+    for name in names:
+        truth = pd.read_csv(videos / "truth" / f"{name}.csv")
+        truth = truth.rename(columns={column: f"{column}_r" for column in truth if column.startswith("AU")})
+        truth.copy().assign(video=name, face_id=0, success=1).to_csv(
+            folder / "action_units" / f"{name}.csv", index=False
+        )
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"video": names, "emotion": metadata.emotion, "label": metadata.label})
+    frame["AU12_value_mean"] = (frame.label == "real") + 0.1 * rng.normal(size=len(frame))
+    frame.to_csv(folder / "descriptors.csv", index=False)
+    places = {name: str(videos / f"{name}.mp4") for name in names}
+    (folder / "run.json").write_text(json.dumps({"videos": places}))
+
+    result = rank("--features", folder, "--subjects", 3, "--evaluate", "--out", tmp_path / "out")
+    assert result.return_value == 0, result.output
+    assert "faces look like 3 people" in result.output
+    guess = pd.read_csv(tmp_path / "out" / "subjects.csv")
+    assert guess.groupby(metadata.subject)["subject"].nunique().eq(1).all()
+    assert guess.subject.nunique() == 3
+    assert guess.confidence.between(0.5, 1).all()
+
+    # The table is the user's to correct: here two people are made one, and the pairs follow.
+    guess["subject"] = guess["subject"].replace("face3", "face2")
+    guess.to_csv(tmp_path / "corrected.csv", index=False)
+    result = rank("--features", folder, "--pairs", tmp_path / "corrected.csv", "--evaluate", "--out", tmp_path / "out")
+    assert "10 pairs of 2 subjects" in result.output
+
+    (videos / f"{names[0]}.mp4").unlink()
+    assert "the video is not there any more" in failure("--features", folder, "--evaluate", "--out", tmp_path / "out")
