@@ -6,42 +6,18 @@ import json
 from pathlib import Path
 
 import click
-from tqdm import tqdm
+from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
 from facs_pipeline.au_features import picture_features
 from facs_pipeline.au_recipe import Gathered, Recipe, emotion_check, gather_coded, gather_pictures, teacher_only, train
 from facs_pipeline.datasets.au_manifest import read_au_manifest
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.disfa import read_disfa
-from facs_pipeline.datasets.pictures import Pictures, open_pictures
+from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 from facs_pipeline.model_card import card_text
 from facs_pipeline.pseudo_labels import USABLE_AUS, label_pictures, read_labels
 from facs_pipeline.store import atomic_write
-
-_KEYS = ("persons", "labels", "under", "weight")
-
-
-class PicturesSpec(click.ParamType):
-    """``PATH[,persons=CSV][,labels=NPZ][,under=FOLDER][,weight=NUMBER]`` -> (path, options)."""
-
-    name = "path[,key=value...]"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        path, *pairs = value.split(",")
-        options = dict(pair.partition("=")[::2] for pair in pairs)
-        wrong = [key for key, text in options.items() if key not in _KEYS or not text]
-        if wrong or not path:
-            self.fail(f"{value!r}: expected PATH, then any of {', '.join(f'{k}=...' for k in _KEYS)}", param, ctx)
-        try:
-            options["weight"] = float(options.get("weight", 1))
-        except ValueError:
-            self.fail(f"{value!r}: weight must be a number", param, ctx)
-        if not options["weight"] > 0:
-            self.fail(f"{value!r}: weight must be above 0", param, ctx)
-        return path, options
 
 
 class Numbers(click.ParamType):
@@ -58,30 +34,14 @@ class Numbers(click.ParamType):
             self.fail(f"{value!r}: expected FACS numbers such as 1,2,12", param, ctx)
 
 
-def _progress(label: str, total: int):
-    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True)
-
-    def step(done: int) -> None:
-        bar.update(done)
-        if bar.n >= total:
-            bar.close()
-
-    return step
-
-
 @click.command(
     epilog="""\b
 Examples:
   facs train-au --disfa DISFA --out disfa.npz
   facs train-au --manifest coded.csv --regressor ridge --out mine.npz
   facs train-au --teacher face_landmarker.task --images photos --out pseudo.npz
-\b
---images takes a folder or an uncompressed tar, and after commas:
-  persons=CSV    columns image and person; without it every image is a person of its own
-  labels=NPZ     the teacher's scores where they exist already (image, blendshapes, names)
-  under=FOLDER   only the images in this folder of the tar
-  weight=NUMBER  what an image counts, for ridge (1)
 """
+    + PICTURES_HELP
 )
 @click.option("--disfa", type=click.Path(), help="Folder of the DISFA database.")
 @click.option("--camera", type=click.Choice(["left", "right"]), default="left", show_default=True, help="DISFA's.")
@@ -130,11 +90,11 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, aus, ca
         coded = read_disfa(disfa, camera) if disfa else read_au_manifest(manifest)
         coded = _chosen(coded, aus)
         aus = coded.aus
-        sources = [gather_coded(coded, cache, every=every, mirror=mirror, jobs=jobs, progress=_progress)]
+        sources = [gather_coded(coded, cache, every=every, mirror=mirror, jobs=jobs, progress=progress_bar)]
         title = f"Action-unit intensities, trained on {coded.name}"
-    trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=_progress)
+    trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=progress_bar)
     if check_images:
-        trained.model.card["emotion_check"] = _check(trained.model, _open(check_images), cache, jobs)
+        trained.model.card["emotion_check"] = _check(trained.model, open_spec(check_images), cache, jobs)
     trained.model.save(out)
     with atomic_write(out.with_suffix(".json")) as file:
         json.dump(trained.model.card, file, indent=1, sort_keys=True, ensure_ascii=False)
@@ -143,20 +103,15 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, aus, ca
     click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
 
 
-def _open(spec: tuple[str, dict]) -> Pictures:
-    path, options = spec
-    return open_pictures(path, options.get("persons"), options.get("under"))
-
-
 def _labelled(spec, teacher: str, aus, cache: Path, jobs: int, mirror: bool) -> Gathered:
-    pictures, options = _open(spec), spec[1]
+    pictures, options = open_spec(spec), spec[1]
     if "labels" in options:
         labels = read_labels(options["labels"], pictures)
     else:
-        step = _progress(f"{pictures.path.name}: pseudo-labels", len(pictures))
+        step = progress_bar(f"{pictures.path.name}: pseudo-labels", len(pictures))
         labels = label_pictures(pictures, teacher, cache, jobs=jobs, progress=step)
     return gather_pictures(
-        pictures, labels, aus, cache, weight=options["weight"], mirror=mirror, jobs=jobs, progress=_progress
+        pictures, labels, aus, cache, weight=options["weight"], mirror=mirror, jobs=jobs, progress=progress_bar
     )
 
 
@@ -165,7 +120,7 @@ def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:
 
 
 def _check(model, pictures: Pictures, cache: Path, jobs: int) -> dict:
-    step = _progress(f"{pictures.path.name}: features for the emotion check", len(pictures))
+    step = progress_bar(f"{pictures.path.name}: features for the emotion check", len(pictures))
     found = picture_features(pictures, cache, jobs=jobs, progress=step)
     emotions = [pictures.folder_of(number) for number in found.rows]
     if len(set(emotions)) < 2:

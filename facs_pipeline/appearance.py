@@ -24,7 +24,10 @@ EYE_DISTANCE = 58.0
 N_UNIFORM = 59
 """58 uniform patterns of 8 neighbours and one bin for all others."""
 
-_MEAN_49 = (MEAN_HEAD[INNER_49, :2] - MEAN_HEAD[INNER_49, :2].mean(axis=0)) * EYE_DISTANCE + [TEXTURE / 2, 0.46 * TEXTURE]
+_MEAN_49 = (MEAN_HEAD[INNER_49, :2] - MEAN_HEAD[INNER_49, :2].mean(axis=0)) * EYE_DISTANCE + [
+    TEXTURE / 2,
+    0.46 * TEXTURE,
+]
 
 _ORIENTATIONS = 8
 _HOG_WINDOW = 13
@@ -67,9 +70,9 @@ _LABELS = _uniform_labels()
 # Neighbours in order round the circle, as (row, column) offsets.
 _NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 _CELL = TEXTURE // GRID
-_CELL_START = (
-    (np.arange(TEXTURE)[:, None] // _CELL * GRID + np.arange(TEXTURE)[None, :] // _CELL) * N_UNIFORM
-).astype(np.intp)
+_CELL_START = ((np.arange(TEXTURE)[:, None] // _CELL * GRID + np.arange(TEXTURE)[None, :] // _CELL) * N_UNIFORM).astype(
+    np.intp
+)
 _ROOT_COUNT = np.round(255 * np.sqrt(np.arange(_CELL * _CELL + 1) / (_CELL * _CELL))).astype(np.uint8)
 
 _ANGLE = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)

@@ -110,10 +110,13 @@ def gather_pictures(
     """Features and pseudo-labels of still images; `weight` is what each row counts for ridge."""
     Y = intensities(labels.blendshapes, labels.names, aus)
     persons = np.array(pictures.persons)
+    near = labels.points if labels.found.any() and not np.isnan(labels.points[labels.found]).any() else None
     parts = []
     for flipped in (False, True) if mirror else (False,):
         label = f"{pictures.path.name}: features{' (mirrored)' if flipped else ''}"
-        found = picture_features(pictures, cache, mirror=flipped, jobs=jobs, progress=progress(label, len(pictures)))
+        found = picture_features(
+            pictures, cache, near=near, mirror=flipped, jobs=jobs, progress=progress(label, len(pictures))
+        )
         parts.append((found.X, Y[found.rows], persons[found.rows], np.full(len(found.rows), not flipped)))
     facts = {
         "labels": PSEUDO_LABELS,

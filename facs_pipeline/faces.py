@@ -14,8 +14,8 @@ import cv2
 import dlib
 import numpy as np
 
-from facs_pipeline.landmarks import LandmarkModel, registered_crop
 from facs_pipeline import geometry
+from facs_pipeline.landmarks import LandmarkModel, registered_crop
 from facs_pipeline.steadying import PointFilter
 
 SETTINGS = {"version": 1, "search_sides": [400, 800, 1600], "sure": 0.5}
@@ -167,7 +167,9 @@ class FaceFollower:
             return True
         return not self._one and time_s - self._searched_s >= _SEARCH_AGAIN_S
 
-    def _search(self, grey: np.ndarray, time_s: float, known: list[np.ndarray]) -> list[tuple[_Track, np.ndarray, float]]:
+    def _search(
+        self, grey: np.ndarray, time_s: float, known: list[np.ndarray]
+    ) -> list[tuple[_Track, np.ndarray, float]]:
         self._searched_s = time_s
         found = []
         for box in self._detect(grey):

@@ -57,5 +57,11 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return inverse
 
 
+def chain(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The map [..., 2, 3] that applies `first`, then `second`."""
+    linear = second[..., :2] @ first[..., :2]
+    return np.concatenate([linear, second[..., :2] @ first[..., 2:] + second[..., 2:]], axis=-1)
+
+
 def _complex(points: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(points, np.float64).view(np.complex128)[..., 0]

@@ -43,7 +43,7 @@ class LandmarkTraining:
     ridge : float
         Penalty, as a multiple of the features' mean variance.
     coarse, fine : (position, size, rotation)
-        Standard deviations of the registration error: position in eye distances, size in log units, rotation in radians.
+        Standard deviations of the registration error: eye distances, log units, radians.
     low_resolution : float
         Share of samples shown at a quarter to a half of their resolution.
     seed : int
@@ -54,7 +54,7 @@ class LandmarkTraining:
     repeats: int = 3
     ridge: float = 0.1
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
-    fine: tuple[float, float, float] = (0.05, 0.04, 0.05)
+    fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
     low_resolution: float = 0.25
     seed: int = 0
 
@@ -143,14 +143,14 @@ def train_landmarks(
     true_registration = geometry.fit_similarity(samples.truth, mean)
 
     mean_shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
-    registration = _chain(misregistration(rng, len(samples), settings.coarse), true_registration)
+    registration = geometry.chain(misregistration(rng, len(samples), settings.coarse), true_registration)
     fitted, coarse = _fit_step(samples, registration, mean_shapes, settings)
     steps = [fitted]
     log(f"coarse: {_error(coarse, samples.truth):.2f} % of the eye distance left")
 
     # Two thirds of the samples are as off as in tracking, one third as the coarse step leaves them.
     tracked = rng.random(len(samples)) < 2 / 3
-    off = _chain(misregistration(rng, len(samples), settings.fine), true_registration)
+    off = geometry.chain(misregistration(rng, len(samples), settings.fine), true_registration)
     registration = np.where(tracked[:, None, None], off, geometry.fit_similarity(coarse, mean))
     shapes = mean_shapes
     for number in range(settings.fine_steps):
@@ -160,20 +160,17 @@ def train_landmarks(
         registration = geometry.fit_similarity(points, mean)
         shapes = geometry.apply(registration, points)
 
-    model = LandmarkModel(mean, steps, np.zeros(N_FEATURES + 1), DLIB_BOX_SHAPE(mean) if box_shape is None else box_shape)
+    model = LandmarkModel(
+        mean, steps, np.zeros(N_FEATURES + 1), dlib_box_shape(mean) if box_shape is None else box_shape
+    )
     face = fit_face_weights(model, samples.images, samples.truth, rng)
     log("face or not: fitted")
     return LandmarkModel(mean, steps, face, model.box_shape)
 
 
-def DLIB_BOX_SHAPE(mean: np.ndarray) -> np.ndarray:
+def dlib_box_shape(mean: np.ndarray) -> np.ndarray:
     """Mean points in a detector box; dlib's frontal detector frames brows to chin."""
     return ((mean - mean[17:].mean(axis=0)) / (EYE_DISTANCE * 1.75) + [0.5, 0.52]).astype(np.float32)
-
-
-def _chain(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    linear = second[..., :2] @ first[..., :2]
-    return np.concatenate([linear, second[..., :2] @ first[..., 2:] + second[..., 2:]], axis=-1)
 
 
 def _error(found: np.ndarray, truth: np.ndarray) -> float:
@@ -182,9 +179,9 @@ def _error(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTraining):
-    """One linear map on all samples [d + 1, 136], and all points [n, 68, 2] in image pixels moved by the other half's map.
+    """A linear map fitted on all samples [d + 1, 136]; all points [n, 68, 2] (px) moved by the other half's map.
 
-    Samples that start hopelessly far off (over 30 % of the eye distance) weigh little: least squares would bend to them.
+    Samples that start hopelessly far off (over 30 % of the eye distance) weigh little: least squares would bend.
     """
     n, d = len(samples), N_FEATURES
     features = np.empty((n, d + 1), np.float16)
@@ -214,7 +211,9 @@ def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTrainin
         for half in (0, 1):
             pick = samples.half[rows] == half
             moved[rows][pick] += (x[pick] @ other_half[half]).reshape(-1, 68, 2)
-    return ridge(gram[0] + gram[1], cross[0] + cross[1], settings.ridge), geometry.apply(geometry.invert(registration), moved)
+    return ridge(gram[0] + gram[1], cross[0] + cross[1], settings.ridge), geometry.apply(
+        geometry.invert(registration), moved
+    )
 
 
 def ridge(gram: np.ndarray, cross: np.ndarray, penalty: float) -> np.ndarray:
@@ -249,7 +248,9 @@ def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generat
         image = images[i]
         if kinds[k] == 2:
             image = _cover(image, truth[i], rng)
-        start = geometry.apply(geometry.invert(_chain((far if kinds[k] == 1 else near)[k], registration[k])), model.mean_shape)
+        start = geometry.apply(
+            geometry.invert(geometry.chain((far if kinds[k] == 1 else near)[k], registration[k])), model.mean_shape
+        )
         features[k], found = model.explain(image, start)
         error = np.linalg.norm(found - truth[i], axis=-1).mean() / np.linalg.norm(truth[i, 36] - truth[i, 45])
         label[k] = kinds[k] != 2 and error < 0.1
@@ -282,5 +283,7 @@ def _cover(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> n
     area = covered[y0:y1, x0:x1]
     if area.size:
         texture = rng.integers(0, 256, (rng.integers(2, 9), rng.integers(2, 9)), dtype=np.uint8)
-        area[:] = cv2.resize(texture, area.shape[::-1], interpolation=cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_NEAREST)
+        area[:] = cv2.resize(
+            texture, area.shape[::-1], interpolation=cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_NEAREST
+        )
     return covered

@@ -8,11 +8,13 @@ two fine ones, each on its own registration. The last values, times one more col
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import dlib
 import numpy as np
 
 from facs_pipeline import geometry
@@ -102,7 +104,9 @@ class PatchFeatures:
         place = (points[_LOOKED_AT, None, :] + _OFFSETS + 0.5).astype(np.intp)
         np.clip(place, 0, CROP - 1, out=place)
         index = place[..., 1] * CROP + place[..., 0]
-        values = self._pooled.reshape(-1, _ORIENTATIONS).take(index, axis=0).reshape(len(_LOOKED_AT), -1).astype(np.float32)
+        values = (
+            self._pooled.reshape(-1, _ORIENTATIONS).take(index, axis=0).reshape(len(_LOOKED_AT), -1).astype(np.float32)
+        )
         values /= values.sum(axis=1, keepdims=True) + _FLAT
         return np.sqrt(values, out=values).ravel()
 
@@ -150,9 +154,7 @@ class LandmarkModel:
             steps = [model.arrays[f"step_{i}"] for i in range(model.card["steps"])]
             if any(w.shape != (N_FEATURES + 1, 136) for w in steps):
                 raise ModelError(f"{path}: made for other features than this version's {N_FEATURES}; train it again")
-            return cls(
-                model.arrays["mean_shape"], steps, model.arrays["face"], model.arrays["box_shape"], model.card
-            )
+            return cls(model.arrays["mean_shape"], steps, model.arrays["face"], model.arrays["box_shape"], model.card)
         except KeyError as error:
             raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
 
@@ -175,8 +177,17 @@ class LandmarkModel:
         Only their position, size and rotation are used, not their shape: errors cannot build up over time.
         """
         values, found = self.explain(grey, points)
+        return Located(found, self._certainty(values))
+
+    def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
+        """Confidence 0..1 that points [68, 2] found by other means lie on an unhidden face."""
+        crop_from_image = geometry.fit_similarity(points, self.mean_shape)
+        self._features.look(registered_crop(grey, crop_from_image, CROP))
+        return self._certainty(self._features.at(geometry.apply(crop_from_image, points).astype(np.float32)))
+
+    def _certainty(self, values: np.ndarray) -> float:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
-        return Located(found, 1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
+        return 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
 
     def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The last step's features [2754], from which the confidence follows, and the points [68, 2]."""
@@ -194,6 +205,48 @@ class LandmarkModel:
         values = self._features.at(start)
         moved = start + (weights[:, :-1] @ values + weights[:, -1]).reshape(68, 2)
         return geometry.apply(geometry.invert(crop_from_image), moved).astype(np.float32), values
+
+
+class DlibLandmarks:
+    """dlib's own ``shape_predictor`` file (68 points), behind the same methods as `LandmarkModel`.
+
+    Such a file says nothing of its certainty, so the embedded model judges the points it finds.
+    """
+
+    def __init__(self, path: str | Path):
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"{path}: no such landmark file")
+        try:
+            self._predictor = dlib.shape_predictor(str(path))
+        except RuntimeError as error:
+            raise ModelError(f"{path}: not a dlib shape predictor, or cut short ({error})") from None
+        found = self._predictor(np.zeros((64, 64), np.uint8), dlib.rectangle(8, 8, 56, 56)).num_parts
+        if found != 68:
+            raise ModelError(f"{path}: a shape predictor of {found} points; expected iBUG's 68")
+        self._judge = default_model()
+        self.mean_shape = self._judge.mean_shape
+        with open(path, "rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self.card = {"kind": KIND, "title": f"dlib shape predictor {path.name}", "content_sha256": self.sha256}
+
+    def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        """Points of the face in a detector's box (x, y, width, height)."""
+        x, y, width, height = (round(v) for v in box)
+        parts = self._predictor(grey, dlib.rectangle(x, y, x + width, y + height)).parts()
+        points = np.array([(p.x, p.y) for p in parts], np.float32)
+        return Located(points, self._judge.judge(grey, points))
+
+    def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
+        """Points near where they were, from a box like the detector's round them."""
+        middle = (points[17:].min(axis=0) + points.max(axis=0)) / 2
+        side = 1.06 * float((points.max(axis=0) - points[17:].min(axis=0)).max())
+        return self.locate(grey, (*(middle - side / 2), side, side))
+
+
+def load_landmarks(path: str | Path) -> LandmarkModel | DlibLandmarks:
+    """A landmark model from our ``.npz`` or from dlib's ``.dat``."""
+    return DlibLandmarks(path) if Path(path).suffix == ".dat" else LandmarkModel.load(path)
 
 
 @cache

@@ -22,7 +22,7 @@ from facs_pipeline.action_units import MAX_INTENSITY
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 from facs_pipeline.store import atomic_write
-from facs_pipeline.teacher import TeacherLabels, label_stills
+from facs_pipeline.teacher import TeacherLabels, label_stills, mesh_to_68
 
 _LABELS_VERSION = 1
 # A fixed number of images is shown to one teacher, so that labels do not depend on the number of workers.
@@ -159,7 +159,7 @@ def _label_chunk(pictures: Pictures, span: range, task_file: Path, file: Path) -
 def read_labels(path: str | os.PathLike, pictures: Pictures) -> TeacherLabels:
     """Labels made before: an ``.npz`` with ``image`` [m] (file names), ``blendshapes`` [m, b] and ``names`` [b].
 
-    `points` of the result are NaN; training takes its points from the package's own landmark model.
+    ``points`` [m, 478, 2] (the teacher's mesh) or [m, 68, 2], in pixels, may be there too; else they are NaN.
 
     Raises
     ------
@@ -170,6 +170,7 @@ def read_labels(path: str | os.PathLike, pictures: Pictures) -> TeacherLabels:
     try:
         with np.load(path, allow_pickle=False) as stored:
             images, scores, names = (stored[name] for name in ("image", "blendshapes", "names"))
+            points = stored["points"] if "points" in stored.files else np.full((len(images), 68, 2), np.nan)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: expected an .npz with image, blendshapes and names ({error})") from None
     if scores.ndim != 2 or scores.shape != (len(images), len(names)):
@@ -179,5 +180,9 @@ def read_labels(path: str | os.PathLike, pictures: Pictures) -> TeacherLabels:
     if missing:
         raise InputError(f"{path}: no labels for {len(missing)} images of {pictures.path}, e.g. {missing[0]}")
     chosen = [row[Path(name).name] for name in pictures.names]
-    points = np.full((len(chosen), 68, 2), np.nan, np.float32)
+    points = points[chosen].astype(np.float32)
+    if points.shape[1:] == (478, 2):
+        points = mesh_to_68(points)
+    elif points.shape[1:] != (68, 2):
+        raise InputError(f"{path}: points {points.shape}; expected 478 or 68 points of two coordinates per image")
     return TeacherLabels(points, scores[chosen].astype(np.float32), tuple(map(str, names)))

@@ -65,8 +65,7 @@ def mesh_to_68(mesh: np.ndarray) -> np.ndarray:
 def mirrored_names(names: tuple[str, ...]) -> np.ndarray:
     """Index of each blendshape's counterpart on the other side of the face (itself where there is none)."""
     swapped = [
-        n.replace(_LEFT, _RIGHT) if _LEFT in n else n.replace(_RIGHT, _LEFT) if _RIGHT in n else n
-        for n in names
+        n.replace(_LEFT, _RIGHT) if _LEFT in n else n.replace(_RIGHT, _LEFT) if _RIGHT in n else n for n in names
     ]
     return np.array([names.index(n) for n in swapped])
 
@@ -152,7 +151,7 @@ def enlarge_small(image: np.ndarray, factor: int = 4, margin: float = 0.25) -> t
     Returns the new image, the factor and the offset in new pixels: new = old * factor + offset.
     """
     large = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    pad = int(round(margin * max(large.shape)))
+    pad = round(margin * max(large.shape))
     return cv2.copyMakeBorder(large, pad, pad, pad, pad, cv2.BORDER_CONSTANT), float(factor), float(pad)
 
 

@@ -18,13 +18,15 @@ import numpy as np
 from facs_pipeline.errors import VideoError
 
 VIDEO_SUFFIXES = frozenset(
-    ".avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv .3gp .gif".split()
+    {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"}
+    | {".ogv", ".ts", ".webm", ".wmv"}
 )
-IMAGE_SUFFIXES = frozenset(".bmp .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split())
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 # 8-bit formats whose first plane is luma as it stands
 _LUMA_FIRST = frozenset(
-    "gray yuv420p yuv422p yuv444p yuv440p yuv411p yuv410p nv12 nv21 nv16 yuvj420p yuvj422p yuvj444p yuvj440p".split()
+    {"gray", "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "nv12", "nv21", "nv16"}
+    | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
 )
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 # Limited-range luma 16..235 -> 0..255

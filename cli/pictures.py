@@ -1,0 +1,59 @@
+"""The ``--images`` option that training commands share, and their progress bars."""
+
+from __future__ import annotations
+
+import click
+from tqdm import tqdm
+
+from facs_pipeline.datasets.pictures import Pictures, open_pictures
+
+PICTURES_HELP = """
+\b
+--images takes a folder or an uncompressed tar, and after commas:
+  persons=CSV    columns image and person; without it every image is a person of its own
+  labels=NPZ     the teacher's scores where they exist already (image, blendshapes, names)
+  under=FOLDER   only the images in this folder of the tar
+  weight=NUMBER  what an image counts, for ridge (1)
+"""
+
+_KEYS = ("persons", "labels", "under", "weight")
+
+
+class PicturesSpec(click.ParamType):
+    """``PATH[,persons=CSV][,labels=NPZ][,under=FOLDER][,weight=NUMBER]`` -> (path, options)."""
+
+    name = "path[,key=value...]"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        path, *pairs = value.split(",")
+        options = dict(pair.partition("=")[::2] for pair in pairs)
+        wrong = [key for key, text in options.items() if key not in _KEYS or not text]
+        if wrong or not path:
+            self.fail(f"{value!r}: expected PATH, then any of {', '.join(f'{k}=...' for k in _KEYS)}", param, ctx)
+        try:
+            options["weight"] = float(options.get("weight", 1))
+        except ValueError:
+            self.fail(f"{value!r}: weight must be a number", param, ctx)
+        if not options["weight"] > 0:
+            self.fail(f"{value!r}: weight must be above 0", param, ctx)
+        return path, options
+
+
+def open_spec(spec: tuple[str, dict]) -> Pictures:
+    """The images that a `PicturesSpec` names."""
+    path, options = spec
+    return open_pictures(path, options.get("persons"), options.get("under"))
+
+
+def progress_bar(label: str, total: int):
+    """A bar of `total` steps; returns the function to call with the number of steps just done."""
+    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True)
+
+    def step(done: int) -> None:
+        bar.update(done)
+        if bar.n >= total:
+            bar.close()
+
+    return step

@@ -1,0 +1,64 @@
+"""`facs train-landmarks`: train the 68-point landmark model from a teacher's points."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
+
+from facs_pipeline.landmark_recipe import gather_faces, train
+from facs_pipeline.landmark_training import LandmarkTraining
+from facs_pipeline.model_card import card_text
+from facs_pipeline.pseudo_labels import label_pictures, read_labels
+from facs_pipeline.store import atomic_write
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  facs train-landmarks --teacher face_landmarker.task --images photos --out mine.npz
+  facs train-landmarks --teacher face_landmarker.task \\
+      --images faces.tar,persons=faces.csv --images frames.tar,persons=frames.csv,labels=teacher.npz --out mine.npz
+"""
+    + PICTURES_HELP
+)
+@click.option("--teacher", type=click.Path(), required=True, help="MediaPipe's face_landmarker.task.")
+@click.option("--images", type=PicturesSpec(), multiple=True, required=True, help="Images of faces; repeatable.")
+@click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Samples from each image.")
+@click.option("--ridge", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True)
+@click.option("--hold-out", type=click.FloatRange(0, 50), default=10.0, show_default=True, help="% of persons.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes for the teacher.")
+@click.option("--cache", type=click.Path(), help="Folder for labels between runs. Default: OUT's .cache.")
+def command(teacher, images, out, repeats, ridge, hold_out, seed, jobs, cache) -> None:
+    """Train a 68-point landmark model; measure it on persons held out.
+
+    The teacher's points are cached: a second run only trains. Use the model with
+    `facs extract-features --landmarks OUT`; an action-unit model should then be trained on its points too.
+    """
+    out = Path(out)
+    if out.suffix != ".npz":
+        raise click.UsageError(f"--out {out}: model files end in .npz")
+    cache = Path(cache) if cache else out.with_suffix(".cache")
+    sources = []
+    for spec in images:
+        pictures, options = open_spec(spec), spec[1]
+        if "labels" in options:
+            labels = read_labels(options["labels"], pictures)
+        else:
+            step = progress_bar(f"{pictures.path.name}: pseudo-labels", len(pictures))
+            labels = label_pictures(pictures, teacher, cache, jobs=jobs, progress=step)
+        step = progress_bar(f"{pictures.path.name}: reading", len(pictures))
+        sources.append(gather_faces(pictures, labels, options["weight"], step))
+    settings = LandmarkTraining(repeats=repeats, ridge=ridge, seed=seed)
+    model = train(sources, settings, hold_out_percent=hold_out, log=click.echo)
+    model.save(out)
+    card = type(model).load(out).card
+    with atomic_write(out.with_suffix(".json")) as file:
+        json.dump(card, file, indent=1, sort_keys=True, ensure_ascii=False)
+        file.write("\n")
+    click.echo(card_text(card))
+    click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
