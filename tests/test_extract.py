@@ -218,6 +218,30 @@ def test_a_folder_of_images_is_a_video(clips, tmp_path):
     assert (row["status"], row["frames"], row["fps"]) == ("ok", "20", "20.000")
 
 
+@pytest.mark.parametrize("faces", ["one", "all"])
+def test_two_people_side_by_side(videos_dir, tmp_path, faces):
+    people = [frames_of(videos_dir / name, 25) for name in ("d0.mp4", "d12.mp4")]
+    write_video(tmp_path / "pair.mp4", [np.hstack(pair) for pair in zip(*people, strict=True)])
+    extract_features([tmp_path / "pair.mp4"], Options(out=tmp_path / "out", jobs=1, faces=faces))
+    table = pd.read_csv(tmp_path / "out" / "action_units" / "pair.csv")
+    descriptors = pd.read_csv(tmp_path / "out" / "descriptors.csv")
+    expected = [0] if faces == "one" else [0, 1]
+    assert list(descriptors["face_id"]) == expected
+    assert list(table["frame"]) == [frame for frame in range(1, 26) for _ in expected]
+    assert list(table["face_id"]) == expected * 25
+    # Each id stays on its side of the picture.
+    assert (table.groupby("face_id")["x_30"].agg(np.ptp) < people[0][0].shape[1] / 4).all()
+
+
+def test_overlay_has_the_frames_of_the_video(clips, out, run):
+    computed, _ = again(clips, out, overlay=True)
+    assert computed == set()
+    for name, frames in (("anna", 40), ("ben", 30)):
+        assert sum(1 for _ in read_frames(out / "overlays" / f"{name}.mp4")) == frames
+    assert (out / "action_units" / "anna.csv").read_bytes() == (run / "action_units" / "anna.csv").read_bytes()
+    assert again(clips, out, overlay=True)[1].to_do == 0
+
+
 class TestMetadataAndBaseline:
     @pytest.fixture
     def metadata(self, tmp_path):
