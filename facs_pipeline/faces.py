@@ -8,6 +8,7 @@ patch of constant size round the face. So the cost of a frame does not grow with
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 import cv2
@@ -56,6 +57,12 @@ class FollowedFace(NamedTuple):
     cut: bool
 
 
+@cache
+def _frontal_detector():
+    """Building the detector takes a while; one serves a whole process."""
+    return dlib.get_frontal_face_detector()
+
+
 class _Track:
     """A person's face: where it was, how it looks."""
 
@@ -98,7 +105,7 @@ class FaceFollower:
         self._model = landmark_model
         self._one = faces == "one"
         self._steady = steady
-        self._detector = dlib.get_frontal_face_detector()
+        self._detector = _frontal_detector()
         self._followed: list[_Track] = []
         self._gone: list[_Track] = []
         self._thumb: np.ndarray | None = None

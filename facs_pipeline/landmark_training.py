@@ -55,7 +55,7 @@ class LandmarkTraining:
     ridge: float = 0.1
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
     fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
-    low_resolution: float = 0.25
+    low_resolution: float = 0.15
     seed: int = 0
 
 

@@ -13,7 +13,7 @@ from facs_pipeline.errors import InputError
 from facs_pipeline.faces import SETTINGS as FACE_SETTINGS
 from facs_pipeline.landmarks import DEFAULT_MODEL as LANDMARK_MODEL
 from facs_pipeline.landmarks import KIND as LANDMARK_KIND
-from facs_pipeline.landmarks import LandmarkModel
+from facs_pipeline.landmarks import load_landmarks
 from facs_pipeline.model_file import load_model
 
 if TYPE_CHECKING:
@@ -61,14 +61,17 @@ def run_settings(options: Options) -> RunSettings:
     au_path = Path(os.path.abspath(options.au_model or AU_MODEL))
     landmark_path = Path(os.path.abspath(options.landmarks or LANDMARK_MODEL))
     au_hash = load_model(au_path, AU_MODEL_KIND).card["content_sha256"]
-    landmark_hash = load_model(landmark_path, LANDMARK_KIND).card["content_sha256"]
+    if landmark_path.suffix == ".dat":
+        landmark_hash = load_landmarks(landmark_path).sha256
+    else:
+        landmark_hash = load_model(landmark_path, LANDMARK_KIND).card["content_sha256"]
     # Only the models themselves can say whether this version computes the features they were trained on.
     if options.au_model:
         from facs_pipeline.action_units import ActionUnitModel
 
         ActionUnitModel.load(au_path)
     if options.landmarks:
-        LandmarkModel.load(landmark_path)
+        load_landmarks(landmark_path)
     stages = {
         "faces": options.faces,
         "face_search": FACE_SETTINGS,

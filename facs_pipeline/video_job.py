@@ -30,7 +30,7 @@ from facs_pipeline.descriptors import (
 )
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.frame_chunk import FrameChunk
-from facs_pipeline.landmarks import LandmarkModel
+from facs_pipeline.landmarks import LandmarkModel, load_landmarks
 from facs_pipeline.outputs import Outputs
 from facs_pipeline.pose import head_pose
 from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys
@@ -76,7 +76,7 @@ class Models:
     def landmarks(self) -> LandmarkModel:
         """68 points of a face."""
         if "landmarks" not in self._loaded:
-            self._loaded["landmarks"] = LandmarkModel.load(self.landmarks_path)
+            self._loaded["landmarks"] = load_landmarks(self.landmarks_path)
         return self._loaded["landmarks"]
 
     @property
