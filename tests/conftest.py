@@ -23,3 +23,19 @@ def shared_dir() -> Path:
 def videos_dir(shared_dir: Path) -> Path:
     """Folder of the ten short real videos."""
     return shared_dir / "data" / "videos"
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config) -> None:
+    """Say it where tests were skipped although the real data is there; under CI that fails the run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and SHARED.is_dir() and os.environ.get("CI"):
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped although {SHARED.name}/ is there:", red=True)
+        for report in skipped:
+            terminalreporter.write_line(f"  {report.nodeid}: {report.longrepr[-1]}", red=True)
+
+
+def pytest_sessionfinish(session, exitstatus) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and SHARED.is_dir() and os.environ.get("CI") and exitstatus == 0:
+        session.exitstatus = 1
