@@ -1,0 +1,57 @@
+"""Facial action units from videos, stage by stage; the names below read in the order of the method.
+
+Everything is imported on first use, so that `import facs_pipeline` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_WHERE = {
+    "read_frames": "video",
+    "Frame": "video",
+    "FaceFollower": "faces",
+    "FollowedFace": "faces",
+    "PointFilter": "steadying",
+    "LandmarkModel": "landmarks",
+    "load_landmarks": "landmarks",
+    "default_landmarks": "landmarks",
+    "head_pose": "pose",
+    "features": "appearance",
+    "registered_texture": "appearance",
+    "lbp_histograms": "appearance",
+    "hog": "appearance",
+    "registered_landmarks": "appearance",
+    "AU_NAMES": "action_units",
+    "ActionUnitModel": "action_units",
+    "SVREnsemble": "action_units",
+    "BatchedRidge": "ridge",
+    "resting_intensity": "baseline",
+    "subtract_resting": "baseline",
+    "count_blinks": "blinks",
+    "describe_series": "descriptors",
+    "descriptor_names": "descriptors",
+    "smooth_series": "descriptors",
+    "FacialActivityDescriptor": "descriptors",
+    "extract_features": "extraction",
+    "Options": "extraction",
+    "read_au_table": "tables",
+    "RankSVM": "authenticity",
+    "FacsError": "errors",
+    "InputError": "errors",
+    "VideoError": "errors",
+    "ModelError": "errors",
+}
+
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

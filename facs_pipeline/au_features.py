@@ -22,7 +22,7 @@ from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import MIRROR_68, default_model
+from facs_pipeline.landmarks import MIRROR_68, default_landmarks
 from facs_pipeline.video import IMAGE_SUFFIXES, folder_images, read_frames, read_image
 
 _FEATURES_VERSION = 1
@@ -55,7 +55,7 @@ def find_points(grey: np.ndarray, near: np.ndarray | None = None) -> np.ndarray 
     search. Without it a tight little crop is enlarged and given a black margin; points come back in its own pixels.
     """
     if near is not None:
-        model = default_model()
+        model = default_landmarks()
         points, confidence = model.follow(grey, model.follow(grey, near).points)
         return points if confidence >= _SURE else None
     factor, pad, shown = 1.0, 0, grey
@@ -64,12 +64,12 @@ def find_points(grey: np.ndarray, near: np.ndarray | None = None) -> np.ndarray 
         shown = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
         pad = round(0.25 * max(shown.shape))
         shown = cv2.copyMakeBorder(shown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    faces = FaceFollower(default_model()).update(shown, 0.0)
+    faces = FaceFollower(default_landmarks()).update(shown, 0.0)
     if faces:
         points = faces[0].points
     else:
         size = shown.shape[0] - 2 * pad
-        found = default_model().locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
+        found = default_landmarks().locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
         if factor == 1 or found.confidence < _IS_A_FACE:
             return None
         points = found.points
@@ -139,7 +139,7 @@ def clip_features(
 
 def _run(tasks: list, cache: Path, jobs: int, progress: Callable[[int], object]) -> Features:
     """Compute what is not in the cache, then read all of it: tasks are (what it depends on, numbers, work)."""
-    made_by = json.dumps([_FEATURES_VERSION, appearance.SETTINGS, default_model().sha256], sort_keys=True)
+    made_by = json.dumps([_FEATURES_VERSION, appearance.SETTINGS, default_landmarks().sha256], sort_keys=True)
     files = [
         cache / f"features-{hashlib.sha256(f'{made_by}|{about}'.encode()).hexdigest()[:24]}.npz"
         for about, _, _ in tasks
@@ -219,7 +219,7 @@ def _clip_rows(clip: CodedClip, mirror: bool) -> Iterator[tuple[int, np.ndarray]
         return
     wanted = {int(frame): row for row, frame in enumerate(clip.frames)}
     last, seen = max(wanted), 0
-    follower = FaceFollower(default_model())
+    follower = FaceFollower(default_landmarks())
     for frame in read_frames(clip.source):
         seen = frame.index + 1
         faces = follower.update(frame.image, frame.time_s)

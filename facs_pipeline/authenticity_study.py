@@ -287,13 +287,15 @@ def train(study: Study, name: str, ranker: AuthenticityRanker) -> AuthenticityMo
     rows = np.flatnonzero(np.isfinite(table.values).all(axis=1))
     difference = table.values[pairs.labelled[:, 0]] - table.values[pairs.labelled[:, 1]]
     card = {
-        "name": f"{name} on {len(pairs.labelled)} pairs",
+        "title": f"{name} on {len(pairs.labelled)} pairs",
         "trained_on": {
             "source": table.source,
             "pairs": len(pairs.labelled),
             "subjects": sorted({str(study.subjects[i]) for i in pairs.labelled[:, 0]}),
             "emotions": list(fitted.emotions_),
         },
+        "data": f"{len(pairs.labelled)} pairs of {len(np.unique(study.subjects[pairs.labelled[:, 0]]))} subjects",
+        "accuracy": _accuracy_in_words(out_of_fold),
         "out_of_fold": out_of_fold,
         "probabilities": "logistic curve on out-of-fold scores" if pair_curve else "none: fewer than two subjects",
         "warnings": study.warnings,
@@ -309,6 +311,14 @@ def train(study: Study, name: str, ranker: AuthenticityRanker) -> AuthenticityMo
         video_calibration=video_curve,
         card=card,
     )
+
+
+def _accuracy_in_words(out_of_fold: dict | None) -> str:
+    if out_of_fold is None:
+        return "unknown: one subject only"
+    pairs = out_of_fold["pairs"]
+    low, high = pairs["wilson_95"]
+    return f"{pairs['accuracy']:.1%} of pairs on unseen subjects (95 % {low:.1%} to {high:.1%}), chance 50 %"
 
 
 def _plain(parameters: dict) -> dict:

@@ -224,7 +224,7 @@ class DlibLandmarks:
         found = self._predictor(np.zeros((64, 64), np.uint8), dlib.rectangle(8, 8, 56, 56)).num_parts
         if found != 68:
             raise ModelError(f"{path}: a shape predictor of {found} points; expected iBUG's 68")
-        self._judge = default_model()
+        self._judge = default_landmarks()
         self.mean_shape = self._judge.mean_shape
         with open(path, "rb") as file:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -250,6 +250,6 @@ def load_landmarks(path: str | Path) -> LandmarkModel | DlibLandmarks:
 
 
 @cache
-def default_model() -> LandmarkModel:
+def default_landmarks() -> LandmarkModel:
     """The embedded model, read once per process."""
     return LandmarkModel.load()

@@ -323,9 +323,4 @@ def _short(value: float | None) -> str:
 
 def trained_text(model: AuthenticityModel) -> str:
     """One line about a model just trained."""
-    figures = model.card["out_of_fold"]
-    if figures is None:
-        return f"{model.card['name']}: accuracy unknown"
-    pairs = figures["pairs"]
-    low, high = pairs["wilson_95"]
-    return f"{model.card['name']}: out of fold {pairs['accuracy']:.1%} of pairs right (95 % {low:.1%} to {high:.1%})"
+    return f"{model.card['title']}: accuracy {model.card['accuracy']}"

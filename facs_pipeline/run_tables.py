@@ -172,6 +172,7 @@ def _about(
         "frames": frames,
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
         "videos": {result.name: str(result.path) for result in results},
+        "cuts": {result.name: result.facts["cuts"] for result in results if result.facts},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -45,9 +46,9 @@ class VideoHashes:
             self._changed = True
 
     def save(self) -> None:
-        """Write what was learnt."""
+        """Write what was learnt; where that is impossible, the next run reads the videos once more."""
         if self._changed:
-            with atomic_write(self._path) as file:
+            with contextlib.suppress(OSError), atomic_write(self._path) as file:
                 json.dump(self._known, file, sort_keys=True, indent=0)
 
     def _stamp(self, video: VideoInput) -> str:

@@ -83,7 +83,7 @@ def _server(run: dict[str, Any], answers: IO[str]):
             # The parent is gone; nobody waits for an answer.
             os._exit(1)
         except OSError as error:
-            send("failed", reason=_os_reason(error))
+            send("failed", reason=_os_reason(error, outputs.folder))
         except MemoryError:
             send("failed", reason=f"{video.path}: not enough memory")
         except Exception as error:
@@ -97,11 +97,10 @@ def _server(run: dict[str, Any], answers: IO[str]):
     return serve
 
 
-def _os_reason(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
+def _os_reason(error: OSError, out: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{place}the disk is full; free some space and run the same command again"
-    return f"{place}{error.strerror or error}"
+        return f"{error.filename or out}: the disk is full; free some space and run the same command again"
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
 if __name__ == "__main__":

@@ -291,7 +291,7 @@ def test_disk_full(good, tmp_path):
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))  # noqa: E731
     done = facs("extract-features", good, "--out", out, "--jobs", 1, preexec_fn=limit)
     assert done.returncode == 1, done.stderr
-    assert "the disk is full" in done.stdout
+    assert f"{out}: the disk is full" in done.stdout
     assert "Traceback" not in done.stderr
     assert not list((out / "cache").glob("*/*"))
     assert facs("extract-features", good, "--out", out, "--jobs", 1).returncode == 0

@@ -115,6 +115,10 @@ class TestTables:
         assert about["models"]["action_units"]["sha256"] == model.sha256
         assert about["seconds"]["decode"] > 0
         assert about["options"]["cutoff_hz"] == 1.0
+        assert about["videos"]["anna"].endswith("anna.mp4")
+        # The picture goes black and comes back: two cuts, and at least the second shows a face.
+        assert about["cuts"]["anna"] == 0
+        assert about["cuts"]["gap"] >= 1
 
     def test_parquet_holds_the_same(self, clips, out, run):
         computed, _ = again(clips, out, format="parquet")
