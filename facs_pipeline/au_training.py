@@ -19,8 +19,9 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 
 from facs_pipeline import agreement, ridge
-from facs_pipeline.action_units import MAX_INTENSITY, SVREnsemble, batches, linear_predict
+from facs_pipeline.action_units import MAX_INTENSITY, batches, linear_predict
 from facs_pipeline.errors import InputError
+from facs_pipeline.svr_ensemble import SVREnsemble
 
 REGRESSORS: tuple[str, ...] = ("svr", "ridge")
 RIDGE_ALPHAS: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)

@@ -37,7 +37,7 @@ class LandmarkTraining:
     Attributes
     ----------
     fine_steps : int
-        Steps after the coarse one.
+        Steps after the coarse one; all but the last start from the mean shape.
     repeats : int
         Samples made from each image.
     ridge : float
@@ -50,7 +50,7 @@ class LandmarkTraining:
         Everything random comes from it.
     """
 
-    fine_steps: int = 2
+    fine_steps: int = 3
     repeats: int = 3
     ridge: float = 0.1
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
@@ -158,7 +158,8 @@ def train_landmarks(
         steps.append(fitted)
         log(f"fine {number + 1}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
         registration = geometry.fit_similarity(points, mean)
-        shapes = geometry.apply(registration, points)
+        last_comes = number == settings.fine_steps - 2
+        shapes = geometry.apply(registration, points) if last_comes else mean_shapes
 
     model = LandmarkModel(
         mean, steps, np.zeros(N_FEATURES + 1), dlib_box_shape(mean) if box_shape is None else box_shape

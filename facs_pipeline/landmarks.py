@@ -3,7 +3,8 @@
 The face is registered by a similarity to a 96 x 96 crop. Six oriented gradient energies are summed over 7 x 7
 pixels; around 51 of the current points they are read on a 3 x 3 grid. A linear map of these 2,754 values moves
 all 68 points at once (supervised descent, Xiong & De la Torre 2013). One coarse step from a detector's box, then
-two fine ones, each on its own registration. The last values, times one more column, say whether this is a face.
+fine ones, each on its own registration; all but the last start from the mean shape, so errors cannot build up. The
+last values, times one more column, say whether this is a face.
 """
 
 from __future__ import annotations
@@ -191,11 +192,9 @@ class LandmarkModel:
 
     def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The last step's features [2754], from which the confidence follows, and the points [68, 2]."""
-        shape = None
-        for weights in self._steps[1:]:
-            points, values = self._step(weights, grey, points, shape)
-            shape = points
-        return values, points
+        for weights in self._steps[1:-1]:
+            points, _values = self._step(weights, grey, points)
+        return self._step(self._steps[-1], grey, points, points)[::-1]
 
     def _step(self, weights, grey, points, shape=None):
         """Register by `points`, start from `shape` (the mean shape unless given), move: (points, features)."""

@@ -15,7 +15,8 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, Real
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from facs_pipeline.action_units import batches, folding, linear_predict, mean_and_scale
+from facs_pipeline.action_units import batches, linear_predict
+from facs_pipeline.svr_ensemble import folding, mean_and_scale
 
 
 @dataclass(frozen=True)

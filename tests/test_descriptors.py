@@ -16,11 +16,11 @@ from sklearn.utils import estimator_checks
 
 from facs_pipeline import baseline, descriptors
 from facs_pipeline.baseline import resting_intensity, subtract_resting
+from facs_pipeline.descriptor_transformer import FacialActivityDescriptor
 from facs_pipeline.descriptors import (
     N_PER_AU,
     PUBLISHED_AUS,
     STATISTICS,
-    FacialActivityDescriptor,
     describe_series,
     descriptor_names,
     resample_series,
