@@ -22,6 +22,7 @@ import numpy as np
 from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import QuantileTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from facs_pipeline.authenticity import RankSVM
@@ -115,6 +116,21 @@ class LeastSquares(OnDifferences):
         return ((X[pairs[:, 0]] - X[pairs[:, 1]]) / self.scale) @ self.weights
 
 
+class NormalScores:
+    """Another ranker on the normal quantiles of every descriptor, as `RankSVM(scaling="normal")` has them."""
+
+    def __init__(self, ranker):
+        self.ranker = ranker
+
+    def fit(self, X, pairs, **context):
+        self.scaler = QuantileTransformer(n_quantiles=200, output_distribution="normal").fit(X[pairs.ravel()])
+        self.ranker.fit(self.scaler.transform(X), pairs, **context)
+        return self
+
+    def decision_function(self, X, pairs, **context):
+        return self.ranker.decision_function(self.scaler.transform(X), pairs, **context)
+
+
 class LambdaMART:
     """LightGBM's lambdarank with every pair as one query of two documents."""
 
@@ -141,9 +157,10 @@ def contenders() -> dict:
     return {
         "Rank-SVM (ours, as published, C = 1)": RankSVM,
         "Rank-SVM (ours, hinge loss)": lambda: RankSVM(loss="hinge"),
+        "Rank-SVM (ours, rank-svm-normal)": lambda: RankSVM(scaling="normal"),
         "Rank-SVM (ours, C in inner folds)": lambda: RankSVM(C="auto"),
         "pairwise logistic, C = 1": lambda: logistic(1.0),
-        "pairwise logistic, C = 0.001": lambda: logistic(1e-3),
+        "pairwise logistic, normal scores": lambda: NormalScores(logistic(1.0)),
         "linear regression on differences": lambda: LeastSquares(None),
         "RankNet (10 hidden units, on differences)": lambda: OnDifferences(
             MLPClassifier((10,), alpha=1.0, solver="lbfgs", max_iter=100, random_state=0)
@@ -155,9 +172,9 @@ def contenders() -> dict:
         "random forest (single videos)": lambda: Pointwise(
             RandomForestClassifier(100, max_features=40, random_state=0)
         ),
-        "linear SVM (single videos)": SVMSingle,
-        "LightGBM on pairs": lambda: LightGBMPairs(leaves=(3,), trees=(150,)),
-        "LightGBM on single videos": lambda: LightGBMSingle(leaves=(3,), trees=(150,)),
+        "linear SVM (single videos, ours)": SVMSingle,
+        "LightGBM on pairs (ours)": lambda: LightGBMPairs(leaves=(3,), trees=(150,)),
+        "LightGBM on single videos (ours)": lambda: LightGBMSingle(leaves=(3,), trees=(150,)),
     }
 
 
@@ -179,13 +196,11 @@ def compare_rankers(repeats: int, strengths: list[float]) -> dict:
     seconds: dict[str, float] = {}
     p_values = []
     for aligned in (False, True):
-        for strength in strengths if not aligned else strengths[-2:-1]:
+        for strength in strengths if not aligned else strengths[-1:]:
             key = f"{'aligned' if aligned else 'scattered'} {strength:g}"
             for seed in range(repeats):
                 X, pairs, subjects, emotions = simulate(strength, seed, aligned)
                 for name, make in contenders().items():
-                    if "hinge" in name and (aligned or seed >= 1):
-                        continue  # libsvm is slow, and the question is only whether the loss matters
                     started = time.process_time()
                     scores = out_of_fold(make, X, pairs, subjects, emotions)
                     seconds[name] = seconds.get(name, 0) + time.process_time() - started
@@ -305,7 +320,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=["rankers", "expressions", "speed", "null"])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--strengths", type=float, nargs="+", default=[0.0, 0.05, 0.1, 0.2, 0.4])
+    parser.add_argument("--strengths", type=float, nargs="+", default=[0.0, 0.05, 0.1, 0.2])
     arguments = parser.parse_args()
     if arguments.experiment == "rankers":
         result = compare_rankers(arguments.repeats, arguments.strengths)

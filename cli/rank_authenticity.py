@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-MODELS = ("rank-svm", "lightgbm", "lightgbm-single", "svm", "windows-svm", "residual-boosting")
+MODELS = ("rank-svm", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm", "windows-svm", "residual-boosting")
 EPILOG = """\b
 Examples:
   facs rank-authenticity --features facs-output --pairs auto --evaluate --model all

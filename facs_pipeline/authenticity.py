@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, clone
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_array, check_random_state
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from facs_pipeline.inner_folds import best_setting
 
+N_QUANTILES = 200
 AUTO_C = (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
 
 
@@ -81,6 +83,8 @@ class RankSVM(AuthenticityRanker):
     sample_fraction : share of the samples each member sees (without replacement).
     loss : "squared_hinge" (LIBLINEAR's default; solved exactly in a few Newton steps) or "hinge" (libsvm, about ten
         times slower). The publication names C but not the loss; `docs/authenticity.md` compares the two.
+    scaling : "standard" as published; or "normal": every descriptor is first mapped to the normal quantile of its rank
+        among the training videos, which keeps single extreme values of skewed descriptors from drowning the rest.
     random_state : int seed or RandomState; chooses the random halves.
 
     Attributes
@@ -89,6 +93,7 @@ class RankSVM(AuthenticityRanker):
     pair_weights_, pair_intercepts_ : [d + e, m], [m]: members on raw differences, e emotions.
     single_weights_, single_intercepts_ : the same for single videos.
     C_ : the penalty used.
+    quantiles_ : [q, d] of the training videos with scaling "normal", else None.
     pair_scale_ : [d + e] standard deviation of the training samples (1 where constant).
 
     Notes
@@ -107,24 +112,34 @@ class RankSVM(AuthenticityRanker):
     True
     """
 
-    def __init__(self, n_estimators=75, C=1.0, sample_fraction=0.5, loss="squared_hinge", random_state=0):
+    def __init__(
+        self, n_estimators=75, C=1.0, sample_fraction=0.5, loss="squared_hinge", scaling="standard", random_state=0
+    ):
         self.n_estimators = n_estimators
         self.C = C
         self.sample_fraction = sample_fraction
         self.loss = loss
+        self.scaling = scaling
         self.random_state = random_state
 
     def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
         if self.loss not in ("squared_hinge", "hinge"):
             raise ValueError(f"loss is {self.loss!r}; expected 'squared_hinge' or 'hinge'")
+        if self.scaling not in ("standard", "normal"):
+            raise ValueError(f"scaling is {self.scaling!r}; expected 'standard' or 'normal'")
         if not 0 < self.sample_fraction <= 1:
             raise ValueError(f"sample_fraction is {self.sample_fraction!r}; expected more than 0 and at most 1")
         X, pairs, labels = check_training(X, pairs, labels)
         self.n_features_in_ = X.shape[1]
         self.emotions_ = known_emotions(emotions, pairs)
+        self.quantiles_ = None
+        if self.scaling == "normal":
+            rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
+            self.quantiles_ = np.quantile(X[rows], np.linspace(0, 1, min(N_QUANTILES, len(rows))), axis=0)
         self.C_ = self._choose_C(X, pairs, emotions, labels, subjects) if self.C == "auto" else float(self.C)
         rng = check_random_state(self.random_state)
 
+        X = self._scaled(X)
         differences = X[pairs[:, 0]] - X[pairs[:, 1]]
         onehot = emotion_columns(emotions, self.emotions_, pairs[:, 0])
         samples = np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
@@ -138,6 +153,7 @@ class RankSVM(AuthenticityRanker):
 
     def decision_function(self, X, pairs, *, emotions=None):
         X, pairs = self._check_ranking(X, pairs)
+        X = self._scaled(X)
         d = self.n_features_in_
         by_difference = (X[pairs[:, 0]] - X[pairs[:, 1]]) @ self.pair_weights_[:d]
         by_emotion = emotion_columns(emotions, self.emotions_, pairs[:, 0]) @ self.pair_weights_[d:]
@@ -152,18 +168,33 @@ class RankSVM(AuthenticityRanker):
         intercepts cancel between the orders. Rows sum to the mean margin, of which the votes keep only signs.
         """
         X, pairs = self._check_ranking(X, pairs)
+        X = self._scaled(X)
         return (X[pairs[:, 0]] - X[pairs[:, 1]]) * self.pair_weights_[: self.n_features_in_].mean(axis=1)
 
     def score_videos(self, X, *, emotions=None):
         check_is_fitted(self, "single_weights_")
         X = check_array(X, dtype=np.float64)
         check_width(X, self.n_features_in_, self)
+        X = self._scaled(X)
         onehot = emotion_columns(emotions, self.emotions_, np.arange(len(X)))
         return np.sign(np.hstack([X, onehot]) @ self.single_weights_ + self.single_intercepts_).mean(axis=1)
 
     def _check_ranking(self, X, pairs):
         check_is_fitted(self, "pair_weights_")
         return check_ranking(X, pairs, self)
+
+    def _scaled(self, X):
+        """X [n, d] itself, or its columns as normal quantiles; NaN stays NaN."""
+        if self.quantiles_ is None:
+            return X
+        levels = np.linspace(0, 1, len(self.quantiles_))
+        scaled = np.empty_like(X)
+        for column, quantiles in enumerate(self.quantiles_.T):
+            # Ties lie on a step of the quantiles; from both ends its middle is hit.
+            upper = np.interp(X[:, column], quantiles, levels)
+            lower = 1 - np.interp(-X[:, column], -quantiles[::-1], levels)
+            scaled[:, column] = (upper + lower) / 2
+        return norm.ppf(np.clip(scaled, 0.001, 0.999))
 
     def _choose_C(self, X, pairs, emotions, labels, subjects) -> float:
         def accuracy(train, test):
@@ -211,7 +242,8 @@ class RankSVM(AuthenticityRanker):
         """The fitted state as plain arrays, for a model file."""
         check_is_fitted(self, "pair_weights_")
         names = ("pair_weights", "pair_intercepts", "pair_scale", "single_weights", "single_intercepts")
-        return {name: getattr(self, f"{name}_") for name in names} | {"emotions": np.array(self.emotions_, dtype=str)}
+        arrays = {name: getattr(self, f"{name}_") for name in names} | {"emotions": np.array(self.emotions_, dtype=str)}
+        return arrays if self.quantiles_ is None else arrays | {"quantiles": self.quantiles_}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], params: dict) -> RankSVM:
@@ -219,6 +251,7 @@ class RankSVM(AuthenticityRanker):
         model = cls(**params)
         for name in ("pair_weights", "pair_intercepts", "pair_scale", "single_weights", "single_intercepts"):
             setattr(model, f"{name}_", arrays[name])
+        model.quantiles_ = arrays.get("quantiles")
         model.emotions_ = tuple(str(name) for name in arrays["emotions"])
         model.n_features_in_ = len(model.pair_weights_) - len(model.emotions_)
         return model

@@ -27,13 +27,15 @@ KIND = "authenticity"
 
 RANKERS: dict[str, type[AuthenticityRanker]] = {
     "rank-svm": RankSVM,
+    "rank-svm-normal": RankSVM,
     "lightgbm": LightGBMPairs,
     "lightgbm-single": LightGBMSingle,
     "svm": SVMSingle,
     "windows-svm": WindowsSVM,
     "residual-boosting": ResidualBoosting,
 }
-SAVED = ("rank-svm", "lightgbm", "lightgbm-single", "svm")
+PRESETS = {"rank-svm-normal": {"scaling": "normal"}}
+SAVED = ("rank-svm", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm")
 
 
 class EmotionStage:
@@ -127,6 +129,29 @@ class AuthenticityModel:
             source[blank] = "predicted"
             table = replace(table, emotions=emotions)
         return table, source
+
+    def with_emotions_together(
+        self, given: DescriptorTable, completed: DescriptorTable, groups: np.ndarray
+    ) -> DescriptorTable:
+        """`completed` with one emotion per group of videos that are to be compared.
+
+        A group takes the emotion that is given for one of its videos, else that of its mean descriptor.
+
+        Parameters
+        ----------
+        given, completed : the table before and after `with_emotions`.
+        groups : [n] int.
+        """
+        emotions = completed.emotions.copy()
+        usable = np.isfinite(completed.values).all(axis=1)
+        for group in np.unique(groups):
+            members = np.flatnonzero((groups == group) & usable)
+            named = [given.emotions[i] for i in members if given.emotions[i]]
+            if len(members) > 1 and named:
+                emotions[members[given.emotions[members] == ""]] = named[0]
+            elif len(members) > 1 and self.emotion_stage is not None:
+                emotions[members] = self.emotion_stage.predict(completed.values[members].mean(axis=0, keepdims=True))[0]
+        return replace(completed, emotions=emotions)
 
     def rank(self, table: DescriptorTable, candidates: np.ndarray, emotion_source=None) -> pd.DataFrame:
         """One row per video: partner, score, decision and probability.

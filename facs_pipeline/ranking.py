@@ -12,10 +12,10 @@ import pandas as pd
 from facs_pipeline import authenticity_files as files
 from facs_pipeline import authenticity_study as studies
 from facs_pipeline import evaluation as ev
-from facs_pipeline.authenticity_model import RANKERS, SAVED, AuthenticityModel
+from facs_pipeline.authenticity_model import PRESETS, RANKERS, SAVED, AuthenticityModel
 from facs_pipeline.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table
 from facs_pipeline.errors import InputError
-from facs_pipeline.pairs import Pairs, pair_up, pairs_from_table
+from facs_pipeline.pairs import Pairs, groups_of, pair_up, pairs_from_table
 from facs_pipeline.store import atomic_csv
 
 SHOWN_PAIRS = 5
@@ -26,6 +26,7 @@ class RankingData:
     """Videos, their pairs, and where they came from.
 
     features : folder of the extraction, None for a descriptor table alone.
+    explicit : whether the user named the pairs one by one.
     notes : what the user should know, e.g. that subjects were guessed.
     """
 
@@ -33,6 +34,7 @@ class RankingData:
     pairs: Pairs
     features: Path | None = None
     notes: list[str] = field(default_factory=list)
+    explicit: bool = False
 
 
 def load(
@@ -68,8 +70,8 @@ def load(
     if str(pairs) != "auto":
         frame = read_text_table(pairs)
         data.table, data.pairs = pairs_from_table(frame, table, str(pairs), more_emotions=more_emotions)
-        explicit = {"video_a", "video_b"} <= set(frame.columns)
-        if explicit or (data.table.subjects != "").any():
+        data.explicit = {"video_a", "video_b"} <= set(frame.columns)
+        if data.explicit or (data.table.subjects != "").any():
             return data
     if not (data.table.subjects != "").any():
         _guess_subjects(data, out, n_subjects)
@@ -113,8 +115,8 @@ def all_rankers(data: RankingData) -> list[str]:
 
 def make_ranker(name: str, seed: int = 0, penalty: float | str | None = None):
     """An unfitted ranker by name, seeded; `penalty` is the Rank-SVM's C, a number or "auto" (default: as published)."""
-    ranker = RANKERS[name]()
-    if penalty is not None and name == "rank-svm":
+    ranker = RANKERS[name](**PRESETS.get(name, {}))
+    if penalty is not None and name.startswith("rank-svm"):
         ranker.set_params(C=penalty)
     return ranker.set_params(random_state=seed) if "random_state" in ranker.get_params() else ranker
 
@@ -188,8 +190,7 @@ def predict(data: RankingData, model: str | os.PathLike | AuthenticityModel, out
     """Rank with a trained model; writes `predictions.csv`, `reasons.csv`, curves, and scores where labels are known."""
     if not isinstance(model, AuthenticityModel):
         model = AuthenticityModel.load(model)
-    table, source = model.with_emotions(model.aligned(data.table))
-    pairs = _pairs_again(data, table)
+    table, source, pairs = _with_emotions(data, model)
     predictions = model.rank(table, pairs.candidates, source)
     reasons, units = files.explain_pairs(model, table, pairs.candidates)
     Path(out).mkdir(parents=True, exist_ok=True)
@@ -206,12 +207,28 @@ def predict(data: RankingData, model: str | os.PathLike | AuthenticityModel, out
     return Prediction(predictions, reasons, "\n".join(lines), without)
 
 
-def _pairs_again(data: RankingData, table: DescriptorTable) -> Pairs:
-    """Pairs once the emotions are complete: where some were predicted, automatic pairs can only be made now."""
-    if (table.emotions == data.table.emotions).all() or len(data.pairs.candidates):
-        return data.pairs
+def _with_emotions(data: RankingData, model: AuthenticityModel) -> tuple[DescriptorTable, np.ndarray, Pairs]:
+    """Table with complete emotions, where each is from, and the pairs that follow from them.
+
+    Videos known to be compared (a named pair, or two videos of a person and nothing else) get one emotion together.
+    """
+    aligned = model.aligned(data.table)
+    table, source = model.with_emotions(aligned)
+    if not (source == "predicted").any():
+        return table, source, data.pairs
     usable = np.isfinite(table.values).all(axis=1)
-    return pair_up(table.subjects, table.emotions, table.labels, usable)
+    if data.explicit:
+        together = groups_of(len(table), data.pairs.candidates)
+    else:
+        together = np.arange(len(table))
+        for subject in set(table.subjects) - {""}:
+            own = np.flatnonzero((table.subjects == subject) & usable)
+            if len(own) == 2:
+                together[own] = own[0]
+    table = model.with_emotions_together(aligned, table, together)
+    if data.explicit:
+        return table, source, data.pairs
+    return table, source, pair_up(table.subjects, table.emotions, table.labels, usable)
 
 
 def _score_known(model: AuthenticityModel, table: DescriptorTable, pairs: Pairs) -> dict:

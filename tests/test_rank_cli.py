@@ -109,7 +109,7 @@ def test_same_command_same_bytes(table, tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "lightgbm-single", "svm"])
+@pytest.mark.parametrize("name", ["rank-svm-normal", "lightgbm", "lightgbm-single", "svm"])
 def test_other_rankers_are_trained_saved_and_used_too(table, tmp_path, name):
     assert rank("--descriptors", table, "--train", "--save", tmp_path / "m.npz", "--model", name).exit_code == 0
     result = rank("--descriptors", table, "--predict", tmp_path / "m.npz", "--out", tmp_path)
@@ -141,6 +141,22 @@ def test_emotion_is_found_first_where_it_is_not_given(model, tmp_path):
     assert set(predictions.emotion_source) == {"predicted"}
     expected = frame.emotion.map({"happiness": "happy", "sadness": "sad", "disgust": "disgust"})
     assert (predictions.emotion.to_numpy() == expected.to_numpy()).mean() > 0.8
+
+
+def test_two_videos_and_nothing_else_are_compared_under_one_emotion(model, tmp_path):
+    frame = descriptor_frame(1, seed=11).iloc[[0, 3]].drop(columns=["subject", "emotion", "label"])
+    frame.to_csv(tmp_path / "two.csv", index=False)
+    result = rank("--descriptors", tmp_path / "two.csv", "--predict", model, "--out", tmp_path)
+    assert "taken for one person" in result.output
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    assert predictions.emotion.nunique() == 1
+    assert predictions.partner.tolist() == predictions.video.tolist()[::-1]
+    assert predictions.score[0] == -predictions.score[1]
+    (tmp_path / "pairs.csv").write_text(f"video_a,video_b\n{frame.video.iloc[1]},{frame.video.iloc[0]}\n")
+    rank(
+        "--descriptors", tmp_path / "two.csv", "--pairs", tmp_path / "pairs.csv", "--predict", model, "--out", tmp_path
+    )
+    assert pd.read_csv(tmp_path / "predictions.csv").emotion.nunique() == 1
 
 
 def test_more_than_two_candidates_are_split_at_the_median_and_one_alone_falls_back(model, tmp_path):
@@ -206,6 +222,7 @@ def test_all_rankers_on_a_folder_of_features_in_one_table(tmp_path):
     report = json.loads((tmp_path / "out" / "authenticity.json").read_text())
     assert list(report["models"]) == [
         "rank-svm",
+        "rank-svm-normal",
         "lightgbm",
         "lightgbm-single",
         "svm",
