@@ -43,7 +43,7 @@ def content_hash(arrays: dict[str, np.ndarray]) -> str:
     """SHA-256 over names, types, shapes and bytes of the arrays, in name order (64 hex digits)."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name])
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
@@ -61,6 +61,8 @@ def save_model(path: str | os.PathLike, kind: str, arrays: dict[str, np.ndarray]
     """
     path = Path(path)
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    if "card" in arrays:
+        raise ModelError(f"{path}: an array may not be called 'card', which is the name of the model's description")
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise ModelError(f"{path}: array {name!r} holds Python objects; model files hold plain numbers only")
@@ -78,7 +80,7 @@ def save_model(path: str | os.PathLike, kind: str, arrays: dict[str, np.ndarray]
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name in sorted(members):
                 buffer = io.BytesIO()
-                np.lib.format.write_array(buffer, np.ascontiguousarray(members[name]), allow_pickle=False)
+                np.lib.format.write_array(buffer, np.asarray(members[name], order="C"), allow_pickle=False)
                 # A fixed date keeps the bytes the same from one training run to the next.
                 archive.writestr(
                     zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue(), zipfile.ZIP_DEFLATED
@@ -102,8 +104,11 @@ def load_model(path: str | os.PathLike, kind: str | None = None) -> ModelFile:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: no such model file")
-    with open(path, "rb") as handle:
-        head = handle.read(4)
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(4)
+    except OSError as error:
+        raise ModelError(f"{path}: the file cannot be read ({error.strerror})") from None
     if head[:2] != b"PK":
         hint = " It looks like a pickle, which could run code, and is refused." if head[:1] == b"\x80" else ""
         raise ModelError(f"{path}: not a facs model file (expected an .npz archive).{hint}")
@@ -115,7 +120,9 @@ def load_model(path: str | os.PathLike, kind: str | None = None) -> ModelFile:
         raise ModelError(f"{path}: an .npz archive without a model card; not a facs model file") from None
     except Exception as error:
         # zipfile and numpy raise many types for cut archives; every one of them means the same to the user.
-        raise ModelError(f"{path}: cut short or damaged ({type(error).__name__}: {error}); get the file again") from error
+        raise ModelError(
+            f"{path}: cut short or damaged ({type(error).__name__}: {error}); get the file again"
+        ) from error
     if not isinstance(card, dict):
         raise ModelError(f"{path}: the model card is not a JSON object; not a facs model file")
     version = card.get("format_version")

@@ -64,13 +64,13 @@ class VideoInfo(NamedTuple):
 
 def natural_key(name: str) -> list:
     """Sort key under which ``frame10`` follows ``frame9``."""
-    return [int(part) if part.isdigit() else part.casefold() for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r"(\d+)", name)]
 
 
 def folder_images(folder: str | Path) -> list[Path]:
     """The images directly in a folder, in natural order of their names."""
     found = (p for p in Path(folder).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
-    return sorted(found, key=lambda p: natural_key(p.name))
+    return sorted(found, key=lambda p: (natural_key(p.name), p.name))
 
 
 def read_frames(path: str | Path, *, colour: bool = False, image_fps: float = 25.0) -> Iterator[Frame]:
