@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from facs_pipeline.descriptors import CUTOFF_HZ, describe_series, descriptor_names
+from facs_pipeline.descriptors import CUTOFF_HZ, N_PER_AU, PUBLISHED_AUS, RATE_HZ, describe_series, descriptor_names
 from facs_pipeline.errors import InputError
 
 

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from facs_pipeline import action_units, appearance, ridge
+from facs_pipeline import action_units, appearance, ridge, svr_ensemble
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.errors import ModelError
 from facs_pipeline.model_file import save_model
@@ -72,7 +72,7 @@ def test_both_ways_to_solve_ridge_agree(faces):
     X, y = faces
     weights, counts = np.where(np.arange(60) < 10, 3.0, 1.0), np.random.default_rng(1).uniform(0, 3, 700)
     rows, Y = np.arange(700), np.column_stack([y, y**2])
-    mean, scale = action_units.mean_and_scale(X)
+    mean, scale = svr_ensemble.mean_and_scale(X)
     scale = ridge.safe_scale(scale)
     sums = ridge.sum_rows(X, Y, rows, mean, scale, counts, dtype=np.float64)
     from_sums = ridge.solve(sums, [0.1, 2.0], mean, scale, weights)
@@ -84,7 +84,7 @@ def test_both_ways_to_solve_ridge_agree(faces):
 def test_leaving_rows_out_is_a_subtraction(faces):
     X, y = faces
     rows, Y = np.arange(700), y[:, None]
-    mean, scale = action_units.mean_and_scale(X)
+    mean, scale = svr_ensemble.mean_and_scale(X)
     scale = ridge.safe_scale(scale)
     every = ridge.sum_rows(X, Y, rows, mean, scale)
     left = every - ridge.sum_rows(X, Y, rows[:200], mean, scale)
