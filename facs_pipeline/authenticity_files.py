@@ -40,6 +40,9 @@ def read_features(folder: str | os.PathLike, *, more_emotions=()) -> DescriptorT
     if not (folder / "videos.csv").is_file():
         return read_descriptor_table(path, more_emotions=more_emotions)
     videos = read_text_table(folder / "videos.csv", required=["video"])
+    if not len(described):
+        first = [f"{r['video']}: {r.get('reason') or r.get('status', '')}" for r in videos.head(5).to_dict("records")]
+        raise InputError(f"{path}: none of the {len(videos)} videos has descriptors ({'; '.join(first)})")
     lost = videos[~videos["video"].isin(described["video"])]
     if len(lost):
         # They keep their place in the results, with the reason why they have no score.

@@ -249,6 +249,14 @@ def test_curves_are_drawn_and_failed_videos_keep_their_row(tmp_path):
     assert "no face found in 75 frames" in predictions.note["dark"]
 
 
+def test_no_video_with_descriptors_says_why(tmp_path):
+    (tmp_path / "descriptors.csv").write_text("video,face_id,subject,emotion,label\n")
+    (tmp_path / "videos.csv").write_text("video,status,reason\ndark,no_face,no face found in 75 frames\n")
+    assert "none of the 1 videos has descriptors (dark: no face found in 75 frames)" in failure(
+        "--features", tmp_path, "--evaluate"
+    )
+
+
 def features_folder(tmp_path, n_subjects):
     """A folder as the extraction writes it, from synthetic curves."""
     folder = tmp_path / "features"
@@ -418,3 +426,32 @@ def test_people_are_told_apart_by_their_faces_where_subjects_are_unknown(tmp_pat
 
     (videos / f"{names[0]}.mp4").unlink()
     assert "the video is not there any more" in failure("--features", folder, "--evaluate", "--out", tmp_path / "out")
+
+
+def test_from_videos_to_decisions_with_the_whole_pipeline(tmp_path):
+    """Drawn, encoded, decoded, followed, described, ranked: nothing is handed over but the videos and who is who."""
+    from facs_pipeline.run_settings import AU_MODEL, LANDMARK_MODEL
+
+    if not (AU_MODEL.is_file() and LANDMARK_MODEL.is_file()):
+        pytest.skip("this checkout has no embedded models; train them first")
+    videos = tmp_path / "videos"
+    write_recordings(videos, identities=3, emotions=("happiness", "surprise"), duration_s=2.0, jobs=2)
+    out = tmp_path / "out"
+    result = rank(videos, "--pairs", videos / "metadata.csv", "--evaluate", "--jobs", 1, "--out", out)
+    assert result.return_value == 0, result.output
+    figures = json.loads((out / "authenticity.json").read_text())["models"]["rank-svm"]["pairs"]
+    assert figures["n"] == 6
+    assert figures["accuracy"] > 0.5
+    assert (
+        rank(
+            "--features", out / "features", "--pairs", videos / "metadata.csv", "--train", "--save", out / "m.npz"
+        ).return_value
+        == 0
+    )
+    pair = [videos / f"s03_happiness_{label}.mp4" for label in ("real", "fake")]
+    result = rank(*pair, "--predict", out / "m.npz", "--jobs", 1, "--out", tmp_path / "pair")
+    assert result.return_value == 0, result.output
+    predictions = pd.read_csv(tmp_path / "pair" / "predictions.csv")
+    assert predictions.partner.tolist() == predictions.video.tolist()[::-1]
+    assert sorted(predictions.decision) == ["fake", "real"]
+    assert len(list((tmp_path / "pair" / "curves").glob("*.svg"))) == 1
