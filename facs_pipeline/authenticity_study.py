@@ -153,7 +153,9 @@ def evaluate(
         )
         seconds = time.perf_counter() - started
         figures = _figures(study, scored, video_scores, seed)
-        figures["pairs"]["permutation_p"] = ev.swap_p_value(scored, n_permutations=N_SWAPS, seed=seed)
+        figures["pairs"]["permutation_p"] = ev.swap_p_value(
+            scored, ev.swap_groups(pairs.labelled), n_permutations=N_SWAPS, seed=seed
+        )
         if permutations:
             context.pop("labels")
             figures["pairs"]["permutation_p_retrained"] = ev.retrained_p_value(

@@ -179,7 +179,9 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def swap_p_value(scores: np.ndarray, *, n_permutations: int = 10_000, seed: int = 0) -> float:
+def swap_p_value(
+    scores: np.ndarray, groups: np.ndarray | None = None, *, n_permutations: int = 10_000, seed: int = 0
+) -> float:
     """Permutation p-value of the pair accuracy: how often random labels do at least as well.
 
     Under "nothing to be seen", real and fake could be swapped within each held-out pair. The models are not trained
@@ -188,9 +190,11 @@ def swap_p_value(scores: np.ndarray, *, n_permutations: int = 10_000, seed: int 
     Parameters
     ----------
     scores : [p] out-of-fold scores of labelled pairs, positive = right.
+    groups : [p] int from 0, pairs that must be swapped together (`swap_groups`); default: none.
     """
+    groups = np.arange(len(scores)) if groups is None else groups
     observed = right(scores).sum()
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations, len(scores)))
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations, groups.max() + 1))[:, groups]
     hits = (right(np.sign(scores) * signs).sum(axis=1) >= observed - 1e-9).sum()
     return float((1 + hits) / (1 + n_permutations))
 

@@ -238,7 +238,7 @@ def _score_known(model: AuthenticityModel, table: DescriptorTable, pairs: Pairs)
     whose = subjects[pairs.labelled[:, 0]]
     figures = ev.accuracy_figures(ev.right(scores), whose, chance=0.5)
     figures["auc"] = ev.auc_of_pairs(scores)
-    figures["permutation_p"] = ev.swap_p_value(scores)
+    figures["permutation_p"] = ev.swap_p_value(scores, ev.swap_groups(pairs.labelled))
     seen = sorted(set(map(str, whose)) & set(model.card.get("trained_on", {}).get("subjects", [])))
     warnings = []
     if len(scores) < ev.FEW_PAIRS:

@@ -74,6 +74,8 @@ def test_swap_p_value_is_the_binomial_test():
         binomtest(40, 60, alternative="greater").pvalue, abs=0.003
     )
     assert ev.swap_p_value(-scores) > 0.98
+    # Four pairs that share their videos are one coin, not four.
+    assert ev.swap_p_value(np.ones(4), np.zeros(4, int)) == pytest.approx(0.5, abs=0.02)
 
 
 def test_retrained_p_value_is_small_with_signal_and_not_without():
