@@ -65,7 +65,11 @@ def compare(
         for i, au in enumerate(aus):
             if both.sum() > 10 and truth[both, i].std() >= MOVES:
                 pair = truth[both, i], ours[both, i]
-                per_au[f"AU{au:02d}"][video.stem] = {name: m(*pair)[0] for name, m in MEASURES.items()}
+                per_au[f"AU{au:02d}"][video.stem] = {
+                    # A constant prediction has no correlation: it agrees with nothing.
+                    name: np.nan_to_num(m(*pair)[0])
+                    for name, m in MEASURES.items()
+                }
     mean = {
         au: {name: np.mean([v[name] for v in of.values()]) for name in MEASURES} | {"videos": len(of)}
         for au, of in per_au.items()

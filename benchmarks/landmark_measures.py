@@ -28,6 +28,8 @@ TURNS = ((0, 10), (10, 25), (25, 90))
 """Bins of the head's turn to either side, in degrees."""
 AT_REST = 40
 """Frames whose movement lies in these lowest per cent count as rest."""
+MOVES = 0.02
+"""Standard deviation of the teacher's measure from which a correlation says something."""
 FEWEST = 10
 """Fewer faces than this give no figure."""
 
@@ -89,13 +91,15 @@ def _by_turn(removed: np.ndarray, truth: Points) -> dict[str, float]:
 def movements(found: Points, truth: Points) -> dict[str, float]:
     """Of consecutive frames [n, 68, 2]: correlation of each of `MOVEMENTS` with the teacher's, and jitter.
 
-    Jitter is the mean movement from frame to frame beyond the teacher's, while that rests. NaN frames are left out.
+    Jitter is the mean movement from frame to frame beyond the teacher's, while that rests. A correlation is given
+    where the teacher's measure moves by `MOVES`. NaN frames are left out.
     """
     seen = ~np.isnan(found[:, 0, 0]) & ~np.isnan(truth[:, 0, 0])
     result = {}
     for name, measure in MOVEMENTS.items():
-        with np.errstate(invalid="ignore"):
-            result[name] = np.corrcoef(measure(found[seen]), measure(truth[seen]))[0, 1]
+        wanted = measure(truth[seen])
+        if wanted.std() >= MOVES:
+            result[name] = np.corrcoef(measure(found[seen]), wanted)[0, 1]
     size = eye_distance(truth[seen]).mean()
     steps = np.diff(truth, axis=0)
     both = seen[1:] & seen[:-1]
@@ -182,10 +186,11 @@ def half_rise_lags(raw: np.ndarray, steadied: np.ndarray, least: float, window: 
             stop = min(peak + 4, len(a))
             top = start + int(np.argmax(b[start:stop]))
             rise_a, rise_b = a[peak] - a[start], b[top] - b[start]
-            half_a = _crossing(a[start : peak + 1], a[start] + rise_a / 2)
-            half_b = _crossing(b[start : top + 1], b[start] + rise_b / 2)
-            if half_a is not None and half_b is not None:
-                lags.append(half_b - half_a)
+            half_a = _crossings(a[start : peak + 1], a[start] + rise_a / 2)
+            half_b = _crossings(b[start : top + 1], b[start] + rise_b / 2)
+            if len(half_a) and len(half_b):
+                # A rise may waver round its half: the pair of crossings that belong together is the closest.
+                lags.append(min((half_b[:, None] - half_a).ravel(), key=abs))
                 kept.append(rise_b / rise_a)
     if not lags:
         return {"onsets": 0}
@@ -210,13 +215,10 @@ def _onsets(series: np.ndarray, least: float, window: int) -> list[tuple[int, in
     return found
 
 
-def _crossing(series: np.ndarray, level: float) -> float | None:
-    """Where a rising series last passes a level, between samples."""
+def _crossings(series: np.ndarray, level: float) -> np.ndarray:
+    """Where a series rises through a level, between samples."""
     below = np.flatnonzero((series[:-1] < level) & (series[1:] >= level))
-    if not len(below):
-        return None
-    i = int(below[-1])
-    return i + float((level - series[i]) / (series[i + 1] - series[i]))
+    return below + (level - series[below]) / (series[below + 1] - series[below])
 
 
 def correlation_lag(raw: np.ndarray, steadied: np.ndarray, furthest: int = 5) -> float:

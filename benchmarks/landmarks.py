@@ -291,7 +291,7 @@ def measure(
         ]
         harness.table(f"Per video, {kind}", ["", *labels], rows)
     for name, faces in sets.items():
-        result["consistency"][name] = consistency(models, faces, 100)
+        result["consistency"][name] = consistency(models, faces, 80)
         show(f"A face and its copies, no teacher: '{name}'", result["consistency"][name])
     result["cost"] = cost(models, paths, sets["frames"])
     show("Cost", result["cost"])
@@ -303,8 +303,8 @@ def main() -> None:
     options = harness.parser(__doc__, "landmarks")
     options.add_argument("--landmarks", type=Path, default=DEFAULT_MODEL, help="our model; default: the embedded one")
     options.add_argument("--dlib", type=Path, default=published_file(), help=f"dlib's {DLIB_FILE}")
-    options.add_argument("--stills", type=int, default=400, help="most images per set")
-    options.add_argument("--every", type=int, default=4, help="every n-th video frame goes to the detector")
+    options.add_argument("--stills", type=int, default=250, help="most images per set")
+    options.add_argument("--every", type=int, default=6, help="every n-th video frame goes to the detector")
     options.add_argument("--videos", nargs="*", default=[], help="only these, by stem")
     asked = options.parse_args()
     paths = {OURS: asked.landmarks}

@@ -1,0 +1,119 @@
+"""The benchmarks run: each on very little, so that none of them rots. Their figures are not judged here."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facs_pipeline.pose import MEAN_HEAD
+
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+def test_action_units_on_a_short_video(videos_dir, shared_dir, tmp_path):
+    pytest.importorskip("mediapipe")
+    import action_units
+
+    from facs_pipeline.action_units import ActionUnitModel
+    from facs_pipeline.landmarks import default_landmarks
+
+    task = shared_dir / "data" / "teacher" / "face_landmarker.task"
+    video = videos_dir / "d0.mp4"
+    result = action_units.compare([video], task, tmp_path, default_landmarks(), ActionUnitModel.load_default())
+    assert result["share_of_teacher_faces_found"] > 0.9
+    assert 0 < result["mean"]["r"] <= 1
+    action_units.show(result)
+
+
+def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_path):
+    pytest.importorskip("mediapipe")
+    import harness
+    import landmark_measures
+    import landmarks
+
+    from facs_pipeline.landmarks import default_landmarks
+    from facs_pipeline.video import read_frames
+
+    task = shared_dir / "data" / "teacher" / "face_landmarker.task"
+    video = videos_dir / "single_face.mp4"
+    teacher = harness.teacher_on_video(video, task, tmp_path)
+    models = {"ours": default_landmarks()}
+    result = landmarks.on_video(models, video, teacher, every=4)
+    for kind in ("detector", "tracking", "tracking, steadied"):
+        assert 0 < result[kind]["ours"]["offset removed"] < 10
+    image = next(read_frames(video)).image
+    faces = landmarks.Faces([image], [landmarks.detect(image, teacher["points"][0])], teacher["points"][:1], 1, 1)
+    copies = landmarks.consistency(models, faces, 1)["ours"]
+    assert all(0 < value < 10 for value in copies.values())
+    assert landmark_measures.errors(teacher["points"], teacher["points"])["raw"] == 0
+
+
+def test_lags_of_known_series():
+    import landmark_measures
+
+    rise = np.clip((np.arange(60) % 30 - 10) / 4, 0, 1)
+    late = np.interp(np.arange(60) - 0.5, np.arange(60), rise)
+    lags = landmark_measures.half_rise_lags(rise, late, 0.5)
+    assert lags["onsets"] == 2
+    assert lags["lag"] == pytest.approx(0.5, abs=0.05)
+    assert landmark_measures.correlation_lag(rise, late) == pytest.approx(0.5, abs=0.2)
+
+
+def test_synthetic_blink_is_late_by_less_than_a_frame():
+    import onset
+
+    result = onset.synthetic_blink()
+    assert result["without the filter"]["onsets"] == 20
+    assert result["with it"]["lag"] < 1
+
+
+def test_speed_beside_mediapipe_counts_the_same_frames(videos_dir, shared_dir):
+    pytest.importorskip("mediapipe")
+    import speed
+
+    from facs_pipeline.extraction import Options
+
+    task = shared_dir / "data" / "teacher" / "face_landmarker.task"
+    result = speed.beside_mediapipe([videos_dir / "single_face.mp4"], task, Options(), repeats=1)
+    assert result["total"]["frames"] == 72
+    assert math.isclose(result["total"]["ratio cpu"], result["ratio of each repeat (processor time)"][0])
+    speed.show_mediapipe(result)
+
+
+def test_a_long_video_is_as_long_as_asked(videos_dir, tmp_path):
+    import speed
+
+    from facs_pipeline.video import probe, read_frames
+
+    path = tmp_path / "long.mp4"
+    speed.long_video(videos_dir / "d0.mp4", path, minutes=0.5, fps=5)
+    frames = [frame.time_s for frame in read_frames(path)]
+    assert len(frames) == 150
+    assert frames[-1] == pytest.approx(29.8)
+    assert probe(path).duration_s == pytest.approx(30, abs=0.3)
+
+
+def test_a_result_says_when_where_and_of_what(tmp_path):
+    import json
+
+    import harness
+
+    harness.save(tmp_path / "r.json", {"videos": ["a.mp4"]}, {"r": np.float32(0.5), "none": float("nan")})
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert {"date", "commit", "versions", "processor"} <= content["about"].keys()
+    assert content["result"] == {"r": 0.5, "none": None}
+    assert str(FOLDER.parent) not in json.dumps(content)
+
+
+def test_the_mean_head_is_one_face():
+    import landmark_measures
+
+    assert landmark_measures.eye_distance(MEAN_HEAD[None, :, :2])[0] == pytest.approx(1.0, abs=0.01)
