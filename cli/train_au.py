@@ -9,7 +9,16 @@ import click
 from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
 from facs_pipeline.au_features import picture_features
-from facs_pipeline.au_recipe import Gathered, Recipe, emotion_check, gather_coded, gather_pictures, teacher_only, train
+from facs_pipeline.au_recipe import (
+    BLOCK_WEIGHTS,
+    Gathered,
+    Recipe,
+    emotion_check,
+    gather_coded,
+    gather_pictures,
+    teacher_only,
+    train,
+)
 from facs_pipeline.datasets.au_manifest import read_au_manifest
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.disfa import read_disfa
@@ -32,6 +41,21 @@ class Numbers(click.ParamType):
             return tuple(int(text) for text in value.split(","))
         except ValueError:
             self.fail(f"{value!r}: expected FACS numbers such as 1,2,12", param, ctx)
+
+
+class BlockWeights(click.ParamType):
+    """``hog=4,landmarks=17`` -> {"hog": 4.0, "landmarks": 17.0}; blocks not named keep their default."""
+
+    name = "block=number,..."
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, dict):
+            return value
+        try:
+            given = {name: float(number) for name, number in (pair.split("=") for pair in value.split(","))}
+        except ValueError:
+            self.fail(f"{value!r}: expected pairs such as hog=4,landmarks=17", param, ctx)
+        return BLOCK_WEIGHTS | given
 
 
 @click.command(
@@ -57,7 +81,9 @@ Examples:
 @click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
 @click.option("--aus", type=Numbers(), help="Action units to train, e.g. 1,2,12. Default: all coded or usable ones.")
 @click.option("--regressor", type=click.Choice(["svr", "ridge"]), default="svr", show_default=True)
-@click.option("--landmark-weight", type=click.FloatRange(0, min_open=True), default=17.0, show_default=True)
+@click.option(
+    "--block-weights", type=BlockWeights(), help="Default: lbp=1,hog=4,landmarks=17,products=10."
+)
 @click.option("--max-samples", type=click.IntRange(10), default=2000, show_default=True, help="In an SVR's subsample.")
 @click.option("--mirror", is_flag=True, help="Also train on mirrored faces.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Of coded videos, each N-th frame.")
@@ -81,7 +107,7 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, aus, ca
         raise click.UsageError(f"--out {out}: model files end in .npz")
     cache = Path(cache) if cache else out.with_suffix(".cache")
     jobs, mirror, every = settings.pop("jobs"), settings.pop("mirror"), settings.pop("every")
-    recipe = Recipe(**settings)
+    recipe = Recipe(**{name: value for name, value in settings.items() if value is not None})
     if teacher:
         aus = teacher_only(aus or USABLE_AUS)
         sources = [_labelled(spec, teacher, aus, cache, jobs, mirror) for spec in images]

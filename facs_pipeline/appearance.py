@@ -1,6 +1,6 @@
-"""Stage 4, landmarks -> features: registered texture, uniform LBP in a 10 x 10 grid, HOG, registered landmarks.
+"""Stage 4, landmarks -> features: registered texture, uniform LBP, HOG, landmarks and their products.
 
-One vector of 8,590 bytes per face: bytes because a feature table of a long video has to live on a disk. Each value's
+One vector of 9,055 bytes per face: bytes because a feature table of a long video has to live on a disk. Each value's
 scale is given at its function; linear models are indifferent to it.
 """
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from facs_pipeline import geometry
-from facs_pipeline.landmarks import INNER_49, registered_crop
+from facs_pipeline.landmarks import INNER_49, default_landmarks, registered_crop
 from facs_pipeline.pose import MEAN_HEAD
 
 TEXTURE = 120
@@ -37,20 +37,25 @@ _HOG_SIDE = (TEXTURE - _HOG_WINDOW) // _HOG_STRIDE + 1
 N_LBP = GRID * GRID * N_UNIFORM
 N_HOG = _HOG_SIDE * _HOG_SIDE * _ORIENTATIONS
 N_LANDMARKS = 2 * len(INNER_49)
-N_FEATURES = N_LBP + N_HOG + N_LANDMARKS
+N_MODES = 30
+"""Principal shape modes whose products are features."""
+N_PRODUCTS = N_MODES * (N_MODES + 1) // 2
+N_FEATURES = N_LBP + N_HOG + N_LANDMARKS + N_PRODUCTS
 BLOCKS: dict[str, slice] = {
     "lbp": slice(0, N_LBP),
     "hog": slice(N_LBP, N_LBP + N_HOG),
-    "landmarks": slice(N_LBP + N_HOG, N_FEATURES),
+    "landmarks": slice(N_LBP + N_HOG, N_LBP + N_HOG + N_LANDMARKS),
+    "products": slice(N_LBP + N_HOG + N_LANDMARKS, N_FEATURES),
 }
 """Which values of the vector belong to which kind of feature."""
 
 SETTINGS: dict[str, Any] = {
-    "version": 1,
+    "version": 2,
     "texture": TEXTURE,
     "lbp_grid": GRID,
     "eye_distance": EYE_DISTANCE,
     "hog": [_HOG_WINDOW, _HOG_STRIDE, _ORIENTATIONS],
+    "shape_modes": N_MODES,
     "registration": "similarity, 49 inner landmarks",
 }
 """What a model trained on these features depends on."""
@@ -81,6 +86,7 @@ _HOG_FLAT = 2000.0
 
 # Registered landmarks are stored as quarters of a texture pixel from the mean face, 128 is on it.
 _LANDMARK_SCALE = 4.0
+_PAIRS = np.triu_indices(N_MODES)
 
 
 def registration(points: np.ndarray) -> np.ndarray:
@@ -140,8 +146,30 @@ def registered_landmarks(points: np.ndarray) -> np.ndarray:
     return np.clip(np.round(moved * _LANDMARK_SCALE + 128), 0, 255).astype(np.uint8).ravel()
 
 
+def fit_shape_modes(registered: np.ndarray) -> np.ndarray:
+    """Mean and 30 principal axes of registered landmarks [n, 98] uint8, each scaled to unit variance: [31, 98]."""
+    mean = registered.mean(axis=0)
+    _u, spread, axes = np.linalg.svd(registered - mean, full_matrices=False)
+    scale = spread[:N_MODES, None] / np.sqrt(len(registered))
+    # The sign of an axis is arbitrary; its largest part is made positive so that refitting gives the same features.
+    axes = axes[:N_MODES]
+    axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1))
+    return np.vstack([mean, axes / scale]).astype(np.float32)
+
+
+def shape_products(registered: np.ndarray) -> np.ndarray:
+    """Products of any two of 30 shape modes [465] of registered landmarks [98] uint8: 128 + 8 times each, uint8.
+
+    Distances between points, such as how far an eye or the mouth is open, are not linear in the points; linear in
+    these products they are. The modes belong to the embedded landmark model and are clipped at 4 standard deviations.
+    """
+    modes, (first, second) = default_landmarks().shape_modes, _PAIRS
+    scores = np.clip(modes[1:] @ (registered - modes[0]), -4, 4)
+    return np.clip(np.round(128 + 8 * scores[first] * scores[second]), 0, 255).astype(np.uint8)
+
+
 def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """All features of one face: LBP, HOG, registered landmarks [8590] uint8; `BLOCKS` says which is where.
+    """All features of one face [9055] uint8: LBP, HOG, registered landmarks, products; `BLOCKS` says what is where.
 
     Parameters
     ----------
@@ -151,4 +179,5 @@ def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
         The face's landmarks in pixels of the frame.
     """
     texture = registered_texture(grey, points)
-    return np.concatenate([lbp_histograms(texture), hog(texture), registered_landmarks(points)])
+    registered = registered_landmarks(points)
+    return np.concatenate([lbp_histograms(texture), hog(texture), registered, shape_products(registered)])

@@ -19,7 +19,7 @@ from facs_pipeline import geometry
 from facs_pipeline.landmarks import LandmarkModel, registered_crop
 from facs_pipeline.steadying import PointFilter
 
-SETTINGS = {"version": 1, "search_sides": [400, 800, 1600], "sure": 0.5}
+SETTINGS = {"version": 2, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
@@ -28,7 +28,11 @@ _LOST = 0.1
 _RECHECK_S = 1.0
 _SEARCH_AGAIN_S = 1.0
 _PATCH = 192  # px: the face fills about half of it
-_SAME_FACE = 0.55  # correlation of portraits above which a face that comes back keeps its id
+_SAME_FACE = 0.7  # correlation of portraits above which a face that comes back keeps its id
+_PORTRAITS = 12  # kept of a person, each unlike the others: one does not show the same head turned or laughing
+_NEW_PORTRAIT = 0.9
+_REMEMBER_S = 0.2
+_BACK_SOON_S = 3.0  # whoever comes back to the same place within this is most likely the same
 _CUT_LEVELS = 28.0
 _THUMB = 32
 
@@ -71,14 +75,25 @@ class _Track:
         self.points: np.ndarray | None = None
         self.last_seen_s = 0.0
         self.checked_s = 0.0
-        self.portrait: np.ndarray | None = None
+        self.remembered_s = 0.0
+        self.portraits: list[np.ndarray] = []
         self.filter = PointFilter() if steady else None
 
-    def see(self, points: np.ndarray, time_s: float, portrait: np.ndarray | None = None) -> None:
+    def see(self, points: np.ndarray, time_s: float) -> None:
         self.points, self.last_seen_s = points, time_s
-        if portrait is not None:
-            mixed = portrait if self.portrait is None else 0.8 * self.portrait + 0.2 * portrait
-            self.portrait = mixed / np.linalg.norm(mixed)
+
+    def likeness(self, portrait: np.ndarray) -> float:
+        """Correlation -1..1 with the most similar portrait kept."""
+        return max((float(kept @ portrait) for kept in self.portraits), default=-1.0)
+
+    def remember(self, portrait: np.ndarray, time_s: float) -> None:
+        self.remembered_s = time_s
+        if len(self.portraits) < _PORTRAITS and self.likeness(portrait) < _NEW_PORTRAIT:
+            self.portraits.append(portrait)
+
+
+_Seen = tuple[_Track, np.ndarray, float]
+"""A track, its points [68, 2] in this frame and their confidence."""
 
 
 class FaceFollower:
@@ -116,9 +131,11 @@ class FaceFollower:
         """Faces in the next frame, `grey` [h, w] uint8 shown at `time_s` seconds, in order of their ids."""
         cut = self._is_cut(grey)
         if cut:
+            for track in self._followed:
+                track.last_seen_s = -np.inf  # after a cut a place says nothing of who is there
             self._gone += self._followed
             self._followed = []
-        seen: list[tuple[_Track, np.ndarray, float]] = []
+        seen: list[_Seen] = []
         for track in list(self._followed):
             located = self._follow(track, grey, time_s)
             if located is None:
@@ -126,10 +143,34 @@ class FaceFollower:
                 self._gone.append(track)
             else:
                 seen.append((track, *located))
+        if not self._one:
+            seen = self._without_doubles(grey, seen)
+            self._remember(grey, seen, time_s)
         if self._must_search(time_s, cut):
             seen += self._search(grey, time_s, [points for _, points, _ in seen])
         self._frames_lost = 0 if seen else self._frames_lost + 1
         return sorted((self._report(*s, time_s, cut) for s in seen), key=lambda face: face.face_id)
+
+    def _without_doubles(self, grey: np.ndarray, seen: list[_Seen]) -> list[_Seen]:
+        """Where one person passed in front of another, two tracks follow the same face: the one it looks like stays."""
+        kept: list[_Seen] = []
+        for new in seen:
+            same = next((old for old in kept if _same_place(old[1], new[1])), None)
+            if same is not None:
+                portrait = _portrait(grey, new[1], self._model.mean_shape)
+                loser = min(same, new, key=lambda one: one[0].likeness(portrait))
+                self._followed.remove(loser[0])
+                self._gone.append(loser[0])
+                if loser is new:
+                    continue
+                kept = [old for old in kept if old is not same]
+            kept.append(new)
+        return kept
+
+    def _remember(self, grey: np.ndarray, seen: list[_Seen], time_s: float) -> None:
+        for track, points, confidence in seen:
+            if confidence >= _SURE and time_s - track.remembered_s >= _REMEMBER_S:
+                track.remember(_portrait(grey, points, self._model.mean_shape), time_s)
 
     def _report(self, track: _Track, points: np.ndarray, confidence: float, time_s: float, cut: bool) -> FollowedFace:
         if track.filter is not None:
@@ -174,9 +215,7 @@ class FaceFollower:
             return True
         return not self._one and time_s - self._searched_s >= _SEARCH_AGAIN_S
 
-    def _search(
-        self, grey: np.ndarray, time_s: float, known: list[np.ndarray]
-    ) -> list[tuple[_Track, np.ndarray, float]]:
+    def _search(self, grey: np.ndarray, time_s: float, known: list[np.ndarray]) -> list[_Seen]:
         self._searched_s = time_s
         found = []
         for box in self._detect(grey):
@@ -206,7 +245,8 @@ class FaceFollower:
             self._gone.remove(track)
             if track.filter is not None:
                 track.filter.reset()
-        track.see(points, time_s, portrait)
+        track.see(points, time_s)
+        track.remember(portrait, time_s)
         track.checked_s = time_s
         self._followed.append(track)
         return track
@@ -216,9 +256,9 @@ class FaceFollower:
             return self._gone[0] if self._gone else None
         best, best_likeness = None, _SAME_FACE
         for track in self._gone:
-            likeness = float(portrait @ track.portrait)
+            likeness = track.likeness(portrait)
             near = np.linalg.norm(track.points.mean(axis=0) - points.mean(axis=0)) < _size(points)
-            if near and time_s - track.last_seen_s < 1.0:
+            if near and time_s - track.last_seen_s < _BACK_SOON_S:
                 likeness += 0.25
             if likeness > best_likeness:
                 best, best_likeness = track, likeness
@@ -262,6 +302,11 @@ class FaceFollower:
 def _size(points: np.ndarray) -> float:
     """Size of a face: the longer side of the box round its points, px."""
     return float((points.max(axis=0) - points.min(axis=0)).max())
+
+
+def _same_place(one: np.ndarray, other: np.ndarray) -> bool:
+    """Points so near to each other that they cannot be of two faces."""
+    return float(np.abs(one.mean(axis=0) - other.mean(axis=0)).max()) < 0.25 * min(_size(one), _size(other))
 
 
 def _moved_far(before: np.ndarray, after: np.ndarray) -> bool:

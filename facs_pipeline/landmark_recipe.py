@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline import geometry
+from facs_pipeline.appearance import N_LANDMARKS, fit_shape_modes, registered_landmarks
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 from facs_pipeline.landmark_training import LandmarkTraining, misregistration, train_landmarks
@@ -85,6 +86,7 @@ def train(
     model = train_landmarks(
         [images[i] for i in chosen], points[chosen], persons[chosen], settings, weights=weights[chosen], log=log
     )
+    model.shape_modes = shape_modes(model, [images[i] for i in chosen], points[chosen])
     measured, start = {}, 0
     for source in sources:
         rows = start + np.flatnonzero(out[start : start + len(source.images)])
@@ -104,6 +106,18 @@ def train(
         | {"python": platform.python_version()},
     }
     return model
+
+
+def shape_modes(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray:
+    """Principal modes [31, 98] of the registered landmarks that the model finds in faces of at least 128 px."""
+    found = [
+        registered_landmarks(model.follow(image, start.astype(np.float32)).points)
+        for image, start in zip(images, points, strict=True)
+        if max(image.shape) >= 128
+    ]
+    if len(found) < N_LANDMARKS:
+        raise InputError(f"{len(found)} images of at least 128 px; shape modes need {N_LANDMARKS} or more")
+    return fit_shape_modes(np.array(found))
 
 
 def error_on_stills(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray, seed: int = 0) -> dict:

@@ -125,6 +125,8 @@ class LandmarkModel:
         Linear map last features (and 1) -> log-odds that the points lie on a face.
     box_shape : ndarray [68, 2]
         Mean points in a detector's box scaled to 0..1.
+    shape_modes : ndarray [31, 98], optional
+        Mean and 30 scaled principal axes of registered landmarks, see `facs_pipeline.appearance.shape_products`.
 
     Example
     -------
@@ -133,12 +135,13 @@ class LandmarkModel:
     >>> points, confidence = model.follow(next_grey, points)  # doctest: +SKIP
     """
 
-    def __init__(self, mean_shape, steps, face_weights, box_shape, card=None):
+    def __init__(self, mean_shape, steps, face_weights, box_shape, card=None, shape_modes=None):
         self.mean_shape = np.asarray(mean_shape, np.float32)
         # Transposed and contiguous: each product then runs along memory.
         self._steps = [np.ascontiguousarray(np.asarray(w, np.float32).T) for w in steps]
         self._face = np.asarray(face_weights, np.float32)
         self.box_shape = np.asarray(box_shape, np.float32)
+        self.shape_modes = None if shape_modes is None else np.asarray(shape_modes, np.float32)
         self.card = dict(card or {})
         self._features = PatchFeatures()
 
@@ -155,7 +158,8 @@ class LandmarkModel:
             steps = [model.arrays[f"step_{i}"] for i in range(model.card["steps"])]
             if any(w.shape != (N_FEATURES + 1, 136) for w in steps):
                 raise ModelError(f"{path}: made for other features than this version's {N_FEATURES}; train it again")
-            return cls(model.arrays["mean_shape"], steps, model.arrays["face"], model.arrays["box_shape"], model.card)
+            mean_shape, face, box_shape = (model.arrays[name] for name in ("mean_shape", "face", "box_shape"))
+            return cls(mean_shape, steps, face, box_shape, model.card, model.arrays.get("shape_modes"))
         except KeyError as error:
             raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
 
@@ -163,6 +167,8 @@ class LandmarkModel:
         """Write the model in half precision, with its card."""
         arrays = {f"step_{i}": w.T.astype(np.float16) for i, w in enumerate(self._steps)}
         arrays |= {"mean_shape": self.mean_shape, "face": self._face.astype(np.float32), "box_shape": self.box_shape}
+        if self.shape_modes is not None:
+            arrays["shape_modes"] = self.shape_modes
         return save_model(path, KIND, arrays, {**self.card, "steps": len(self._steps)})
 
     def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def read_labels(path: str | os.PathLike, pictures: Pictures) -> TeacherLabels:
         with np.load(path, allow_pickle=False) as stored:
             images, scores, names = (stored[name] for name in ("image", "blendshapes", "names"))
             points = stored["points"] if "points" in stored.files else np.full((len(images), 68, 2), np.nan)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected an .npz with image, blendshapes and names ({error})") from None
     if scores.ndim != 2 or scores.shape != (len(images), len(names)):
         raise InputError(f"{path}: blendshapes {scores.shape} for {len(images)} images and {len(names)} names")

@@ -97,7 +97,10 @@ def test_pictures_without_anything_have_no_face(model):
     assert not any(follow(model, frames)) and not any(follow(model, frames, "all"))
 
 
-@pytest.mark.parametrize(("one", "other"), [("d0.mp4", "d3.mp4"), ("d3.mp4", "d12.mp4"), ("d0.mp4", "d12.mp4")])
+PAIRS = [("d0.mp4", "d3.mp4"), ("d3.mp4", "d12.mp4"), ("d0.mp4", "d12.mp4")]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_two_people_side_by_side_keep_their_ids(greys, model, one, other):
     frames = [np.hstack(pair) for pair in zip(greys(one, 60), greys(other, 60), strict=True)]
     answers = follow(model, frames, "all")
@@ -119,9 +122,12 @@ def test_only_the_main_face_is_followed_unless_all_are_asked_for(greys, model):
 
 
 def test_somebody_who_goes_and_comes_back_keeps_the_id(greys, model):
-    empty = np.full((512, 512), 100, np.uint8)
     d0, d3 = greys("d0.mp4", 75), greys("d3.mp4", 75)
-    frames = [np.hstack([a, empty if 25 <= i < 45 else b]) for i, (a, b) in enumerate(zip(d0, d3, strict=True))]
+    # A face out of focus cannot be seen, and the picture has not been cut.
+    frames = [
+        np.hstack([a, cv2.GaussianBlur(b, (0, 0), 40) if 25 <= i < 45 else b])
+        for i, (a, b) in enumerate(zip(d0, d3, strict=True))
+    ]
     answers = follow(model, frames, "all")
     assert ids(answers)[:25] == [(0, 1)] * 25
     on_the_right = next(face.face_id for face in answers[0] if middle(face)[0] > 512)
@@ -141,11 +147,28 @@ def test_somebody_who_comes_in_later_gets_an_id_of_their_own(greys, model):
     assert middle(answers[-1][1])[0] < 512 < middle(answers[-1][0])[0]
 
 
-def test_cuts_are_noticed_and_people_known_again_after_them(greys, model):
-    d0, d3 = greys("d0.mp4", 40), greys("d3.mp4", 20)
-    answers = follow(model, d0[:20] + d3 + d0[20:], "all")
-    assert ids(answers) == [(0,)] * 20 + [(1,)] * 20 + [(0,)] * 20
-    assert [i for i, answer in enumerate(answers) if answer[0].cut] == [20, 40]
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_cuts_are_noticed_and_people_known_again_after_them(greys, model, one, other):
+    first, second = greys(one, 60), greys(other, 20)
+    answers = follow(model, first[:40] + second + first[40:], "all")
+    assert ids(answers) == [(0,)] * 40 + [(1,)] * 20 + [(0,)] * 20
+    assert [i for i, answer in enumerate(answers) if answer[0].cut] == [40, 60]
+
+
+def test_somebody_who_passes_in_front_of_another_does_not_take_over_the_id(greys, model):
+    frames = []
+    for i, (passing, staying) in enumerate(zip(greys("d0.mp4", 78), greys("d12.mp4", 78), strict=True)):
+        frame = np.full((512, 1400), 90, np.uint8)
+        frame[:, 450:962] = staying
+        frame[40:500, (left := i * 888 // 77) : left + 340] = passing[40:500, 90:430]
+        frames.append(frame)
+    answers = follow(model, frames, "all")
+    assert ids(answers)[0] == ids(answers)[-1] == (0, 1)
+    first, last = ([middle(face)[0] for face in answer] for answer in (answers[0], answers[-1]))
+    assert first[0] < first[1] < last[0] - 200 and last[1] == pytest.approx(first[1], abs=100)
+    for answer in answers:
+        if len(answer) == 2:
+            assert abs(middle(answer[0])[0] - middle(answer[1])[0]) > 60
 
 
 def test_after_a_cut_the_points_are_on_the_new_face_at_once(greys, model):
