@@ -149,7 +149,8 @@ class FaceFollower:
         if self._must_search(time_s, cut):
             seen += self._search(grey, time_s, [points for _, points, _ in seen])
         self._frames_lost = 0 if seen else self._frames_lost + 1
-        return sorted((self._report(*s, time_s, cut) for s in seen), key=lambda face: face.face_id)
+        reports = (self._report(*one, time_s, cut, grey.shape) for one in seen)
+        return sorted(reports, key=lambda face: face.face_id)
 
     def _without_doubles(self, grey: np.ndarray, seen: list[_Seen]) -> list[_Seen]:
         """Where one person passed in front of another, two tracks follow the same face: the one it looks like stays."""
@@ -172,12 +173,15 @@ class FaceFollower:
             if confidence >= _SURE and time_s - track.remembered_s >= _REMEMBER_S:
                 track.remember(_portrait(grey, points, self._model.mean_shape), time_s)
 
-    def _report(self, track: _Track, points: np.ndarray, confidence: float, time_s: float, cut: bool) -> FollowedFace:
+    def _report(
+        self, track: _Track, points: np.ndarray, confidence: float, time_s: float, cut: bool, shape: tuple[int, int]
+    ) -> FollowedFace:
         if track.filter is not None:
             points = track.filter(points, time_s)
         low, high = points.min(axis=0), points.max(axis=0)
         box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-        return FollowedFace(track.face_id, box, points, confidence, cut)
+        # What lies outside the frame was not seen, however well the rest fits.
+        return FollowedFace(track.face_id, box, points, confidence * _share_inside(points, shape), cut)
 
     def _follow(self, track: _Track, grey: np.ndarray, time_s: float) -> tuple[np.ndarray, float] | None:
         before = track.points
@@ -319,8 +323,12 @@ def _moved_far(before: np.ndarray, after: np.ndarray) -> bool:
 
 def _plausible(points: np.ndarray, shape: tuple[int, int]) -> bool:
     """Most of the face lies in the frame and it is at least 16 px large."""
-    inside = (points >= 0).all(axis=1) & (points < np.array(shape[::-1])).all(axis=1)
-    return inside.mean() > 0.5 and _size(points) >= 16
+    return _share_inside(points, shape) > 0.5 and _size(points) >= 16
+
+
+def _share_inside(points: np.ndarray, shape: tuple[int, int]) -> float:
+    """Share of the points that lie in a frame of (height, width)."""
+    return float(((points >= 0) & (points < np.array(shape[::-1]))).all(axis=1).mean())
 
 
 def _portrait(grey: np.ndarray, points: np.ndarray, mean_shape: np.ndarray) -> np.ndarray:

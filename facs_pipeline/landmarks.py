@@ -10,6 +10,7 @@ last values, times one more column, say whether this is a face.
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -55,7 +56,8 @@ class Located(NamedTuple):
 
 def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Warp `grey` by `matrix` (image -> crop) to [size, size] uint8, without aliasing when a large face shrinks."""
-    scale = float(np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    scale = math.sqrt(abs(a * d - b * c))
     if scale < 0.5:
         grey, matrix = _shrink_towards(grey, matrix, size, int(0.5 + 1 / max(scale, 1e-3)))
     return cv2.warpAffine(grey, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -63,16 +65,24 @@ def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarr
 
 def _shrink_towards(grey: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
     """Average blocks of `factor` pixels, only where the crop will look."""
-    corners = geometry.apply(geometry.invert(matrix), np.array([(0, 0), (size, 0), (0, size), (size, size)], float))
-    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - factor, 0, None)
-    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + factor, None, grey.shape[::-1])
-    part = grey[low[1] : high[1], low[0] : high[0]]
-    if min(part.shape) < 2 * factor:
+    # Plain numbers: this runs several times a frame, and arrays of four corners would take longer than the pixels.
+    (a, b, e), (c, d, f) = matrix.tolist()
+    determinant, half = a * d - b * c, size / 2
+    x = (d * (half - e) - b * (half - f)) / determinant
+    y = (a * (half - f) - c * (half - e)) / determinant
+    reach_x = half * (abs(d) + abs(b)) / abs(determinant)
+    reach_y = half * (abs(c) + abs(a)) / abs(determinant)
+    left, top = max(math.floor(x - reach_x) - factor, 0), max(math.floor(y - reach_y) - factor, 0)
+    right = min(math.ceil(x + reach_x) + factor, grey.shape[1])
+    bottom = min(math.ceil(y + reach_y) + factor, grey.shape[0])
+    width, height = (right - left) // factor, (bottom - top) // factor
+    if min(width, height) < 2:
         return grey, matrix
-    part = part[: part.shape[0] // factor * factor, : part.shape[1] // factor * factor]
-    small = cv2.resize(part, (part.shape[1] // factor, part.shape[0] // factor), interpolation=cv2.INTER_AREA)
-    centre = low + (factor - 1) / 2
-    return small, np.column_stack([matrix[:, :2] * factor, matrix[:, :2] @ centre + matrix[:, 2]])
+    part = grey[top : top + height * factor, left : left + width * factor]
+    small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    middle = (factor - 1) / 2
+    x, y = left + middle, top + middle
+    return small, np.array([[a * factor, b * factor, a * x + b * y + e], [c * factor, d * factor, c * x + d * y + f]])
 
 
 class PatchFeatures:
@@ -103,7 +113,8 @@ class PatchFeatures:
     def at(self, points: np.ndarray) -> np.ndarray:
         """Features [2754] float32, each patch of 54 summing to 1 before the square root (root-SIFT style)."""
         place = (points[_LOOKED_AT, None, :] + _OFFSETS + 0.5).astype(np.intp)
-        np.clip(place, 0, CROP - 1, out=place)
+        np.maximum(place, 0, out=place)
+        np.minimum(place, CROP - 1, out=place)
         index = place[..., 1] * CROP + place[..., 0]
         values = (
             self._pooled.reshape(-1, _ORIENTATIONS).take(index, axis=0).reshape(len(_LOOKED_AT), -1).astype(np.float32)
@@ -137,6 +148,9 @@ class LandmarkModel:
 
     def __init__(self, mean_shape, steps, face_weights, box_shape, card=None, shape_modes=None):
         self.mean_shape = np.asarray(mean_shape, np.float32)
+        mean = self.mean_shape.astype(np.float64).view(np.complex128)[:, 0]
+        self._mean_middle = mean.mean()
+        self._mean = mean - self._mean_middle
         # Transposed and contiguous: each product then runs along memory.
         self._steps = [np.ascontiguousarray(np.asarray(w, np.float32).T) for w in steps]
         self._face = np.asarray(face_weights, np.float32)
@@ -203,13 +217,22 @@ class LandmarkModel:
         return self._step(self._steps[-1], grey, points, points)[::-1]
 
     def _step(self, weights, grey, points, shape=None):
-        """Register by `points`, start from `shape` (the mean shape unless given), move: (points, features)."""
-        crop_from_image = geometry.fit_similarity(points, self.mean_shape)
+        """Register by `points`, start from `shape` (the mean shape unless given), move: (points, features).
+
+        As `geometry.fit_similarity` and `geometry.apply`, with points as complex numbers: a similarity is z -> c z + d.
+        """
+        z = points.astype(np.float64).view(np.complex128)[:, 0]
+        middle = z.mean()
+        centred = z - middle
+        c = np.vdot(centred, self._mean) / max(np.vdot(centred, centred).real, 1e-12)
+        d = self._mean_middle - c * middle
+        crop_from_image = np.array([[c.real, -c.imag, d.real], [c.imag, c.real, d.imag]])
         self._features.look(registered_crop(grey, crop_from_image, CROP))
-        start = self.mean_shape if shape is None else geometry.apply(crop_from_image, shape).astype(np.float32)
+        start = self.mean_shape if shape is None else (c * z + d).view(np.float64).reshape(68, 2).astype(np.float32)
         values = self._features.at(start)
         moved = start + (weights[:, :-1] @ values + weights[:, -1]).reshape(68, 2)
-        return geometry.apply(geometry.invert(crop_from_image), moved).astype(np.float32), values
+        found = (moved.astype(np.float64).view(np.complex128)[:, 0] - d) / c
+        return found.view(np.float64).reshape(68, 2).astype(np.float32), values
 
 
 class DlibLandmarks:

@@ -125,7 +125,7 @@ def test_blocks_cover_the_vector_once():
         covered[block] += 1
     assert (covered == 1).all()
     sizes = {name: block.stop - block.start for name, block in BLOCKS.items()}
-    assert sizes == {"lbp": N_LBP, "hog": N_HOG, "landmarks": 98}
+    assert sizes == {"lbp": N_LBP, "hog": N_HOG, "landmarks": 98, "products": 465}
 
 
 def test_the_mean_face_is_128():
