@@ -185,13 +185,15 @@ def mean_of_videos(per_video: dict[str, Any]) -> dict[str, dict[str, dict[str, f
     return result
 
 
-def cost(models: dict[str, Any], paths: dict[str, Path], faces: Faces, repeats: int = 7) -> dict[str, dict[str, float]]:
+def cost(
+    models: dict[str, Any], paths: dict[str, Path], faces: Faces, repeats: int = 15
+) -> dict[str, dict[str, float]]:
     """CPU milliseconds per face on the same images, file size and time to load; the least of several runs in turn.
 
     For dlib's file the predictor alone is timed, not our judgement of its points.
     """
-    images, boxes = faces.images[:150], faces.boxes[:150]
-    points = faces.points[:150]
+    images, boxes = faces.images[:60], faces.boxes[:60]
+    points = faces.points[:60]
     tasks: dict[tuple[str, str], Any] = {}
     for name, model in models.items():
         if name == DLIB:

@@ -69,7 +69,8 @@ def compare(raw: dict[str, np.ndarray], steadied: dict[str, np.ndarray]) -> dict
         row = measures.half_rise_lags(before, steadied[name], least[name])
         if row["onsets"]:
             row["lag by correlation"] = measures.correlation_lag(before, steadied[name])
-        row["jitter ratio"] = _rest(steadied[name]) / _rest(before)
+        # Intensities are cut at 0, where they have no jitter at all.
+        row["jitter ratio"] = _rest(steadied[name]) / (_rest(before) or np.nan)
         result[name] = row
     return result
 
