@@ -24,15 +24,15 @@ from facs_pipeline.synthesis import write_recordings
 from facs_pipeline.video import read_frames
 
 PICTURE = Path(__file__).with_name("pipeline.png")
-VIDEO, MOMENTS_S, SHOWN_AUS = "s01_surprise_real", (0.2, 0.9, 2.0), (1, 2, 5, 25, 26, 45)
+VIDEO, MOMENTS_S, SHOWN_AUS = "s01_happiness_real", (0.2, 1.2, 2.0), (7, 10, 12, 25, 45)
 FOUND, DRIVEN = "#009e73", "#8c8c8c"
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         videos, results = Path(folder) / "videos", Path(folder) / "results"
-        write_recordings(videos, identities=1, emotions=["surprise"], size=360, fps=50)
-        run = extract_features([videos / f"{VIDEO}.mp4"], Options(out=results, jobs=1))
+        write_recordings(videos, identities=1, emotions=["happiness"], size=360, fps=50)
+        run = extract_features([videos / f"{VIDEO}.mp4"], Options(out=results, jobs=1, baseline="video"))
         if run.failed:
             raise SystemExit(run.failed[0].reason)
         table_path = results / "action_units" / f"{VIDEO}.csv"
@@ -67,7 +67,7 @@ def draw_curves(figure, found: pd.DataFrame, truth: pd.DataFrame) -> None:
     """One panel per action unit, found over driven."""
     for k, (axis, au) in enumerate(zip(figure.subplots(len(SHOWN_AUS), 1, sharex=True), SHOWN_AUS, strict=True)):
         axis.plot(truth["timestamp"], truth[f"AU{au:02d}"], color=DRIVEN, lw=1.2, ls="--", label="drove the face")
-        axis.plot(found["timestamp"], found[f"AU{au:02d}_r"], color=FOUND, lw=1.6, label="found by facs")
+        axis.plot(found["timestamp"], found[f"AU{au:02d}_r"], color=FOUND, lw=1.6, label="found, less the resting face")
         axis.set(ylim=(-0.2, 5.2), yticks=(0, 5), xlim=(0, truth["timestamp"].max()))
         axis.tick_params(labelsize=7)
         axis.set_title(f"AU{au:02d} {AU_NAMES[au]}", fontsize=8, loc="left", pad=1)

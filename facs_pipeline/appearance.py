@@ -94,9 +94,12 @@ def registration(points: np.ndarray) -> np.ndarray:
     return geometry.fit_similarity(points[INNER_49], _MEAN_49)
 
 
-def registered_texture(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Grey texture [120, 120] uint8 of the face with `points` [68, 2] in `grey` [h, w] uint8."""
-    return registered_crop(grey, registration(points), TEXTURE)
+def registered_texture(grey: np.ndarray, points: np.ndarray, matrix: np.ndarray | None = None) -> np.ndarray:
+    """Grey texture [120, 120] uint8 of the face with `points` [68, 2] in `grey` [h, w] uint8.
+
+    `matrix` is `registration(points)`, where the caller has it already.
+    """
+    return registered_crop(grey, registration(points) if matrix is None else matrix, TEXTURE)
 
 
 def lbp_codes(texture: np.ndarray) -> np.ndarray:
@@ -106,10 +109,11 @@ def lbp_codes(texture: np.ndarray) -> np.ndarray:
     """
     height, width = texture.shape
     padded = cv2.copyMakeBorder(texture, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    codes = np.zeros(texture.shape, np.uint8)
+    codes, brighter = np.zeros(texture.shape, np.uint8), np.empty(texture.shape, bool)
     for bit, (row, column) in enumerate(_NEIGHBOURS):
         neighbour = padded[1 + row : 1 + row + height, 1 + column : 1 + column + width]
-        codes |= (neighbour >= texture).view(np.uint8) << np.uint8(bit)
+        np.greater_equal(neighbour, texture, out=brighter)
+        codes += brighter.view(np.uint8) * np.uint8(1 << bit)
     return codes
 
 
@@ -118,7 +122,7 @@ def lbp_histograms(texture: np.ndarray) -> np.ndarray:
 
     Cell by cell in reading order, 59 bins each: 255 times the square root of the share of the cell's pixels, uint8.
     """
-    index = _CELL_START + _LABELS[lbp_codes(texture)]
+    index = _CELL_START + cv2.LUT(lbp_codes(texture), _LABELS)
     return _ROOT_COUNT[np.bincount(index.ravel(), minlength=N_LBP)]
 
 
@@ -140,9 +144,13 @@ def hog(texture: np.ndarray) -> np.ndarray:
     return np.minimum(255 * share, 255).astype(np.uint8).ravel()
 
 
-def registered_landmarks(points: np.ndarray) -> np.ndarray:
-    """49 inner points relative to the mean face after registration [98] (x, y, x, y ...): 128 + 4 per pixel, uint8."""
-    moved = geometry.apply(registration(points), points[INNER_49]) - _MEAN_49
+def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -> np.ndarray:
+    """49 inner points relative to the mean face after registration [98] (x, y, x, y ...): 128 + 4 per pixel, uint8.
+
+    `matrix` is `registration(points)`, where the caller has it already.
+    """
+    matrix = registration(points) if matrix is None else matrix
+    moved = geometry.apply(matrix, points[INNER_49]) - _MEAN_49
     return np.clip(np.round(moved * _LANDMARK_SCALE + 128), 0, 255).astype(np.uint8).ravel()
 
 
@@ -178,6 +186,7 @@ def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     points : ndarray [68, 2]
         The face's landmarks in pixels of the frame.
     """
-    texture = registered_texture(grey, points)
-    registered = registered_landmarks(points)
+    matrix = registration(points)
+    texture = registered_texture(grey, points, matrix)
+    registered = registered_landmarks(points, matrix)
     return np.concatenate([lbp_histograms(texture), hog(texture), registered, shape_products(registered)])

@@ -19,10 +19,13 @@ from facs_pipeline import geometry
 from facs_pipeline.landmarks import LandmarkModel, registered_crop
 from facs_pipeline.steadying import PointFilter
 
-SETTINGS = {"version": 2, "search_sides": [400, 800, 1600], "sure": 0.5}
+SETTINGS = {"version": 3, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
+# While nobody is there each search runs only every so many frames, but in each of the first frames after a loss.
+_SEARCH_EVERY = (2, 12, 60)
+_JUST_LOST = (8, 2, 1)
 _SURE = 0.5
 _LOST = 0.1
 _RECHECK_S = 1.0
@@ -275,7 +278,7 @@ class FaceFollower:
         """
         longest = max(grey.shape)
         for level, side in enumerate(_SEARCH_SIDES):
-            if level and self._frames_lost % (4**level) and not self._just_lost():
+            if self._frames_lost % _SEARCH_EVERY[level] and self._frames_lost >= _JUST_LOST[level]:
                 continue
             scale = min(side / longest, 2.0)
             if level and scale <= _SEARCH_SIDES[level - 1] / longest * 1.01:
@@ -292,15 +295,18 @@ class FaceFollower:
                 ]
         return []
 
-    def _just_lost(self) -> bool:
-        return self._frames_lost < 2
-
     def _is_cut(self, grey: np.ndarray) -> bool:
-        rows = np.linspace(0, grey.shape[0] - 1, _THUMB).astype(np.intp)
-        columns = np.linspace(0, grey.shape[1] - 1, _THUMB).astype(np.intp)
-        thumb = grey[rows[:, None], columns].astype(np.float32)
+        rows, columns = _thumb_pixels(*grey.shape)
+        thumb = grey[rows, columns].astype(np.float32)
         last, self._thumb = self._thumb, thumb
         return last is not None and last.shape == thumb.shape and float(np.abs(thumb - last).mean()) > _CUT_LEVELS
+
+
+@cache
+def _thumb_pixels(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows [32, 1] and columns [32] of a coarse grid over a frame."""
+    rows = np.linspace(0, height - 1, _THUMB).astype(np.intp)
+    return rows[:, None], np.linspace(0, width - 1, _THUMB).astype(np.intp)
 
 
 def _size(points: np.ndarray) -> float:

@@ -108,16 +108,17 @@ def train(
     return model
 
 
-def shape_modes(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray:
-    """Principal modes [31, 98] of the registered landmarks that the model finds in faces of at least 128 px."""
+def shape_modes(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray | None:
+    """Principal modes [31, 98] of the registered landmarks that the model finds in faces of at least 128 px.
+
+    None where there are too few; only the embedded model's modes are used for features.
+    """
     found = [
         registered_landmarks(model.follow(image, start.astype(np.float32)).points)
         for image, start in zip(images, points, strict=True)
         if max(image.shape) >= 128
     ]
-    if len(found) < N_LANDMARKS:
-        raise InputError(f"{len(found)} images of at least 128 px; shape modes need {N_LANDMARKS} or more")
-    return fit_shape_modes(np.array(found))
+    return fit_shape_modes(np.array(found)) if len(found) >= N_LANDMARKS else None
 
 
 def error_on_stills(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray, seed: int = 0) -> dict:

@@ -29,8 +29,6 @@ _LUMA_FIRST = frozenset(
     | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
 )
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-# Limited-range luma 16..235 -> 0..255
-_EXPAND = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
@@ -169,7 +167,8 @@ def _pixels(picture: av.VideoFrame, colour: bool) -> np.ndarray:
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         image = rows[: picture.height, : picture.width]
         full = picture.color_range == _FULL_RANGE or picture.format.name.startswith(("yuvj", "gray"))
-        image = np.ascontiguousarray(image) if full else cv2.LUT(image, _EXPAND)
+        # Limited-range luma 16..235 -> 0..255
+        image = np.ascontiguousarray(image) if full else cv2.convertScaleAbs(cv2.subtract(image, 16), alpha=255 / 219)
     else:
         image = picture.to_ndarray(format="gray")
     turn = _TURNS.get(round(picture.rotation / 90) * 90 % 360)

@@ -195,7 +195,9 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
     assert "pseudo-labels" in first.output and "AU12" in first.output and "Lip corner puller" in first.output
     model = ActionUnitModel.load(tmp_path / "a.npz")
     card = json.loads((tmp_path / "a.json").read_text())
-    assert model.aus == (12, 25, 26) and card["persons"] >= 10 and card["sources"][0]["persons_known"]
+    # AU25 may be too hard for so few faces; then the card says that it was left out.
+    assert set(model.aus) == {12, 25, 26} - {int(au) for au in card["left_out"]} >= {12, 26}
+    assert card["persons"] >= 10 and card["sources"][0]["persons_known"]
     assert card["metrics_on_unseen_persons"]["26"]["r"] > 0.5 and card["metrics_on_unseen_persons"]["12"]["r"] > 0.3
     assert all(row["ccc_low"] <= row["ccc"] <= row["ccc_high"] for row in card["metrics_on_unseen_persons"].values())
     assert run(*options, "--out", tmp_path / "b.npz", "--jobs", "2").exit_code == 0
