@@ -114,10 +114,11 @@ _ACTION_UNITS = _table(
         ),
         (
             "AU<nn>_r",
-            "Intensity of action unit <nn>; empty without a face. With --baseline, above the resting face.",
+            "Intensity of action unit <nn>; empty without a face. With --baseline, above the resting face. "
+            "AU15, 17, 18, 20 and 28 of the embedded model are experimental: their pseudo-labels are weak.",
             "FACS intensity (0 absent, 1 A ... 5 E)",
             "0 .. 5",
-            "SVR ensemble on LBP, HOG and landmarks (Werner et al. 2015)",
+            "linear ensemble on LBP, HOG and landmarks (after Werner et al. 2015)",
         ),
     ],
 )
@@ -209,6 +210,13 @@ _PREDICTIONS = _table(
         ("score", "Mean score over all pairs of the video; above 0 speaks for real.", "-", "any", _SAXEN),
         ("decision", "Split of the scores at the median of its group.", "-", "real, fake, undecided", _SAXEN),
         ("probability", "Probability that the video is the real one.", "-", "0 .. 1", "calibrated score"),
+        (
+            "fold",
+            "Fold in which the video's person was held out; empty outside an evaluation.",
+            "-",
+            "0 ...",
+            "evaluation",
+        ),
         ("note", "Why the video was scored otherwise, or not; else empty.", "-", "text", "run"),
     ],
 )

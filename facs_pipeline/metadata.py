@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput
+from facs_pipeline.video import VIDEO_SUFFIXES
 
 COLUMNS = ("subject", "emotion", "label")
 
@@ -123,4 +124,5 @@ class _Index:
         parts = Path(named).parts
         if len(parts) > 1:
             return [video for path, video in self._by_path.items() if path.parts[-len(parts) :] == parts]
-        return []
+        # Tables name their video without the file's ending.
+        return self._by_name[-1].get(Path(named).stem, []) if Path(named).suffix.lower() in VIDEO_SUFFIXES else []
