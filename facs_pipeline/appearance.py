@@ -50,7 +50,7 @@ BLOCKS: dict[str, slice] = {
 """Which values of the vector belong to which kind of feature."""
 
 SETTINGS: dict[str, Any] = {
-    "version": 2,
+    "version": 3,
     "texture": TEXTURE,
     "lbp_grid": GRID,
     "eye_distance": EYE_DISTANCE,
