@@ -60,7 +60,7 @@ def metrics_text(metrics: dict[str, dict[str, Any]]) -> list[str]:
     within = any("within_person_r" in row for row in metrics.values())
     head = "  AU    " + "".join(f"{name:>7}" for name in _MEASURES)
     lines = [head + ("  r within persons" if within else "   r from..to      ccc from..to")]
-    for au, row in metrics.items():
+    for au, row in sorted(metrics.items(), key=lambda item: int(item[0])):
         text = f"  AU{int(au):02d}  " + "".join(f"{_number(row.get(name)):>7}" for name in _MEASURES)
         if within:
             text += f"  {_number(row['within_person_r']):>6} ({row['within_persons']})"
@@ -78,7 +78,7 @@ def emotion_text(check: dict[str, Any]) -> list[str]:
         f"Emotions of {check['faces']} faces never trained on, as people labelled them: AUC (0.5 is chance)",
         "  AU    " + "".join(f"{name[:8]:>10}" for name in emotions),
     ]
-    for au, row in check["auc"].items():
+    for au, row in sorted(check["auc"].items(), key=lambda item: int(item[0])):
         lines.append(f"  AU{int(au):02d}  " + "".join(f"{_number(row[name]):>10}" for name in emotions))
     accuracy, chance = check["accuracy"], check["chance"]
     lines.append(f"  logistic regression on the intensities names {accuracy:.1%} of the emotions (chance {chance:.1%})")
