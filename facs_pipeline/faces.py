@@ -19,12 +19,12 @@ from facs_pipeline import geometry
 from facs_pipeline.landmarks import LandmarkModel, registered_crop
 from facs_pipeline.steadying import PointFilter
 
-SETTINGS = {"version": 3, "search_sides": [400, 800, 1600], "sure": 0.5}
+SETTINGS = {"version": 4, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
 # While nobody is there each search runs only every so many frames, but in each of the first frames after a loss.
-_SEARCH_EVERY = (2, 12, 60)
+_SEARCH_EVERY = (3, 18, 72)
 _JUST_LOST = (8, 2, 1)
 _SURE = 0.5
 _LOST = 0.1
