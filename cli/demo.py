@@ -21,7 +21,7 @@ OUT/results (what `facs extract-features` writes), OUT/ranking (genuine against 
 @click.option("--out", type=click.Path(path_type=Path), default="facs-demo", show_default=True, help="Output folder.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Videos processed side by side.  [default: one per core]")
 @click.option(
-    "--identities", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of synthetic people."
+    "--identities", type=click.IntRange(1, 100), default=7, show_default=True, help="Number of synthetic people."
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed gives other movements."

@@ -6,6 +6,7 @@ Every ranker of the package, the baselines included, has the same methods (`Auth
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ N_QUANTILES = 200
 AUTO_C = (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
 
 
-class AuthenticityRanker(BaseEstimator):
+class AuthenticityRanker(ABC, BaseEstimator):
     """What every authenticity ranker offers; subclasses write `fit`, `decision_function`, `score_videos`.
 
     scikit-learn's `get_params`, `set_params` and `clone` work as usual. `check_estimator` cannot apply: it calls
@@ -32,6 +33,7 @@ class AuthenticityRanker(BaseEstimator):
     #: What `X` is: "descriptors" [n, d], or "series", a list of `Series` (see `authenticity_baselines`).
     consumes = "descriptors"
 
+    @abstractmethod
     def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
         """Learn from labelled pairs.
 
@@ -44,15 +46,14 @@ class AuthenticityRanker(BaseEstimator):
             Default: the videos of the pairs.
         subjects : [n] text or None; keeps one subject's videos together where settings are chosen in inner folds.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def decision_function(self, X, pairs, *, emotions=None):
         """[p] scores, positive where the first video of the pair is held to be real; swapped pairs change sign."""
-        raise NotImplementedError
 
+    @abstractmethod
     def score_videos(self, X, *, emotions=None):
         """[n] scores of videos on their own, positive = real: the fallback for a video without a partner."""
-        raise NotImplementedError
 
     def predict(self, X, pairs, *, emotions=None):
         """[p] int: 1 where the first video is held to be real, -1 for the second, 0 for an exact tie."""

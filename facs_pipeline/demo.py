@@ -43,7 +43,7 @@ class Demo:
 def run_demo(
     out: str | os.PathLike,
     *,
-    identities: int = 3,
+    identities: int = 7,
     emotions: Sequence[str] = ("happiness", "surprise", "anger"),
     seed: int = 0,
     jobs: int | None = None,
