@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-au": ("train_au", "Train action-unit intensity models."),
     "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),
     "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
+    "report": ("report", "Everything that was run as one HTML file to read."),
     "dataset": ("dataset", "Check a dataset's folder before using it."),
     "model": ("model", "Show a model file's card."),
     "cache": ("cache", "List, check or clear cached stage results."),

@@ -1,0 +1,219 @@
+"""Charts as inline SVG: they scale with the page, need no script, and say in words what they show.
+
+Colours are classes (``c0`` .. ``c7``: Okabe and Ito's palette, in style.css), so that dark mode and print can change
+them, and lines differ in their dashes as well. Numbers have a fixed number of decimals: same input, same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup, escape
+
+LANE, GAP, AXIS, TOP = 44, 6, 22, 2
+SQUARE = 300
+
+
+class Line(NamedTuple):
+    """A line of a lane: `style` is its CSS class, `x` seconds [n], `y` values [n], NaN where it is interrupted."""
+
+    style: str
+    x: np.ndarray
+    y: np.ndarray
+
+
+class Lane(NamedTuple):
+    """One strip of a `lanes` chart: its label, its lines, the range of its axis, and what to print at its right end."""
+
+    label: str
+    lines: list[Line]
+    low: float
+    high: float
+    note: str = ""
+
+
+def lanes(
+    rows: Sequence[Lane],
+    *,
+    span: tuple[float, float],
+    gaps: Sequence[tuple[float, float]] = (),
+    title: str,
+    description: str,
+    id: str,
+) -> Markup:
+    """Lanes above each other on one axis of time.
+
+    Parameters
+    ----------
+    rows : from top to bottom.
+    span : (first, last) second of the axis.
+    gaps : (from, to) seconds drawn hatched over all lanes: no face.
+    title, description : for readers who do not see the picture; id : unique on the page.
+    """
+    first, last = span
+    length = max(last - first, 1e-6)
+    height = TOP + len(rows) * (LANE + GAP) + AXIS
+    out = [
+        f'<svg class="lanes" width="100%" height="{height}" role="img" aria-labelledby="{id}-t {id}-d" '
+        f'data-first="{first:.3f}" data-last="{last:.3f}">',
+        f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>',
+    ]
+    bottom = height - AXIS
+    for start, end in gaps:
+        x, width = 100 * (start - first) / length, 100 * (end - start) / length
+        out.append(f'<rect class="gap" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="0" height="{bottom}"/>')
+    for number, row in enumerate(rows):
+        top = TOP + number * (LANE + GAP)
+        out.append(f'<rect class="frame" x="0" y="{top}" width="100%" height="{LANE}"/>')
+        if row.low < 0 < row.high:
+            y = top + LANE * row.high / (row.high - row.low)
+            out.append(f'<line class="zero" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+        out.append(
+            f'<svg x="0" y="{top}" width="100%" height="{LANE}" viewBox="0 0 1000 100" preserveAspectRatio="none">'
+        )
+        for line in row.lines:
+            out += _polylines(line, first, length, row)
+        out.append("</svg>")
+        out.append(f'<text class="label" x="6" y="{top + 13}">{escape(row.label)}</text>')
+        if row.note:
+            out.append(
+                f'<text class="note" x="100%" dx="-6" y="{top + 13}" text-anchor="end">{escape(row.note)}</text>'
+            )
+    for second in ticks(first, last):
+        x = 100 * (second - first) / length
+        anchor = "start" if x < 3 else "end" if x > 97 else "middle"
+        out.append(f'<text class="tick" x="{x:.2f}%" y="{height - 7}" text-anchor="{anchor}">{second:g} s</text>')
+    out.append(f'<line class="cursor" x1="-9" x2="-9" y1="0" y2="{bottom}"/></svg>')
+    return Markup("".join(out))
+
+
+def _polylines(line: Line, first: float, length: float, row: Lane) -> list[str]:
+    x = np.round(1000 * (np.asarray(line.x) - first) / length).astype(int)
+    y = np.asarray(line.y, float)
+    scaled = 100 * (1 - (np.clip(y, row.low, row.high) - row.low) / max(row.high - row.low, 1e-9))
+    parts, points = [], []
+    for px, py in zip(x.tolist(), scaled.tolist(), strict=True):
+        if py == py:
+            points.append(f"{px},{py:.0f}")
+        elif points:
+            parts.append(points)
+            points = []
+    return [f'<polyline class="{line.style}" points="{" ".join(part)}"/>' for part in [*parts, points] if part]
+
+
+def ticks(first: float, last: float, most: int = 6) -> list[float]:
+    """Round numbers from `first` to `last`, about `most` of them.
+
+    >>> ticks(0, 3)
+    [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
+    """
+    length = max(last - first, 1e-6)
+    step = next(
+        (s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800) if length / s <= most), 3600.0
+    )
+    start = np.ceil(first / step - 1e-9)
+    return [round(float(value * step), 3) + 0.0 for value in np.arange(start, np.floor(last / step + 1e-9) + 1)]
+
+
+class XY(NamedTuple):
+    """A curve of a square chart: name, x and y in 0..1, and the interval of y where there is one."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+
+def square(
+    curves: Sequence[XY],
+    *,
+    x_label: str,
+    y_label: str,
+    title: str,
+    description: str,
+    id: str,
+    diagonal: bool = False,
+    dots: bool = False,
+    x_range: tuple[float, float] = (0.0, 1.0),
+    y_range: tuple[float, float] = (0.0, 1.0),
+) -> Markup:
+    """A chart with both axes over a given range, by default 0 to 1; `diagonal` is the line of calibration or chance."""
+    left, top, size = 46, 12, SQUARE - 66
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        right = (x - x_range[0]) / ((x_range[1] - x_range[0]) or 1)
+        up = (y - y_range[0]) / ((y_range[1] - y_range[0]) or 1)
+        return left + size * right, top + size * (1 - up)
+
+    out = [
+        f'<svg class="square" viewBox="0 0 {SQUARE} {SQUARE}" role="img" aria-labelledby="{id}-t {id}-d">',
+        f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>',
+        f'<rect class="frame" x="{left}" y="{top}" width="{size}" height="{size}"/>',
+    ]
+    if diagonal:
+        out.append(f'<line class="zero" x1="{left}" y1="{top + size}" x2="{left + size}" y2="{top}"/>')
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x_value = x_range[0] + share * (x_range[1] - x_range[0])
+        y_value = y_range[0] + share * (y_range[1] - y_range[0])
+        x, y = left + size * share, top + size * (1 - share)
+        out.append(f'<text class="tick" x="{x:.0f}" y="{top + size + 14}" text-anchor="middle">{x_value:.4g}</text>')
+        out.append(f'<text class="tick" x="{left - 5}" y="{y + 4:.0f}" text-anchor="end">{y_value:.4g}</text>')
+    for number, curve in enumerate(curves):
+        places = [at(x, y) for x, y in zip(curve.x, curve.y, strict=True)]
+        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
+            (px, y0), (_, y1) = at(x, low), at(x, high)
+            out.append(f'<line class="c{number % 8}" x1="{px:.1f}" x2="{px:.1f}" y1="{y0:.1f}" y2="{y1:.1f}"/>')
+        if not dots:
+            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+            out.append(f'<polyline class="c{number % 8}" points="{points}"/>')
+        if dots or curve.low:
+            out += [f'<circle class="d{number % 8}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places]
+    middle = left + size / 2
+    out.append(f'<text class="axis" x="{middle}" y="{SQUARE - 22}" text-anchor="middle">{escape(x_label)}</text>')
+    y_mid = top + size / 2
+    out.append(
+        f'<text class="axis" x="11" y="{y_mid}" text-anchor="middle" transform="rotate(-90 11 {y_mid})">'
+        f"{escape(y_label)}</text></svg>"
+    )
+    return Markup("".join(out))
+
+
+def histogram(counts: Sequence[int], edges: Sequence[float], *, title: str, id: str) -> Markup:
+    """A small bar chart of counts [n] between edges [n + 1], on a square root scale so that rare values show."""
+    roots = np.sqrt(np.asarray(counts, float))
+    tall = max(float(roots.max()) if len(roots) else 0.0, 1.0)
+    text = ", ".join(f"{edges[i]:g} to {edges[i + 1]:g}: {count}" for i, count in enumerate(counts))
+    out = [
+        f'<svg class="bars" viewBox="0 0 {10 * len(counts)} 40" preserveAspectRatio="none" role="img" '
+        f'aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{text}</desc>'
+    ]
+    for number, root in enumerate(roots):
+        high = 38 * root / tall
+        out.append(f'<rect class="d0" x="{10 * number + 1}" y="{39 - high:.1f}" width="8" height="{high:.1f}"/>')
+    return Markup("".join([*out, "</svg>"]))
+
+
+def dots(names: Sequence[str], curve: XY, *, title: str, id: str) -> Markup:
+    """One row per name with its value in 0..1 as a dot and its interval as a line."""
+    row, left, width = 22, 52, 420
+    height = row * len(names) + 26
+    text = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, curve.y, strict=True))
+    out = [
+        f'<svg class="dots" viewBox="0 0 {left + width + 48} {height}" role="img" aria-labelledby="{id}-t {id}-d">'
+        f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(text)}</desc>'
+    ]
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x = left + width * share
+        out.append(f'<line class="zero" x1="{x}" x2="{x}" y1="0" y2="{height - 20}"/>')
+        out.append(f'<text class="tick" x="{x}" y="{height - 6}" text-anchor="middle">{share:g}</text>')
+    for number, (name, value, low, high) in enumerate(zip(names, curve.y, curve.low, curve.high, strict=True)):
+        y = row * number + 12
+        x, x0, x1 = (left + width * float(np.clip(v, 0, 1)) for v in (value, low, high))
+        out.append(f'<text class="tick" x="{left - 6}" y="{y + 4}" text-anchor="end">{escape(name)}</text>')
+        out.append(f'<line class="c0" x1="{x0:.1f}" x2="{x1:.1f}" y1="{y}" y2="{y}"/>')
+        out.append(f'<circle class="d0" cx="{x:.1f}" cy="{y}" r="4"/>')
+        out.append(f'<text class="tick" x="{left + width + 8}" y="{y + 4}">{value:.2f}</text>')
+    return Markup("".join([*out, "</svg>"]))

@@ -1,0 +1,286 @@
+"""What has been run: result folders are searched, whatever is there is read, whatever is missing or broken is noted."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from facs_pipeline.errors import InputError, ModelError
+from facs_pipeline.report.series import VideoSeries, read_series
+
+USUAL_FOLDERS = ("facs-output", "facs-authenticity", "facs-demo")
+ACCURACY_FORMAT = "facs-accuracy"
+DEEPEST = 4
+_NEVER_SEARCHED = frozenset({"cache", "action_units", "overlays", "curves", "truth"})
+_METADATA = ("subject", "emotion", "label")
+
+
+@dataclass
+class Video:
+    """One video of an extraction.
+
+    Attributes
+    ----------
+    id : unique on the page; name : as the tables call it.
+    status : ``ok``, ``no_face``, ``failed``, or ``unknown`` where `videos.csv` is missing.
+    facts : the row of `videos.csv`, text; metadata : column -> text.
+    table : of its action units, None where there is none; place : where the video was, ``""`` if unknown.
+    """
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    facts: dict[str, str]
+    metadata: dict[str, str]
+    table: Path | None
+    place: str
+
+    def series(self) -> VideoSeries | None:
+        """Its curves, read anew each time so that thousands of videos need no memory; None without a table.
+
+        Raises
+        ------
+        InputError
+            If the table cannot be read.
+        """
+        return None if self.table is None else read_series(self.table)
+
+
+@dataclass
+class Run:
+    """One folder of an extraction: `about` is its run.json, empty where that is missing or broken."""
+
+    folder: Path
+    about: dict[str, Any]
+    videos: list[Video]
+
+
+@dataclass
+class Ranking:
+    """One folder of a ranking: `report` is authenticity.json (None without an evaluation), the tables may be empty."""
+
+    folder: Path
+    report: dict[str, Any] | None
+    predictions: pd.DataFrame
+    reasons: pd.DataFrame
+
+
+@dataclass
+class Gathered:
+    """Everything found; `notes` says what is missing or broken, in sentences that name the file."""
+
+    runs: list[Run] = field(default_factory=list)
+    rankings: list[Ranking] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    cards: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def videos(self) -> list[Video]:
+        """All videos, in the order of the folders and tables."""
+        return [video for run in self.runs for video in run.videos]
+
+
+def gather(folders: Sequence[str | os.PathLike] = (), *, metadata: str | os.PathLike | None = None) -> Gathered:
+    """Read everything that ``facs`` has written into `folders` or below them.
+
+    Parameters
+    ----------
+    folders : result folders; without any, those that the commands write to by default.
+    metadata : CSV with the column ``video`` and further columns to group results by; default: the one the extraction
+        was given, where it is still there.
+
+    Raises
+    ------
+    InputError
+        If a folder does not exist, or none holds any result.
+    """
+    found, seen = Gathered(), set()
+    for folder in _roots(folders):
+        for place in _search(folder):
+            if place.resolve() not in seen:
+                seen.add(place.resolve())
+                _read_folder(place, found)
+    if not (found.runs or found.rankings or found.tasks or found.cards):
+        names = ", ".join(str(folder) for folder in folders) or "here"
+        raise InputError(
+            f"{names}: no results found; expected what facs extract-features (run.json, videos.csv, action_units/) or "
+            "facs rank-authenticity (authenticity.json, predictions.csv) writes. Run one of them first, or facs demo"
+            + "".join(f"\n  {note}" for note in found.notes)
+        )
+    _add_metadata(found, None if metadata is None else Path(metadata))
+    _add_cards(found)
+    return found
+
+
+def _roots(folders: Sequence[str | os.PathLike]) -> list[Path]:
+    roots = [Path(folder) for folder in folders] or [Path(name) for name in USUAL_FOLDERS if Path(name).is_dir()]
+    for root in roots:
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder; expected one written by facs (--out of the commands)")
+    return roots
+
+
+def _search(folder: Path, depth: int = 0) -> Iterator[Path]:
+    yield folder
+    if depth < DEEPEST:
+        try:
+            inner = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+        except OSError:
+            return
+        for name in inner:
+            if name not in _NEVER_SEARCHED and not name.startswith("."):
+                yield from _search(folder / name, depth + 1)
+
+
+def _read_folder(folder: Path, found: Gathered) -> None:
+    if any((folder / name).exists() for name in ("run.json", "videos.csv", "action_units")):
+        found.runs.append(_read_run(folder, len(found.runs), found.notes))
+    if any((folder / name).is_file() for name in ("authenticity.json", "predictions.csv")):
+        _read_ranking(folder, found)
+    for path in sorted(folder.glob("*.json")):
+        if path.name in ("run.json", "authenticity.json", "videos.json") or path.stat().st_size > 50_000_000:
+            continue
+        content = _read_json(path, found.notes if path.name == "accuracy.json" else [])
+        if content.get("format") == ACCURACY_FORMAT and isinstance(content.get("models"), list):
+            found.tasks.append({**content, "source": str(path), "folder": str(folder)})
+        elif content.get("kind") in ("action-units", "landmarks"):
+            found.cards.append({"file": str(path), "card": content})
+
+
+def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+        notes.append(f"{path}: expected a JSON object, found {type(content).__name__}; left out")
+    except (OSError, ValueError, RecursionError) as error:
+        notes.append(f"{path}: cannot be read ({error}); what it says is left out. Run the command again to renew it")
+    return {}
+
+
+def _read_table(path: Path, needed: str, notes: list[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The table as text, empty where it is missing or broken (then with a note)."""
+    if not path.is_file():
+        return pd.DataFrame(columns=[needed])
+    try:
+        keep = None if columns is None else lambda name: name in columns
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=keep, encoding_errors="replace")
+    except (OSError, ValueError) as error:
+        notes.append(f"{path}: not a table that can be read ({error}); left out")
+        return pd.DataFrame(columns=[needed])
+    if needed not in table:
+        notes.append(f"{path}: no column {needed!r}, found {', '.join(map(str, table.columns[:5]))}; left out")
+        return pd.DataFrame(columns=[needed])
+    return table
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_run(folder: Path, number: int, notes: list[str]) -> Run:
+    again = f"facs extract-features VIDEOS --out {folder} makes it"
+    for name in ("run.json", "videos.csv", "descriptors.csv", "action_units"):
+        if not (folder / name).exists():
+            notes.append(f"{folder / name}: missing; {again}")
+    about = _read_json(folder / "run.json", notes) if (folder / "run.json").is_file() else {}
+    if about and not isinstance(about.get("videos"), dict):
+        notes.append(
+            f"{folder / 'run.json'}: does not say where the videos are (an older version?); no pictures of them"
+        )
+    places = _dict(about.get("videos"))
+    rows = _read_table(folder / "videos.csv", "video", notes).to_dict("records")
+    tables = {
+        path.stem: path
+        for suffix in ("parquet", "csv")
+        for path in sorted((folder / "action_units").glob(f"**/*.{suffix}"))
+    }
+    if not rows:
+        rows = [{"video": name, "status": "unknown"} for name in sorted(tables)]
+    known = _read_table(folder / "descriptors.csv", "video", notes, ["video", *_METADATA])
+    metadata = {row["video"]: row for row in known.to_dict("records")}
+    videos = []
+    for index, row in enumerate(rows):
+        name = str(row["video"])
+        about_it = {key: str(metadata.get(name, {}).get(key, "")) for key in _METADATA}
+        table = _table_of(folder, name, tables)
+        videos.append(
+            Video(
+                f"v{number + 1}-{index + 1}", name, str(row.get("status", "unknown")), str(row.get("reason", "")), row,
+                {key: value for key, value in about_it.items() if value}, table, str(places.get(name, "")),
+            )
+        )  # fmt: skip
+        if table is None and row.get("status") == "ok":
+            notes.append(f"{folder / 'action_units' / name}.csv: missing although videos.csv says ok; {again}")
+    return Run(folder, about, videos)
+
+
+def _table_of(folder: Path, name: str, tables: dict[str, Path]) -> Path | None:
+    for suffix in (".csv", ".parquet"):
+        path = folder / "action_units" / f"{name}{suffix}"
+        # A name that climbs out of the folder comes from somebody else's table and is not followed.
+        if ".." not in Path(name).parts and not Path(name).is_absolute() and path.is_file():
+            return path
+    return tables.get(name)
+
+
+def _read_ranking(folder: Path, found: Gathered) -> None:
+    path = folder / "authenticity.json"
+    report = _read_json(path, found.notes) if path.is_file() else {}
+    if report and not _dict(report.get("models")):
+        found.notes.append(f"{path}: names no models (an older version?); facs rank-authenticity --evaluate renews it")
+        report = {}
+    predictions = _read_table(folder / "predictions.csv", "video", found.notes)
+    reasons = _read_table(folder / "reasons.csv", "video_a", found.notes)
+    for column in ("model", "partner", "subject", "emotion", "label", "score", "decision", "probability", "note"):
+        if column not in predictions:
+            predictions[column] = ""
+    for column in ("video_b", "reason", "column", "value_a", "value_b", "contribution"):
+        if column not in reasons:
+            reasons[column] = ""
+    if report or len(predictions):
+        found.rankings.append(Ranking(folder, report or None, predictions, reasons))
+
+
+def _add_metadata(found: Gathered, given: Path | None) -> None:
+    """Every column of the user's metadata, so that results can be shown by gender or age group as well."""
+    if given is not None and not given.is_file():
+        raise InputError(f"{given}: no such file; expected a CSV with the column video")
+    for run in found.runs:
+        named = _dict(run.about.get("options")).get("metadata")
+        path = given or (Path(named) if isinstance(named, str) else None)
+        if path is None or not path.is_file():
+            continue
+        rows = _read_table(path, "video", found.notes).to_dict("records")
+        by_name = {Path(str(row["video"])).stem: row for row in rows} | {str(row["video"]): row for row in rows}
+        for video in run.videos:
+            row = by_name.get(video.name) or by_name.get(Path(video.place).name if video.place else video.name)
+            for column, value in (row or {}).items():
+                if column != "video" and column not in video.metadata and isinstance(value, str) and value:
+                    video.metadata[str(column)] = value
+
+
+def _add_cards(found: Gathered) -> None:
+    """Cards of the package's models where a run was made with them (or none is given)."""
+    from facs_pipeline.model_file import load_model
+
+    known = {entry["card"].get("content_sha256") for entry in found.cards}
+    folder = Path(__file__).resolve().parents[1] / "models"
+    used = {_dict(_dict(run.about.get("models")).get(kind)).get("sha256") for run in found.runs
+            for kind in ("action_units", "landmarks")}  # fmt: skip
+    for path in sorted(folder.glob("*.npz")):
+        try:
+            card = load_model(path).card
+        except ModelError as error:
+            found.notes.append(str(error))
+            continue
+        if card.get("content_sha256") in used - known:
+            found.cards.append({"file": path.name, "card": card})

@@ -1,0 +1,143 @@
+"""The curves of one video from its action-unit table: intensities, smoothed intensities, head pose, gaps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facs_pipeline.descriptors import RATE_HZ, resample_series, smooth_series
+from facs_pipeline.errors import InputError
+
+POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
+POINTS = 120
+"""Points of a drawn curve at most: a picture of 1000 pixels shows no more, and the page stays small."""
+_AU = re.compile(r"AU(\d{2})_r")
+
+
+@dataclass(frozen=True)
+class VideoSeries:
+    """The followed face of one video; of several faces, the one that is seen longest.
+
+    Attributes
+    ----------
+    times_s : [n] seconds; aus : [k] numbers.
+    intensities : [n, k] 0..5, NaN without a face; smoothed : [n, k] the same after the descriptors' filter.
+    pose : [n, 3] pitch, yaw, roll in degrees, NaN without a face or where the table has none.
+    faces : how many faces the table has.
+    """
+
+    times_s: np.ndarray
+    aus: tuple[int, ...]
+    intensities: np.ndarray
+    smoothed: np.ndarray
+    pose: np.ndarray
+    faces: int
+
+    @property
+    def gaps(self) -> list[tuple[float, float]]:
+        """(from, to) in seconds of every stretch without the face, half a frame to either side."""
+        missing = np.isnan(self.intensities).all(axis=1)
+        if not missing.any():
+            return []
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], missing.astype(int), [0]))))
+        half = float(np.median(np.diff(self.times_s))) / 2 if len(self.times_s) > 1 else 0.02
+        starts, ends = edges[::2], edges[1::2] - 1
+        return [
+            (max(float(self.times_s[i]) - half, float(self.times_s[0])), float(self.times_s[j]) + half)
+            for i, j in zip(starts, ends, strict=True)
+        ]
+
+
+def read_series(path: Path) -> VideoSeries:
+    """Read a table written by ``facs extract-features``.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or has no time stamps or no action units.
+    """
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            names = pq.read_schema(path).names
+            table = pd.read_parquet(path, columns=[name for name in names if _wanted(name)])
+        else:
+            table = pd.read_csv(path, usecols=_wanted)
+        aus = sorted(int(match[1]) for name in table.columns if (match := _AU.fullmatch(name)))
+        columns = [f"AU{au:02d}_r" for au in aus]
+        if "timestamp" not in table or not aus or not len(table):
+            raise ValueError("no rows" if aus else "no column timestamp, or none like AU12_r")
+        table, faces = _main_face(table)
+        times = table["timestamp"].to_numpy(float)
+        values = table[columns].to_numpy(float, copy=True)
+        if "success" in table:
+            values[table["success"].to_numpy(float) != 1] = np.nan
+        pose = (
+            np.degrees(table[list(POSE)].to_numpy(float))
+            if set(POSE) <= set(table)
+            else np.full((len(times), 3), np.nan)
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path}: not an action-unit table that can be read ({error}); facs extract-features makes it again"
+        ) from None
+    return VideoSeries(times, tuple(aus), values, _smooth(values, times), pose, faces)
+
+
+def _wanted(name: str) -> bool:
+    return name in ("frame", "face_id", "timestamp", "success", *POSE) or bool(_AU.fullmatch(name))
+
+
+def _main_face(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """One row per frame: the face seen longest where it is there, else a row that is empty."""
+    if "face_id" not in table or "frame" not in table:
+        return table, 1
+    counts = table["face_id"].value_counts()
+    if len(counts) < 2:
+        return table, len(counts)
+    main = min(counts.index[counts == counts.max()])
+    own = table[table["face_id"] == main]
+    others = table[~table["frame"].isin(own["frame"])].drop_duplicates("frame").copy()
+    others[[name for name in others.columns if name not in ("frame", "timestamp", "success")]] = np.nan
+    others["success"] = 0
+    return pd.concat([own, others]).sort_values("frame"), len(counts)
+
+
+def _smooth(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The descriptors' smoothing, back at the video's own times; the raw values where the face is seen too briefly."""
+    seen = np.isfinite(values).all(axis=1) & np.isfinite(times)
+    out = np.full_like(values, np.nan)
+    if seen.sum() < 4 or (np.diff(times[seen]) <= 0).any() or np.ptp(times[seen]) < 0.05:
+        out[seen] = values[seen]
+        return out
+    first = times[seen][0]
+    even = smooth_series(resample_series(values[seen], times[seen], RATE_HZ), RATE_HZ)
+    grid = first + np.arange(len(even)) / RATE_HZ
+    for k in range(values.shape[1]):
+        out[seen, k] = np.interp(times[seen], grid, even[:, k])
+    return out
+
+
+def thin(times: np.ndarray, values: np.ndarray, *, extremes: bool = False, points: int = POINTS) -> np.ndarray:
+    """Positions [m] to draw of a curve [n], at most `points`; with `extremes` the lowest and highest of every stretch.
+
+    >>> thin(np.arange(1000), np.arange(1000), points=10).tolist()[:3]
+    [0, 111, 222]
+    """
+    n = len(times)
+    if n <= points:
+        return np.arange(n)
+    if not extremes:
+        return np.unique(np.linspace(0, n - 1, points).astype(int))
+    kept = []
+    for part in np.array_split(np.arange(n), points // 2):
+        finite = part[np.isfinite(values[part])]
+        kept += (
+            sorted({finite[np.argmin(values[finite])], finite[np.argmax(values[finite])]}) if len(finite) else [part[0]]
+        )
+    return np.array(kept)

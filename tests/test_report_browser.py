@@ -1,0 +1,170 @@
+"""The report in a real browser: headless Chromium from the system, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from report_results import demo_results
+
+from facs_pipeline.report.gather import gather
+from facs_pipeline.report.page import write_report
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; apt-get install chromium, then run again")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    return write_report(
+        gather([demo_results(tmp_path_factory)]), tmp_path_factory.mktemp("page") / "report.html"
+    ).pages[0]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox does not start for root in a container; the page is our own file.
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture()
+def opened(browser, file):
+    """Opens the report; at the end nothing may have been complained of, and nothing requested but the file."""
+    pages = []
+
+    def open_page(*, width: int = 1280, scheme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
+        )
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        complaints, requests = [], []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(file.as_uri())
+        pages.append((context, complaints, requests))
+        return page
+
+    yield open_page
+    for context, complaints, requests in pages:
+        context.close()
+        assert complaints == []
+        assert {url for url in requests if not url.startswith(("data:", "blob:"))} == {file.as_uri()}
+
+
+def test_headers_sort_by_number_and_by_keyboard(opened):
+    page = opened()
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    table = page.locator("#intensities")
+    mean = "rows => rows.map(row => Number(row.cells[2].dataset.sort))"
+    header = table.locator("th button", has_text="Mean")
+    header.click()
+    values = table.locator("tbody tr").evaluate_all(mean)
+    assert values == sorted(values) and len(set(values)) > 3
+    assert table.locator("th[aria-sort=ascending]").count() == 1
+    header.focus()
+    page.keyboard.press("Enter")
+    assert table.locator("tbody tr").evaluate_all(mean) == sorted(values, reverse=True)
+    assert table.locator("th[aria-sort=descending]").inner_text().startswith("Mean")
+
+
+def test_hovering_a_curve_shows_the_nearest_picture(opened):
+    page = opened()
+    card = page.locator("#v1-1")
+    plot = card.locator(".plot")
+    plot.scroll_into_view_if_needed()
+    width = plot.bounding_box()["width"]
+    sources = card.locator(".strip img").evaluate_all("all => all.map(one => one.src)")
+    times = card.locator(".strip li").evaluate_all("all => all.map(one => Number(one.dataset.time))")
+    last = float(plot.locator("svg.lanes").get_attribute("data-last"))
+    for share in (0.05, 0.5, 0.95):
+        plot.hover(position={"x": width * share, "y": 60})
+        nearest = min(range(len(times)), key=lambda k: abs(times[k] - share * last))
+        assert plot.locator(".peek img").get_attribute("src") == sources[nearest]
+    assert plot.locator(".peek img").evaluate("one => one.naturalWidth") > 0
+    page.mouse.move(1, 1)
+    assert plot.locator(".peek").is_hidden()
+
+
+def test_curves_by_keyboard(opened):
+    plot = opened().locator("#v1-1 .plot")
+    plot.focus()
+    plot.press("End")
+    assert plot.locator(".peek div").inner_text() == "2.96 s"
+    plot.press("ArrowLeft")
+    assert plot.locator(".peek div").inner_text() == "2.90 s"
+
+
+def test_a_pair_shows_both_pictures(opened):
+    page = opened()
+    plot = page.locator("#pairs .plot").first
+    plot.scroll_into_view_if_needed()
+    plot.hover(position={"x": 300, "y": 60})
+    assert plot.locator(".peek img").count() == 2
+
+
+def test_copy_and_download(opened):
+    page = opened()
+    tools = page.locator(".tools[data-table=accuracy-1]")
+    copied = {}
+    for name in ("CSV", "LaTeX", "Markdown"):
+        tools.get_by_role("button", name=f"Copy {name}").click()
+        tools.get_by_text("Copied.").wait_for()
+        copied[name] = page.evaluate("navigator.clipboard.readText()")
+    assert copied["CSV"].splitlines()[0].startswith("Model,Accuracy here,")
+    assert copied["CSV"].splitlines()[1].startswith("rank-svm,")
+    assert copied["LaTeX"].startswith("\\begin{tabular}{l") and "66.7 \\%" in copied["LaTeX"]
+    assert copied["Markdown"].splitlines()[1].startswith("| --- |")
+    with page.expect_download() as saved:
+        tools.get_by_role("button", name="Download CSV").click()
+    assert saved.value.suggested_filename == "accuracy-1.csv"
+    assert Path(saved.value.path()).read_text() == copied["CSV"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_sticks_out_and_text_stands_out(opened, width, scheme):
+    page = opened(width=width, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    colours = page.evaluate(
+        "() => ['color', 'backgroundColor'].map(n => getComputedStyle(document.body)[n].match(/\\d+/g).map(Number))"
+    )
+    light = [0.2126 * _linear(r) + 0.7152 * _linear(g) + 0.0722 * _linear(b) for r, g, b in (c[:3] for c in colours)]
+    assert (light[0] > light[1]) == (scheme == "dark")
+    assert (max(light) + 0.05) / (min(light) + 0.05) > 7
+
+
+def _linear(value: float) -> float:
+    share = value / 255
+    return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+
+
+def test_print(opened):
+    page = opened(scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator(".tools").first.is_hidden()
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_the_policy_holds_script_back(browser, file):
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    ran = page.evaluate(
+        """() => { const one = document.createElement('p'); one.setAttribute('onclick', 'window.ran = true');
+        document.body.append(one); const said = new Promise(done =>
+        document.addEventListener('securitypolicyviolation', event => done(event.violatedDirective)));
+        one.click(); return said.then(name => [name, window.ran ?? false]); }"""
+    )
+    page.close()
+    assert ran[0].startswith("script-src") and ran[1] is False
