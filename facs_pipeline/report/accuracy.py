@@ -60,7 +60,12 @@ def _square_of(model: dict[str, Any]) -> bool:
 def _rows(*fields: str) -> Callable[[Any], bool]:
     return lambda value: (
         isinstance(value, list)
-        and all(isinstance(row, dict) and all(is_number(row.get(name)) for name in fields) for row in value)
+        and all(
+            isinstance(row, dict)
+            and all(is_number(row.get(name)) for name in fields)
+            and all(is_number(row.get(name, 0)) for name in ("low", "high"))
+            for row in value
+        )
     )
 
 

@@ -10,12 +10,14 @@ import numpy as np
 from facs_pipeline.action_units import AU_NAMES
 from facs_pipeline.errors import InputError
 from facs_pipeline.report import charts
+from facs_pipeline.report.accuracy import is_number
 from facs_pipeline.report.gather import Ranking, Video
 from facs_pipeline.report.pictures import Strip
 from facs_pipeline.report.series import POSE, VideoSeries, thin
 
 POSE_NAMES = {"pose_Rx": "pitch", "pose_Ry": "yaw", "pose_Rz": "roll"}
 PAIR_UNITS = 6
+_FIGURES = ("r", "ccc", "icc", "mae", "bias", "f1", "n", "subjects")
 
 
 def unit_name(au: int) -> str:
@@ -250,7 +252,10 @@ def model_card(entry: dict[str, Any], number: int) -> dict[str, Any]:
     if isinstance(agreement, dict):
         for au, row in sorted(agreement.items(), key=lambda item: int(item[0]) if str(item[0]).isdecimal() else 99):
             if isinstance(row, dict) and str(au).isdecimal():
-                rows.append({"au": unit_name(int(au)), "short": f"AU{int(au):02d}", **row})
+                figures = {name: value for name, value in row.items() if is_number(value)}
+                rows.append(
+                    {"au": unit_name(int(au)), "short": f"AU{int(au):02d}", **dict.fromkeys(_FIGURES), **figures}
+                )
     hidden = ("title", "kind", "content_sha256", "format_version")
     facts = [(key, card[key]) for key in sorted(card) if key not in hidden and isinstance(card[key], str | int | float)]
     landmark_rows = card.get("error_on_persons_held_out")
@@ -269,7 +274,7 @@ def model_card(entry: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _agreement_plot(rows: Sequence[dict[str, Any]], number: int):
-    usable = [row for row in rows if isinstance(row.get("r"), int | float)]
+    usable = [row for row in rows if is_number(row["r"])]
     curve = charts.XY(
         "r",
         list(range(1, len(usable) + 1)),
@@ -284,9 +289,9 @@ def _agreement_plot(rows: Sequence[dict[str, Any]], number: int):
 
 def _scatter(points: Any, number: int):
     """Labels against predictions, where the card carries such points: ``{"label": [..], "predicted": [..]}``."""
-    if not (
-        isinstance(points, dict) and points.get("label") and len(points["label"]) == len(points.get("predicted", []))
-    ):
+    lists = [points.get(name) for name in ("label", "predicted")] if isinstance(points, dict) else []
+    numbers = bool(lists) and all(isinstance(one, list) and one and all(map(is_number, one)) for one in lists)
+    if not numbers or len(lists[0]) != len(lists[1]):
         return ""
     return charts.square(
         [charts.XY("faces", points["label"], points["predicted"])],

@@ -272,10 +272,10 @@ def _add_cards(found: Gathered) -> None:
     """Cards of the package's models where a run was made with them (or none is given)."""
     from facs_pipeline.model_file import load_model
 
-    known = {entry["card"].get("content_sha256") for entry in found.cards}
+    known = {str(entry["card"].get("content_sha256")) for entry in found.cards}
     folder = Path(__file__).resolve().parents[1] / "models"
-    used = {_dict(_dict(run.about.get("models")).get(kind)).get("sha256") for run in found.runs
-            for kind in ("action_units", "landmarks")}  # fmt: skip
+    models = [_dict(run.about.get("models")) for run in found.runs]
+    used = {str(_dict(entry.get(kind)).get("sha256")) for entry in models for kind in ("action_units", "landmarks")}
     for path in sorted(folder.glob("*.npz")):
         try:
             card = load_model(path).card

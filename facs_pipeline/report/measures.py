@@ -125,14 +125,15 @@ def task_of_ranking(ranking: Ranking, metadata: Mapping[str, Mapping[str, str]])
             models.append({"chance": 0.5, **model})
     if not models:
         return None
-    data = (ranking.report or {}).get("data", {})
+    data, warnings = ((ranking.report or {}).get(name) for name in ("data", "warnings"))
+    data = data if isinstance(data, dict) else {}
     about = ", ".join(f"{data[key]} {key}" for key in ("videos", "pairs", "subjects", "folds") if key in data)
     return {
         "task": "Authenticity: real or fake",
         "unit": "pairs where authenticity.json has them, else videos; macro-F1 and what follows count videos",
         "data": f"{data.get('source', ranking.folder)}" + (f" ({about})" if about else ""),
         "models": models,
-        "warnings": [str(text) for text in (ranking.report or {}).get("warnings", [])],
+        "warnings": [str(text) for text in warnings] if isinstance(warnings, list) else [],
         "source": str(ranking.folder),
     }
 

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from facs_pipeline.errors import InputError
 from facs_pipeline.report import cards
-from facs_pipeline.report.accuracy import accuracy_table, clean_task, model_view
+from facs_pipeline.report.accuracy import accuracy_table, clean_task, is_number, model_view
 from facs_pipeline.report.gather import Gathered, Video
 from facs_pipeline.report.measures import task_of_ranking
 from facs_pipeline.report.pictures import picture_uri, strips
@@ -210,6 +210,7 @@ def _template() -> jinja2.Template:
     )
     environment.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy}
     environment.filters["plain"] = _plain
+    environment.tests["finite"] = is_number
     return environment.get_template("page.html.j2")
 
 
