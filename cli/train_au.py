@@ -81,9 +81,7 @@ Examples:
 @click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
 @click.option("--aus", type=Numbers(), help="Action units to train, e.g. 1,2,12. Default: all coded or usable ones.")
 @click.option("--regressor", type=click.Choice(["svr", "ridge"]), default="svr", show_default=True)
-@click.option(
-    "--block-weights", type=BlockWeights(), help="Default: lbp=1,hog=4,landmarks=17,products=10."
-)
+@click.option("--block-weights", type=BlockWeights(), help="Default: lbp=1,hog=4,landmarks=17,products=10.")
 @click.option("--max-samples", type=click.IntRange(10), default=2000, show_default=True, help="In an SVR's subsample.")
 @click.option("--mirror", is_flag=True, help="Also train on mirrored faces.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Of coded videos, each N-th frame.")
