@@ -38,7 +38,7 @@ from facs_pipeline.errors import InputError
 from facs_pipeline.pseudo_labels import TEACHER_AUS, intensities
 from facs_pipeline.teacher import TeacherLabels
 
-# Chosen by r within persons on ten of the persons of data/frames, trained on all others.
+# Chosen by r within persons on ten of the persons of data/frames, trained on the others; the short videos were in view.
 BLOCK_WEIGHTS: dict[str, float] = {"lbp": 1.0, "hog": 4.0, "landmarks": 17.0, "products": 10.0}
 
 PSEUDO_LABELS = "pseudo-labels from MediaPipe's blendshape scores; no FACS coder has seen these faces"
