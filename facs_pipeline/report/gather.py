@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from facs_pipeline.classification import FORMAT
 from facs_pipeline.errors import InputError, ModelError
 from facs_pipeline.report.series import VideoSeries, read_series
 
 USUAL_FOLDERS = ("facs-output", "facs-authenticity", "facs-demo")
-ACCURACY_FORMAT = "facs-accuracy"
 DEEPEST = 4
 _NEVER_SEARCHED = frozenset({"cache", "action_units", "overlays", "curves", "truth"})
 _METADATA = ("subject", "emotion", "label")
@@ -149,7 +149,7 @@ def _read_folder(folder: Path, found: Gathered) -> None:
         if path.name in ("run.json", "authenticity.json", "videos.json") or path.stat().st_size > 50_000_000:
             continue
         content = _read_json(path, found.notes if path.name == "accuracy.json" else [])
-        if content.get("format") == ACCURACY_FORMAT and isinstance(content.get("models"), list):
+        if content.get("format") == FORMAT and isinstance(content.get("models"), list):
             found.tasks.append({**content, "source": str(path), "folder": str(folder)})
         elif content.get("kind") in ("action-units", "landmarks"):
             found.cards.append({"file": str(path), "card": content})

@@ -10,93 +10,30 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
 
-from facs_pipeline.evaluation import wilson_interval
+from facs_pipeline.classification import MISTAKES, class_figures, subgroup_figures
 from facs_pipeline.report.gather import Ranking
-
-BETA = 2.0
-BINS = 10
-MISTAKES = 12
-CURVE_POINTS = 100
 
 
 def two_class_figures(labels: Sequence[str], decisions: Sequence[str], probability: np.ndarray, scores: np.ndarray,
                       classes: tuple[str, str] = ("real", "fake")) -> dict[str, Any]:  # fmt: skip
-    """Figures of decisions between two classes.
+    """Figures of decisions between two classes; see `facs_pipeline.classification.class_figures`.
 
     Parameters
     ----------
     labels, decisions : [n] names of classes.
     probability : [n] of the first class, 0..1, NaN where there is none.
     scores : [n] higher for the first class.
-
-    Returns
-    -------
-    dict
-        The fields of one model in `accuracy.json`. ``calibration_error`` is the expected calibration error over
-        ten bins of equal width (Naeini et al., AAAI 2015); ``f_beta`` weighs recall twice as much as precision.
     """
-    labels, decisions = np.asarray(labels, object), np.asarray(decisions, object)
-    n, right = len(labels), int((labels == decisions).sum())
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        labels, decisions, labels=list(classes), zero_division=0
-    )
-    confusion = metrics.confusion_matrix(labels, decisions, labels=list(classes))
-    figures: dict[str, Any] = {
-        "n": n,
-        "accuracy": right / n,
-        "wilson_95": list(wilson_interval(right, n)),
-        "macro_f1": float(f1.mean()),
-        "f_beta": {
-            "beta": BETA,
-            "value": float(
-                metrics.fbeta_score(
-                    labels, decisions, beta=BETA, labels=list(classes), average="macro", zero_division=0
-                )
-            ),
-        },
-        "classes": list(classes),
-        "confusion": confusion.tolist(),
-        "per_class": [
-            {"class": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
-            for name, p, r, f, s in zip(classes, precision, recall, f1, support, strict=True)
-        ],
-    }
-    truth = (labels == classes[0]).astype(int)
-    known = np.isfinite(probability)
-    if known.any():
-        clipped = np.clip(probability[known], 1e-12, 1 - 1e-12)
-        figures["log_loss"] = float(metrics.log_loss(truth[known], clipped, labels=[0, 1]))
-        figures["calibration_error"], figures["reliability"] = _reliability(truth[known], probability[known])
-    if 0 < truth.sum() < n:
-        fpr, tpr, _ = metrics.roc_curve(truth, scores)
-        precisions, recalls, _ = metrics.precision_recall_curve(truth, scores)
-        figures["roc"] = {classes[0]: {"auc": float(metrics.auc(fpr, tpr)), **_curve(fpr=fpr, tpr=tpr)}}
-        average = float(metrics.average_precision_score(truth, scores))
-        figures["pr"] = {classes[0]: {"average_precision": average, **_curve(recall=recalls, precision=precisions)}}
-    return figures
-
-
-def _curve(**columns: np.ndarray) -> dict[str, list[float]]:
-    n = len(next(iter(columns.values())))
-    kept = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).astype(int))
-    return {name: [round(float(value), 4) for value in values[kept]] for name, values in columns.items()}
-
-
-def _reliability(truth: np.ndarray, probability: np.ndarray) -> tuple[float, list[dict[str, float]]]:
-    # As a decision's confidence: one half and more, whichever class it is for.
-    confidence = np.maximum(probability, 1 - probability)
-    correct = np.where(probability >= 0.5, truth, 1 - truth)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    rows, error = [], 0.0
-    for number in np.unique(bins):
-        here = bins == number
-        mean, share = float(confidence[here].mean()), float(correct[here].mean())
-        low, high = wilson_interval(float(correct[here].sum()), int(here.sum()))
-        rows.append({"confidence": mean, "right": share, "low": low, "high": high, "n": int(here.sum())})
-        error += abs(mean - share) * here.mean()
-    return float(error), rows
+    places = {name: number for number, name in enumerate(classes)}
+    truth, decided = (np.array([places[name] for name in names]) for names in (labels, decisions))
+    probability, scores = np.asarray(probability, float), np.asarray(scores, float)
+    # Other programs' tables may hold anything here; what is no probability is none.
+    probability = np.where((probability >= 0) & (probability <= 1), probability, np.nan)
+    return class_figures(
+        truth, np.stack([probability, 1 - probability], axis=1), classes, decisions=decided,
+        scores=np.stack([scores, -scores], axis=1),
+    )  # fmt: skip
 
 
 def task_of_ranking(ranking: Ranking, metadata: Mapping[str, Mapping[str, str]]) -> dict[str, Any] | None:
@@ -118,6 +55,8 @@ def task_of_ranking(ranking: Ranking, metadata: Mapping[str, Mapping[str, str]])
             model |= two_class_figures(
                 rows["label"].tolist(), rows["decision"].tolist(), probability, rows["score"].to_numpy(float)
             )
+            # In a pair one of two is right by chance, however many videos of each kind there are.
+            model["chance"] = 0.5
             model["subgroups"] = _subgroups(rows, metadata)
             model["mistakes"] = _mistakes(rows, ranking.reasons)
         model |= _reported(reported.get(name))
@@ -173,15 +112,7 @@ def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) ->
     further = {column for video in rows["video"] for column in metadata.get(video, {})} - {*groups, "label", "emotion"}
     for column in sorted(further):
         groups[column] = [metadata.get(video, {}).get(column, "") for video in rows["video"]]
-    found = []
-    for column, values in groups.items():
-        of = np.asarray(values, dtype=object)
-        for value in sorted({value for value in values if value}):
-            here = of == value
-            count, n = int(right[here].sum()), int(here.sum())
-            interval = list(wilson_interval(count, n))
-            found.append({"column": column, "group": value, "n": n, "accuracy": count / n, "wilson_95": interval})
-    return found
+    return subgroup_figures(right, groups)
 
 
 def _mistakes(rows: pd.DataFrame, reasons: pd.DataFrame) -> list[dict[str, Any]]:

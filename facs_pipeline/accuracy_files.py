@@ -1,0 +1,23 @@
+"""``accuracy.json``: a classifier's figures on disk, as ``facs report`` finds them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from facs_pipeline.store import atomic_write
+
+
+def write_accuracy(document: Mapping[str, Any], path: str | os.PathLike) -> None:
+    """Write what `facs_pipeline.classification.accuracy_document` returned; the old file stays until it is whole.
+
+    Raises
+    ------
+    ValueError
+        If it holds NaN or infinity, which JSON has no word for.
+    """
+    with atomic_write(path) as file:
+        json.dump(document, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
