@@ -15,7 +15,20 @@ WINDOW_S = 4.0
 
 
 def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
-    """Number of blinks.
+    """Number of blinks; see `find_blinks`.
+
+    Examples
+    --------
+    >>> times = np.arange(100) / 25
+    >>> blinks = 3.0 * (np.abs(times - 1) < 0.1) + 3.0 * (np.abs(times - 3) < 0.1)
+    >>> count_blinks(blinks, times)
+    2
+    """
+    return len(find_blinks(au45, times_s))
+
+
+def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float]]:
+    """From when to when each blink is.
 
     Parameters
     ----------
@@ -26,9 +39,10 @@ def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
 
     Returns
     -------
-    int
-        Rises of at least `ONSET_RISE` over the open eye that fall below `OFFSET_RISE` within `LONGEST_S`. A blink
-        that the series' start, end or a gap cuts counts when its onset is seen.
+    list of (first, last) in seconds
+        Rises of at least `ONSET_RISE` over the open eye that fall below `OFFSET_RISE` within `LONGEST_S`: the first
+        frame of the rise and the frame at which it is over. A blink that the series' start, end or a gap cuts counts
+        when its onset is seen.
 
     Notes
     -----
@@ -38,9 +52,8 @@ def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
     Examples
     --------
     >>> times = np.arange(100) / 25
-    >>> blinks = 3.0 * (np.abs(times - 1) < 0.1) + 3.0 * (np.abs(times - 3) < 0.1)
-    >>> count_blinks(blinks, times)
-    2
+    >>> find_blinks(3.0 * (np.abs(times - 1) < 0.1), times)
+    [(0.92, 1.12)]
     """
     au45, times_s = np.asarray(au45, dtype=float), np.asarray(times_s, dtype=float)
     if au45.shape != times_s.shape or au45.ndim != 1:
@@ -48,9 +61,9 @@ def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
     seen = np.isfinite(au45)
     au45, times_s = au45[seen], times_s[seen]
     if len(au45) < 2:
-        return 0
+        return []
     rise = au45 - _open_eye(au45, times_s)
-    blinks, started = 0, None
+    blinks, started = [], None
     # Whether the eye was open before: eyes that are closed from the first frame on never show an onset.
     was_open = rise[0] < ONSET_RISE
     for value, time in zip(rise.tolist(), times_s.tolist(), strict=True):
@@ -60,11 +73,11 @@ def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
             elif value >= ONSET_RISE and was_open:
                 started, was_open = time, False
         elif value < OFFSET_RISE:
-            blinks += time - started <= LONGEST_S
+            blinks.append((started, time))
             started, was_open = None, True
-    if started is not None and times_s[-1] - started <= LONGEST_S:
-        blinks += 1
-    return int(blinks)
+    if started is not None:
+        blinks.append((started, float(times_s[-1])))
+    return [(first, last) for first, last in blinks if last - first <= LONGEST_S]
 
 
 def _open_eye(au45: np.ndarray, times_s: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput
+from facs_pipeline.machine import about_machine
 from facs_pipeline.metadata import COLUMNS as METADATA_COLUMNS
 from facs_pipeline.stages import STAGES
 from facs_pipeline.store import atomic_write
@@ -163,6 +164,7 @@ def _about(
     return {
         "facs": _version("facs-pipeline"),
         "python": platform.python_version(),
+        "machine": about_machine(),
         "packages": {name: _version(name) for name in PACKAGES},
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "options": {field.name: _plain(getattr(options, field.name)) for field in fields(options)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facs_pipeline.blinks import count_blinks
+from facs_pipeline.blinks import count_blinks, find_blinks
 
 
 def eye(times, blinks, *, level=0.0, depth=3.0, width=0.12):
@@ -18,6 +18,22 @@ def eye(times, blinks, *, level=0.0, depth=3.0, width=0.12):
 def test_counts_at_any_rate_and_level(fps, level):
     times = np.arange(0, 20, 1 / fps)
     assert count_blinks(eye(times, [2, 5, 5.6, 11, 18], level=level), times) == 5
+
+
+@pytest.mark.parametrize("fps", [25, 100])
+def test_each_blink_is_where_the_eye_is_shut(fps):
+    times = np.arange(0, 20, 1 / fps)
+    found = find_blinks(eye(times, [2, 5, 11, 18]), times)
+    assert len(found) == 4
+    for (first, last), shut in zip(found, [2, 5, 11, 18], strict=True):
+        # Above 1 of 3 and back below 0.5 of 3, on a Gaussian of width 0.12 s.
+        assert first == pytest.approx(shut - 0.12 * np.sqrt(np.log(3)), abs=1 / fps)
+        assert last == pytest.approx(shut + 0.12 * np.sqrt(np.log(6)), abs=1 / fps)
+
+
+def test_a_blink_cut_by_the_end_lasts_to_the_end():
+    times = np.arange(0, 10, 1 / 30)
+    assert find_blinks(np.where(times > 9.7, 3.0, 0.0), times) == [(pytest.approx(9.7, abs=0.04), times[-1])]
 
 
 def test_noise_neither_makes_nor_splits_blinks():

@@ -114,6 +114,7 @@ class TestTables:
         about = json.loads((run / "run.json").read_text())
         assert about["models"]["action_units"]["sha256"] == model.sha256
         assert about["seconds"]["decode"] > 0
+        assert about["machine"]["cores"] >= 1 and about["machine"]["processor"]
         assert about["options"]["cutoff_hz"] == 1.0
         assert about["videos"]["anna"].endswith("anna.mp4")
         # The picture goes black and comes back: two cuts, and at least the second shows a face.
