@@ -17,7 +17,7 @@ Examples:
 \b
 A pairs table has the columns video_a, video_b and, for training and scoring, real (a or b); or video, subject,
 emotion, label (real or fake). `--pairs auto` (or nothing) pairs videos of one subject and emotion.
-Results in --out: authenticity.json, predictions.csv, and with --predict reasons.csv and curves/.
+Results in --out: authenticity.json, predictions.csv, reasons.csv, and with --predict curves/.
 No trained model comes with facs: the data that would be needed are not public.
 Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says why), 2 wrong usage.
 """

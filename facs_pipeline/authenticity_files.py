@@ -15,7 +15,7 @@ from facs_pipeline.authenticity_series import Series
 from facs_pipeline.curves_plot import plot_curves
 from facs_pipeline.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table, table_from_frame
 from facs_pipeline.errors import InputError
-from facs_pipeline.explanation import by_unit, reasons, units_of
+from facs_pipeline.explanation import COLUMNS, by_unit, reason_rows, units_of
 from facs_pipeline.face_identity import Clusters, cluster_subjects, identity_vector
 from facs_pipeline.store import atomic_csv, atomic_write
 from facs_pipeline.tables import read_au_table
@@ -203,20 +203,15 @@ def explain_pairs(
     reasons : one row per pair and reason, strongest first.
     units : pair -> action unit -> summed contribution of its statistics, positive = first video real.
     """
-    columns = ["video_a", "video_b", "reason", "column", "value_a", "value_b", "contribution"]
     if not hasattr(model.ranker, "margins") or not len(candidates):
-        return pd.DataFrame(columns=columns), {}
+        return pd.DataFrame(columns=COLUMNS), {}
     emotions = table.emotions if model.ranker.emotions_ else None
     margins = model.ranker.margins(table.values, candidates, emotions=emotions)
-    rows = [
-        [table.videos[a], table.videos[b], found.words, found.column, found.value_a, found.value_b, found.contribution]
-        for (a, b), margin in zip(candidates, margins, strict=True)
-        for found in reasons(margin, model.columns, table.values[a], table.values[b], top=top)
-    ]
+    rows = reason_rows(model.name, margins, candidates, table.videos, table.values, model.columns, top=top)
     units = {
         (int(a), int(b)): by_unit(margin, model.columns) for (a, b), margin in zip(candidates, margins, strict=True)
     }
-    return pd.DataFrame(rows, columns=columns), units
+    return pd.DataFrame(rows, columns=COLUMNS), units
 
 
 def draw_pair(

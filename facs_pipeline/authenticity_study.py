@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from facs_pipeline.authenticity_model import AuthenticityModel, EmotionStage, pr
 from facs_pipeline.authenticity_series import Series
 from facs_pipeline.descriptor_table import DescriptorTable
 from facs_pipeline.errors import InputError
+from facs_pipeline.explanation import COLUMNS, reason_rows
 from facs_pipeline.pairs import Pairs, groups_of
 
 N_RESAMPLES, N_SWAPS = 2000, 10_000
@@ -121,7 +123,7 @@ def evaluate(
     seed: int = 0,
     permutations: int = 0,
     series: list[Series] | None = None,
-) -> tuple[dict, pd.DataFrame]:
+) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     """Figures of every ranker on people it has not seen, and its out-of-fold prediction for every video.
 
     Parameters
@@ -136,9 +138,11 @@ def evaluate(
     -------
     report : JSON-able; see `docs/authenticity.md` for every figure.
     predictions : one row per model and video, with its fold.
+    reasons : `explanation.COLUMNS`, of every pair by the model that did not see its people; rankers that have no
+        margins have none.
     """
     table, pairs = study.table, study.pairs
-    models, tables = {}, []
+    models, tables, reasons = {}, [], []
     for name, ranker in rankers.items():
         started = time.perf_counter()
         X = table.values if ranker.consumes == "descriptors" else series
@@ -149,7 +153,13 @@ def evaluate(
             "usable": study.usable,
         }
         scored, candidate_scores, video_scores = ev.out_of_fold_scores(
-            ranker, X, pairs.labelled, pairs.candidates, study.folds, **context
+            ranker,
+            X,
+            pairs.labelled,
+            pairs.candidates,
+            study.folds,
+            **context,
+            each_fold=_collector(study, name, reasons),
         )
         seconds = time.perf_counter() - started
         figures = _figures(study, scored, video_scores, seed)
@@ -179,7 +189,20 @@ def evaluate(
         "warnings": study.warnings,
         "versions": versions(),
     }
-    return report, pd.concat(tables, ignore_index=True)
+    return report, pd.concat(tables, ignore_index=True), pd.DataFrame(reasons, columns=COLUMNS)
+
+
+def _collector(study: Study, name: str, rows: list[list]) -> Callable[[AuthenticityRanker, np.ndarray], None]:
+    """What adds the reasons of each fold's held-out pairs to `rows`."""
+    table = study.table
+
+    def collect(ranker: AuthenticityRanker, positions: np.ndarray) -> None:
+        if ranker.consumes == "descriptors" and hasattr(ranker, "margins") and len(positions):
+            candidates = study.pairs.candidates[positions]
+            margins = ranker.margins(table.values, candidates, emotions=study.emotions)
+            rows.extend(reason_rows(name, margins, candidates, table.videos, table.values, table.columns))
+
+    return collect
 
 
 def _figures(study: Study, scored: np.ndarray, video_scores: np.ndarray, seed: int) -> dict:

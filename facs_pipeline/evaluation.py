@@ -99,6 +99,7 @@ def out_of_fold_scores(
     labels=None,
     subjects=None,
     usable: np.ndarray | None = None,
+    each_fold: Callable[[AuthenticityRanker, np.ndarray], object] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores of every pair and video by models that never saw a video of that fold.
 
@@ -111,6 +112,7 @@ def out_of_fold_scores(
     emotions, subjects : [n] text or None.
     labels : [n] int, 1 real, -1 fake, 0 unknown; default: as the labelled pairs imply.
     usable : [n] bool; videos without descriptors are neither trained on nor scored.
+    each_fold : called with every fold's fitted ranker and the positions of the candidate pairs that it did not see.
 
     Returns
     -------
@@ -128,6 +130,8 @@ def out_of_fold_scores(
         labelled_scores[test] = ranker.decision_function(X, labelled[test], emotions=emotions)
         here = np.flatnonzero(folds[candidates[:, 0]] == fold)
         candidate_scores[here] = ranker.decision_function(X, candidates[here], emotions=emotions)
+        if each_fold is not None:
+            each_fold(ranker, here)
         rows = np.flatnonzero((folds == fold) & usable)
         part = X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
         if len(rows):

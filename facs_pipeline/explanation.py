@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -107,6 +108,28 @@ def reasons(
         )
         for i in strongest
         if contributions[i] != 0
+    ]
+
+
+COLUMNS = ("model", "video_a", "video_b", "reason", "column", "value_a", "value_b", "contribution")
+"""Of ``reasons.csv``."""
+
+
+def reason_rows(
+    model: str, margins: np.ndarray, pairs: np.ndarray, videos: Sequence[str], X: np.ndarray, columns: tuple[str, ...],
+    *, top: int = 5,
+) -> list[list]:  # fmt: skip
+    """Rows of ``reasons.csv`` (`COLUMNS`), pair by pair, strongest reason first.
+
+    Parameters
+    ----------
+    model : name of the ranker; margins : [q, d] of the pairs, see `reasons`; pairs : [q, 2] rows of `X`.
+    videos : [n] names; X : [n, d] descriptors; columns : [d] their names; top : reasons per pair.
+    """
+    return [
+        [model, videos[a], videos[b], found.words, found.column, found.value_a, found.value_b, found.contribution]
+        for (a, b), margin in zip(pairs, margins, strict=True)
+        for found in reasons(margin, columns, X[a], X[b], top=top)
     ]
 
 

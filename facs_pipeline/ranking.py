@@ -143,7 +143,7 @@ def evaluate(
     permutations: int = 0,
     penalty: float | str | None = None,
 ) -> dict:
-    """Out-of-fold figures of the named rankers; writes `authenticity.json` and `predictions.csv` into `out`."""
+    """Out-of-fold figures of the named rankers; writes `authenticity.json`, `predictions.csv` and `reasons.csv`."""
     needs_series = [name for name in names if RANKERS[name].consumes == "series"]
     series = None
     if needs_series:
@@ -152,7 +152,7 @@ def evaluate(
                 f"--model {needs_series[0]} looks at whole series; give --features FOLDER or VIDEOS, not --descriptors"
             )
         series = files.read_series(data.features, data.table)
-    report, predictions = studies.evaluate(
+    report, predictions, reasons = studies.evaluate(
         study,
         {name: make_ranker(name, seed, penalty) for name in names},
         seed=seed,
@@ -162,6 +162,7 @@ def evaluate(
     Path(out).mkdir(parents=True, exist_ok=True)
     files.write_report(out, report)
     files.write_predictions(out, predictions)
+    atomic_csv(reasons, Path(out) / "reasons.csv")
     return report
 
 

@@ -11,9 +11,11 @@ from click.testing import CliRunner
 from facs_cli.dataset import command as dataset_command
 from facs_cli.rank_authenticity import command as rank_command
 
+from facs_pipeline import ranking
 from facs_pipeline.authenticity_model import AuthenticityModel
 from facs_pipeline.descriptors import describe_series, descriptor_names
 from facs_pipeline.errors import FacsError, ModelError
+from facs_pipeline.explanation import COLUMNS
 from facs_pipeline.synthesis import expression, write_recordings
 
 AUS = (4, 12, 25)
@@ -105,8 +107,25 @@ def test_same_command_same_bytes(table, tmp_path):
             "--out",
             tmp_path / name,
         )
-    for file in ("predictions.csv", "m.npz"):
+    for file in ("predictions.csv", "reasons.csv", "m.npz"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(table, tmp_path):
+    assert rank("--descriptors", table, "--evaluate", "--out", tmp_path).return_value == 0
+    reasons = pd.read_csv(tmp_path / "reasons.csv")
+    assert list(reasons.columns) == list(COLUMNS) and set(reasons.model) == {"rank-svm"}
+    assert len(reasons) == 24 * 5
+    data = ranking.load(descriptors=table)
+    study = ranking.prepare_study(data)
+    a, b = (list(data.table.videos).index(reasons[name][0]) for name in ("video_a", "video_b"))
+    others = study.pairs.labelled[study.folds[study.pairs.labelled[:, 0]] != study.folds[a]]
+    labels = np.where(study.folds != study.folds[a], study.labels, 0)
+    ranker = ranking.make_ranker("rank-svm").fit(data.table.values, others, emotions=study.emotions, labels=labels)
+    expected = ranker.margins(data.table.values, np.array([[a, b]]))[0]
+    strongest = np.argsort(-np.abs(expected))[:5]
+    assert list(reasons.column[:5]) == [data.table.columns[i] for i in strongest]
+    assert reasons.contribution[:5].to_numpy() == pytest.approx(expected[strongest])
 
 
 @pytest.mark.parametrize("name", ["rank-svm-normal", "lightgbm", "lightgbm-single", "svm"])
