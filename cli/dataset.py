@@ -8,6 +8,9 @@ import click
 
 from facs_pipeline.store import atomic_csv
 
+# Of a long list, so many lines are printed.
+_SHOWN = 20
+
 
 @click.group("dataset")
 def command() -> None:
@@ -16,7 +19,7 @@ def command() -> None:
 
 @command.group("check")
 def check() -> None:
-    """Find a dataset's videos, and say what is wrong with them and what to do."""
+    """Look over a dataset, and say what is wrong with it and what to do."""
 
 
 @check.command(
@@ -57,6 +60,129 @@ def check_metadata(path: Path, root: Path | None) -> int:
     videos = load_metadata(path, root=root)
     click.echo(counts(videos))
     return 0
+
+
+def _face_options(command):
+    """The options that both checks of still faces have."""
+    for option in (
+        click.option("--skipped", type=click.Path(path_type=Path), help="Write what cannot be used, and why, there."),
+        click.option(
+            "--duplicates", type=click.Path(path_type=Path), help="Write near-duplicates and copies there (CSV)."
+        ),
+        click.option(
+            "--threshold",
+            type=click.FloatRange(0, 1),
+            default=0.99,
+            show_default=True,
+            help="Pixel correlation above which images of two splits are near-duplicates.",
+        ),
+        click.argument("path", type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+@check.command(
+    "fer2013",
+    epilog="""\b
+Examples:
+  facs dataset check fer2013 fer2013.csv
+  facs dataset check fer2013 archive.zip --duplicates duplicates.csv
+  facs dataset check fer2013 fer2013/                 # fer2013.csv or train/<emotion>/*.jpg in it
+\b
+The table of duplicates has the columns image, split, partner, partner_split, correlation, emotion,
+partner_emotion: near-duplicates across splits, then identical images within one.
+FER2013 as it is distributed has problems of its own, so the exit code is 1.
+\b
+Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage or nothing usable.
+""",
+)
+@_face_options
+def check_fer2013(path: Path, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
+    """Check FER2013 at PATH: fer2013.csv, icml_face_data.csv, train.csv (also .gz, in a zip, tar or folder), or image
+    folders such as train/happy/1.jpg (also in a zip or uncompressed tar)."""
+    return _check_faces(path, "fer2013", threshold, duplicates, skipped)
+
+
+@check.command(
+    "faces",
+    epilog="""\b
+Examples:
+  facs dataset check faces KDEF/
+  facs dataset check faces faces.csv --skipped skipped.csv
+  facs dataset check faces photos.zip --kind folders
+\b
+Kinds:
+  fer2013   FER2013's table, or image folders named for its seven emotions or 0 to 6
+  kdef      file names such as AF01ANS.JPG, all five angles; women are train, men are test
+  folders   <split>/<emotion>/*.jpg or <emotion>/*.jpg
+  manifest  a CSV with the columns image, emotion and, if known, split and subject
+\b
+Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage or nothing usable.
+""",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(("auto", "fer2013", "kdef", "folders", "manifest")),
+    default="auto",
+    show_default=True,
+    help="What is at PATH.",
+)
+@_face_options
+def check_still_faces(path: Path, kind: str, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
+    """Check still faces with emotions at PATH: FER2013, KDEF, image folders (also in a zip or uncompressed tar) or a
+    manifest."""
+    return _check_faces(path, kind, threshold, duplicates, skipped)
+
+
+def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
+    import pandas as pd
+
+    from facs_pipeline.datasets.face_check import check_faces, steps
+    from facs_pipeline.datasets.kdef import ANGLES
+    from facs_pipeline.datasets.open_faces import open_faces
+    from facs_pipeline.progress import size_on_disk
+
+    with _bar("reading", size_on_disk(path)) as bar:
+        faces = open_faces(path, kind, angles=ANGLES, progress=bar.update)
+    with _bar("checking", steps(faces)) as bar:
+        found = check_faces(faces, threshold=threshold, progress=bar.update)
+    n_subjects = len(set(faces.subjects.tolist()) - {""})
+    click.echo(
+        f"{faces.name}: {int(found.counts.to_numpy().sum()):,} usable images, {len(found.skipped):,} left out; "
+        f"{n_subjects or 'unknown'} subjects"
+    )
+    click.echo(_count_table(found.counts))
+    for problem in found.problems:
+        click.echo(f"\n{problem.kind}: {problem.what}")
+        for text in problem.files[:_SHOWN]:
+            click.echo(f"    {text}")
+        if len(problem.files) > _SHOWN:
+            option = "--skipped" if problem.kind == "unusable" else "--duplicates"
+            click.echo(f"    and {len(problem.files) - _SHOWN:,} more; {option} FILE writes them all")
+        click.echo(f"  {problem.advice}")
+    if duplicates is not None:
+        atomic_csv(found.duplicates, duplicates)
+        click.echo(f"\n{duplicates}: {len(found.duplicates):,} near-duplicates and copies")
+    if skipped is not None:
+        atomic_csv(pd.DataFrame(found.skipped, columns=["source", "reason"]), skipped)
+        click.echo(f"\n{skipped}: {len(found.skipped):,} left out")
+    return 1 if found.problems else 0
+
+
+def _bar(label: str, total: int):
+    """A progress bar on the terminal for what takes longer than a second."""
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total, desc=label, unit="", unit_scale=True, dynamic_ncols=True, disable=None, delay=1, leave=False
+    )
+
+
+def _count_table(counts) -> str:
+    table = counts.rename(columns={"": "(no split)"}, index={"": "(no emotion)"})
+    table.loc["all"] = table.sum()
+    return table.rename_axis(index=None, columns=None).to_string(formatters={name: "{:,}".format for name in table})
 
 
 def report(found, metadata: Path | None) -> int:

@@ -53,7 +53,7 @@ class Pictures:
         InputError
             If it cannot be decoded.
         """
-        data = np.frombuffer(self._bytes(number), np.uint8)
+        data = np.frombuffer(self.data(number), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
         if image is None:
             raise InputError(f"{self.path}: {self.names[number]} is not an image that can be decoded")
@@ -63,7 +63,8 @@ class Pictures:
         """Name of the folder directly around an image; where images are sorted by emotion, its label."""
         return Path(self.names[number]).parent.name
 
-    def _bytes(self, number: int) -> bytes:
+    def data(self, number: int) -> bytes:
+        """The file of image `number` as it lies there."""
         if self._offsets is None:
             return (self.path / self.names[number]).read_bytes()
         start, size = self._offsets[number]
@@ -76,7 +77,7 @@ class Pictures:
         whole = hashlib.sha256()
         for number, name in enumerate(self.names):
             whole.update(name.encode() + b"\0")
-            whole.update(hashlib.sha256(self._bytes(number)).digest())
+            whole.update(hashlib.sha256(self.data(number)).digest())
         return whole.hexdigest()
 
 

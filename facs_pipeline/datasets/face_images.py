@@ -1,0 +1,116 @@
+"""The images of labelled faces as one array, and which of them have near-duplicates in the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
+from facs_pipeline.errors import InputError
+from facs_pipeline.near_duplicates import THRESHOLD, Partners, best_partners
+
+SIDE = 48
+
+
+def read_images(
+    faces: LabelledFaces, *, side: int = SIDE, progress: Callable[[int], object] = lambda _done: None
+) -> tuple[np.ndarray, np.ndarray, tuple[Skipped, ...]]:
+    """All images at one size.
+
+    Parameters
+    ----------
+    faces : LabelledFaces
+    side : height and width in pixels; images of another size are scaled to it, averaging areas.
+    progress : called with the number of images just done.
+
+    Returns
+    -------
+    images : ndarray [k, side, side] uint8
+    rows : ndarray [k] of int
+        Their numbers in `faces`; all but those that cannot be decoded.
+    skipped : tuple of Skipped
+        Those, with the reason.
+    """
+    images = np.empty((len(faces), side, side), np.uint8)
+    rows, skipped = [], []
+    for number, source in enumerate(faces.sources):
+        try:
+            image = faces.grey(number)
+        except InputError as error:
+            skipped.append(Skipped(source, str(error)))
+        else:
+            if image.shape != (side, side):
+                image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+            images[len(rows)] = image
+            rows.append(number)
+        progress(1)
+    return images[: len(rows)], np.array(rows, dtype=np.intp), tuple(skipped)
+
+
+def training_partners(
+    evaluated: LabelledFaces,
+    training: LabelledFaces,
+    *,
+    side: int = SIDE,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Partners:
+    """For each evaluated face the most similar training face, see `facs_pipeline.near_duplicates`.
+
+    Parameters
+    ----------
+    evaluated, training : LabelledFaces [n], [m]
+    side : images are compared at this size.
+    progress : called with the number of images just done, 2 n + m in all.
+
+    Returns
+    -------
+    Partners [n]
+        -1 and NaN for an image that cannot be decoded.
+    """
+    images, rows, _ = read_images(evaluated, side=side, progress=progress)
+    others, their_rows, _ = read_images(training, side=side, progress=progress)
+    found = best_partners(images, others, progress=progress)
+    progress(len(evaluated) - len(rows))
+    partner = np.full(len(evaluated), -1, dtype=np.intp)
+    correlation = np.full(len(evaluated), np.nan)
+    correlation[rows] = found.correlation
+    if len(others):
+        partner[rows] = their_rows[found.partner]
+    return Partners(partner, correlation)
+
+
+def near_duplicate_mask(
+    faces: LabelledFaces,
+    split: str = "validation",
+    training: str = "train",
+    *,
+    threshold: float = THRESHOLD,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> np.ndarray:
+    """Which images of an evaluation split have a near-duplicate in the training split.
+
+    Parameters
+    ----------
+    faces : LabelledFaces with both splits.
+    split, training : their names.
+    threshold : correlation above which two images count as near-duplicates.
+    progress : called with the number of images just done, 2 n + m in all.
+
+    Returns
+    -------
+    ndarray [n] bool
+        In the order of ``faces.split(split)``. False for images that cannot be decoded.
+
+    Example
+    -------
+    >>> from facs_pipeline.datasets.labelled_faces import LabelledFaces
+    >>> pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    >>> pixels[2] = pixels[0]
+    >>> none, splits = np.full(3, ""), np.array(["train", "validation", "validation"])
+    >>> faces = LabelledFaces("three", ("a", "b", "c"), none, splits, none, (), pixels.__getitem__)
+    >>> near_duplicate_mask(faces)
+    array([False,  True])
+    """
+    return training_partners(faces.split(split), faces.split(training), progress=progress).near(threshold)
