@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import click
 from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
+from facs_pipeline.action_units import MODEL_KIND
 from facs_pipeline.au_features import picture_features
 from facs_pipeline.au_recipe import (
     BLOCK_WEIGHTS,
@@ -116,14 +118,18 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, aus, ca
         aus = coded.aus
         sources = [gather_coded(coded, cache, every=every, mirror=mirror, jobs=jobs, progress=progress_bar)]
         title = f"Action-unit intensities, trained on {coded.name}"
+    started = time.perf_counter()
     trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=progress_bar)
+    seconds = round(time.perf_counter() - started, 1)
     if check_images:
         trained.model.card["emotion_check"] = _check(trained.model, open_spec(check_images), cache, jobs)
     trained.model.save(out)
+    card = trained.model.card | {"kind": MODEL_KIND, "content_sha256": trained.model.sha256}
     with atomic_write(out.with_suffix(".json")) as file:
-        json.dump(trained.model.card, file, indent=1, sort_keys=True, ensure_ascii=False)
+        # The time is not in the model's own card: the same data make the same model file.
+        json.dump(card | {"train_s": seconds}, file, indent=1, sort_keys=True, ensure_ascii=False)
         file.write("\n")
-    click.echo(card_text(trained.model.card | {"kind": "action-units", "content_sha256": trained.model.sha256}))
+    click.echo(card_text(card))
     click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
 
 

@@ -253,6 +253,35 @@ def agreement(
     return pd.DataFrame(table, index=pd.Index(list(aus), name="au"))
 
 
+def joint_counts(reference: np.ndarray, predicted: np.ndarray, step: float = 0.5) -> np.ndarray:
+    """How often each intensity was given which prediction: a scatter plot in a form that stays small.
+
+    Parameters
+    ----------
+    reference, predicted : ndarray [n, k]
+        Intensities 0..5; NaN where unknown. Values outside count in the outermost bin.
+    step : width of a bin.
+
+    Returns
+    -------
+    ndarray [k, m, m] of int
+        Rows are bins of the reference, columns of the prediction, from 0 upwards.
+
+    Examples
+    --------
+    >>> joint_counts(np.array([0.2, 0.3, 4.9]), np.array([0.1, 2.2, 5.0]), step=2.5).tolist()
+    [[[2, 0], [0, 1]]]
+    """
+    y, p = _two_columns(reference, predicted)
+    bins = round(5 / step)
+    counts = np.zeros((y.shape[1], bins, bins), np.int64)
+    for k in range(y.shape[1]):
+        known = ~np.isnan(y[:, k]) & ~np.isnan(p[:, k])
+        row, column = (np.clip(values[known, k] / step, 0, bins - 1).astype(np.intp) for values in (y, p))
+        np.add.at(counts[k], (row, column), 1)
+    return counts
+
+
 def within_subject_pearson(
     reference: np.ndarray, predicted: np.ndarray, subjects: Sequence, *, min_std: float = 0.25, min_rows: int = 8
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from facs_pipeline import appearance
 from facs_pipeline.action_units import ActionUnitModel, linear_predict
-from facs_pipeline.agreement import agreement, within_subject_pearson
+from facs_pipeline.agreement import agreement, joint_counts, within_subject_pearson
 from facs_pipeline.au_features import clip_features, picture_features
 from facs_pipeline.au_training import (
     RIDGE_ALPHAS,
@@ -43,6 +43,7 @@ BLOCK_WEIGHTS: dict[str, float] = {"lbp": 1.0, "hog": 4.0, "landmarks": 17.0, "p
 
 PSEUDO_LABELS = "pseudo-labels from MediaPipe's blendshape scores; no FACS coder has seen these faces"
 FACS_CODERS = "coded by FACS coders"
+SCATTER_STEP = 0.5
 
 # (what is going on, how many steps) -> a function to call with the number of steps just done
 Progress = Callable[[str, int], Callable[[int], object]]
@@ -254,6 +255,12 @@ def train(
         "sources": [{"name": s.name, **s.facts} for s in sources],
         "metrics_on_unseen_persons": records(table.iloc[kept]),
         "metrics_by_source": _by_source(sources, data, checked, original, kept),
+        "scatter": scatter(
+            data.Y[np.ix_(original, kept)],
+            checked.predictions[np.ix_(original, kept)],
+            [aus[k] for k in kept],
+            "labels against predictions on persons never trained on",
+        ),
         "versions": versions(),
     }
     return Trained(ActionUnitModel([aus[k] for k in kept], coef[:, kept], intercept[kept], card), table)
@@ -273,6 +280,16 @@ def _by_source(sources, data: TrainingSet, checked: CrossValidation, original: n
         table["within_person_r"], table["within_persons"] = within_subject_pearson(y, p, subjects)
         result[source.name] = records(table)
     return result
+
+
+def scatter(reference: np.ndarray, predicted: np.ndarray, aus: Sequence[int], data: str) -> dict[str, Any]:
+    """Labels against predictions [n, k] as ``facs report`` draws them: per action unit a matrix of counts.
+
+    Each row of a matrix is one line of text, a bin of the labels; its numbers are bins of the predictions.
+    """
+    counts = joint_counts(reference, predicted, SCATTER_STEP)
+    rows = {str(au): [" ".join(map(str, row)) for row in one.tolist()] for au, one in zip(aus, counts, strict=True)}
+    return {"data": data, "step": SCATTER_STEP, "counts": rows}
 
 
 def records(table: pd.DataFrame) -> dict[str, dict[str, float | int | None]]:

@@ -111,3 +111,15 @@ def test_shapes_are_checked():
 
 def test_docstring_examples():
     assert doctest.testmod(ag).failed == 0
+
+
+def test_joint_counts_are_a_two_dimensional_histogram(rated):
+    y, p, _subjects = rated
+    counts = ag.joint_counts(y, p)
+    edges = np.arange(0, 5.25, 0.5)
+    for k in range(y.shape[1]):
+        known = ~np.isnan(y[:, k])
+        expected = np.histogram2d(np.clip(y[known, k], 0, 5), np.clip(p[known, k], 0, 5), bins=(edges, edges))[0]
+        assert (counts[k] == expected).all() and counts[k].sum() == known.sum()
+    # Above the scale counts in the last bin, below it in the first.
+    assert ag.joint_counts(np.array([6.0]), np.array([-1.0]))[0, 9, 0] == 1
