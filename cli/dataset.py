@@ -136,6 +136,7 @@ def check_still_faces(path: Path, kind: str, threshold: float, duplicates: Path 
 
 
 def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
+    import cv2
     import pandas as pd
 
     from facs_pipeline.datasets.face_check import check_faces, steps
@@ -143,6 +144,8 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     from facs_pipeline.datasets.open_faces import open_faces
     from facs_pipeline.progress import size_on_disk
 
+    # Images that cannot be decoded are named below; what OpenCV says of them names no file.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     with _bar("reading", size_on_disk(path)) as bar:
         faces = open_faces(path, kind, angles=ANGLES, progress=bar.update)
     with _bar("checking", steps(faces)) as bar:

@@ -96,8 +96,8 @@ def _skipped_problems(skipped: list[Skipped]) -> list[Problem]:
         Problem(
             "unusable",
             tuple(f"{source}: {reason}" for source, reason in skipped),
-            f"{len(skipped):,} rows, images or splits cannot be used",
-            "correct or remove them; everything else is used without them",
+            f"{_count(len(skipped), 'entry', 'entries')} cannot be used",
+            "correct or remove what is named; everything else is used without it",
         )
     ]
 
@@ -148,8 +148,8 @@ def _copy_problems(faces: LabelledFaces, groups: list[np.ndarray]) -> list[Probl
             Problem(
                 "identical",
                 (),
-                f"{copies:,} images are copies, pixel for pixel, of another ({len(groups):,} groups, {across:,} of "
-                "them across splits)",
+                f"{_count(copies, 'copy', 'copies')} of another image, pixel for pixel ("
+                f"{_count(len(groups), 'group', 'groups')}, {across:,} of them across splits)",
                 "copies within the training data count double there; those across splits are among the "
                 "near-duplicates below, unless they are of one grey",
             )
@@ -160,11 +160,15 @@ def _copy_problems(faces: LabelledFaces, groups: list[np.ndarray]) -> list[Probl
             Problem(
                 "contradiction",
                 tuple(_said_of(faces, group) for group in torn),
-                f"{len(torn):,} groups of identical images carry different emotions",
+                f"{_count(len(torn), 'group', 'groups')} of identical images with different emotions",
                 "at most one can be right; no model can have all of them right",
             )
         )
     return problems
+
+
+def _count(n: int, one: str, more: str) -> str:
+    return f"{n:,} {one if n == 1 else more}"
 
 
 def _said_of(faces: LabelledFaces, group: np.ndarray) -> str:
@@ -203,7 +207,6 @@ def _overlap(table: pd.DataFrame, later: str, earlier: str, n: int, threshold: f
         "near-duplicates",
         (),
         f"{len(table):,} of {n:,} images of {later or 'no split'} ({100 * len(table) / n:.1f} %) have an image in "
-        f"{earlier or 'no split'} with pixel correlation above {threshold:g}; {other:,} of these pairs carry different "
-        "emotions",
+        f"{earlier or 'no split'} with pixel correlation above {threshold:g}; pairs with different emotions: {other:,}",
         "what is measured on them is memory, not recognition: report accuracy with and without them",
     )

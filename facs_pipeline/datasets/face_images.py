@@ -39,7 +39,7 @@ def read_images(
         try:
             image = faces.grey(number)
         except InputError as error:
-            skipped.append(Skipped(source, str(error)))
+            skipped.append(Skipped(source, str(error).rpartition(f"{source}: ")[2]))
         else:
             if image.shape != (side, side):
                 image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
