@@ -58,6 +58,15 @@ def find_points(grey: np.ndarray, near: np.ndarray | None = None) -> np.ndarray 
         model = default_landmarks()
         points, confidence = model.follow(grey, model.follow(grey, near).points)
         return points if confidence >= _SURE else None
+    points, found = locate_face(grey)
+    return points if found else None
+
+
+def locate_face(grey: np.ndarray) -> tuple[np.ndarray, bool]:
+    """68 landmarks [68, 2] (px) of a still [h, w], and whether a face was found there.
+
+    Without one they are the landmarks of a default place: where the face of a tight crop would be.
+    """
     factor, pad, shown = 1.0, 0, grey
     if max(grey.shape) < _SMALL_PX:
         factor = 4.0
@@ -66,15 +75,13 @@ def find_points(grey: np.ndarray, near: np.ndarray | None = None) -> np.ndarray 
         shown = cv2.copyMakeBorder(shown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
     faces = FaceFollower(default_landmarks()).update(shown, 0.0)
     if faces:
-        points = faces[0].points
+        points, found = faces[0].points, True
     else:
         size = shown.shape[0] - 2 * pad
-        found = default_landmarks().locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
-        if factor == 1 or found.confidence < _IS_A_FACE:
-            return None
-        points = found.points
+        place = default_landmarks().locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
+        points, found = place.points, factor != 1 and place.confidence >= _IS_A_FACE
     # Pixel centres: enlarging by f takes x to f x + (f - 1) / 2.
-    return ((points - pad - (factor - 1) / 2) / factor).astype(np.float32)
+    return ((points - pad - (factor - 1) / 2) / factor).astype(np.float32), bool(found)
 
 
 def mirrored(grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,189 @@
+"""The last stage of an emotion model: numbers of a face -> probabilities of the emotions. All are stored as plain arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm
+import numpy as np
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from facs_pipeline.mirror_kernel import MirrorKernelRidge, fit_temperature
+from facs_pipeline.ridge import BatchedRidge
+from facs_pipeline.svr_ensemble import mean_and_scale
+
+_CS = (1e-4, 1e-3, 1e-2)
+_ALPHAS = (0.3, 1.0, 3.0)
+_TREES = 1500
+_PATIENCE = 50
+
+
+class LinearHead:
+    """Scores ``x @ coef + intercept``, probabilities ``softmax(temperature * scores)``.
+
+    Attributes
+    ----------
+    coef : [d, c]; intercept : [c]; temperature : float.
+    """
+
+    kind = "linear"
+
+    def __init__(self, coef: np.ndarray, intercept: np.ndarray, temperature: float):
+        self.coef, self.intercept = np.asarray(coef, np.float32), np.asarray(intercept, np.float32)
+        self.temperature = float(temperature)
+
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """[n, d] -> [n, c]."""
+        return X.astype(np.float32, copy=False) @ self.coef + self.intercept
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """[n, d] -> [n, c]."""
+        return softmax(self.temperature * self.scores(X), axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "coef": self.coef,
+            "intercept": self.intercept,
+            "temperature": np.array([self.temperature]),
+        }
+
+    @classmethod
+    def restore(cls, arrays: dict[str, np.ndarray]) -> LinearHead:
+        return cls(arrays["coef"], arrays["intercept"], arrays["temperature"][0])
+
+
+class LightGBMHead:
+    """Boosted trees, kept as LightGBM's own model text."""
+
+    kind = "lightgbm"
+
+    def __init__(self, booster: lightgbm.Booster):
+        self.booster = booster
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """[n, d] -> [n, c]."""
+        return np.asarray(self.booster.predict(X))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        text = self.booster.model_to_string(num_iteration=self.booster.best_iteration)
+        return {"booster": np.frombuffer(text.encode(), dtype=np.uint8)}
+
+    @classmethod
+    def restore(cls, arrays: dict[str, np.ndarray]) -> LightGBMHead:
+        return cls(lightgbm.Booster(model_str=bytes(arrays["booster"]).decode()))
+
+
+class KernelHead:
+    """A fitted `facs_pipeline.mirror_kernel.MirrorKernelRidge`; training faces are kept in half precision."""
+
+    kind = "mirror-kernel"
+
+    def __init__(self, ridge: MirrorKernelRidge):
+        self.ridge = ridge
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """[n, d] -> [n, c]."""
+        return self.ridge.predict_proba(X)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        ridge = self.ridge
+        return {
+            "faces": ridge.X_fit_.astype(np.float16),
+            "dual": ridge.dual_coef_,
+            "temperature": np.array([ridge.temperature_]),
+            "gamma": np.array([ridge.gamma]),
+            "n_symmetric": np.array([ridge.n_symmetric]),
+        }
+
+    @classmethod
+    def restore(cls, arrays: dict[str, np.ndarray]) -> KernelHead:
+        ridge = MirrorKernelRidge(float(arrays["gamma"][0]), n_symmetric=int(arrays["n_symmetric"][0]))
+        ridge.X_fit_ = arrays["faces"].astype(np.float32)
+        ridge.dual_coef_ = arrays["dual"]
+        ridge.temperature_ = float(arrays["temperature"][0])
+        ridge.n_features_in_, ridge.classes_ = ridge.X_fit_.shape[1], np.arange(ridge.dual_coef_.shape[1])
+        return cls(ridge)
+
+
+HEADS: dict[str, Any] = {head.kind: head for head in (LinearHead, LightGBMHead, KernelHead)}
+
+
+def fit_svm(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearHead, dict[str, Any]]:
+    """One linear SVM for each class against the others; C chosen, and probabilities learnt, on `held_out` rows [n] bool.
+
+    Returns
+    -------
+    head, and the settings chosen, for the card.
+    """
+    mean, scale = mean_and_scale(X)
+    scale = np.where(scale > 0, scale, 1.0)
+    Z = ((X - mean) / scale).astype(np.float32)
+
+    def fit(rows: np.ndarray, C: float) -> LinearSVC:
+        return LinearSVC(C=C, dual=False, tol=1e-3, max_iter=200).fit(Z[rows], y[rows])
+
+    tried = [fit(~held_out, C) for C in _CS]
+    right = [float(svm.score(Z[held_out], y[held_out])) for svm in tried]
+    best = int(np.argmax(right))
+    temperature = fit_temperature(tried[best].decision_function(Z[held_out]), y[held_out])
+    svm = fit(np.ones(len(y), bool), _CS[best])
+    coef = svm.coef_.T / scale[:, None]
+    return LinearHead(coef, svm.intercept_ - mean @ coef, temperature), {"C": _CS[best]}
+
+
+def fit_logistic(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearHead, dict[str, Any]]:
+    """Multinomial logistic regression; nothing is chosen, so no row is held out."""
+    mean, scale = mean_and_scale(X)
+    scale = np.where(scale > 0, scale, 1.0)
+    model = LogisticRegression(max_iter=2000).fit((X - mean) / scale, y)
+    coef = model.coef_.T / scale[:, None]
+    return LinearHead(coef, model.intercept_ - mean @ coef, 1.0), {}
+
+
+def fit_ridge(
+    X: np.ndarray, y: np.ndarray, held_out: np.ndarray, feature_weights: np.ndarray
+) -> tuple[LinearHead, dict[str, Any]]:
+    """Ridge regression to the classes' indicators; the penalty chosen, and probabilities learnt, on `held_out` rows."""
+    targets = np.eye(int(y.max()) + 1)[y]
+    rows, tried = ~held_out, []
+    for alpha in _ALPHAS:
+        ridge = BatchedRidge(alpha, feature_weights=feature_weights).fit(X[rows], targets[rows])
+        tried.append(ridge.predict(X[held_out]))
+    right = [float((scores.argmax(axis=1) == y[held_out]).mean()) for scores in tried]
+    best = int(np.argmax(right))
+    ridge = BatchedRidge(_ALPHAS[best], feature_weights=feature_weights).fit(X, targets)
+    return LinearHead(ridge.coef_, ridge.intercept_, fit_temperature(tried[best], y[held_out])), {"alpha": _ALPHAS[best]}
+
+
+def fit_lightgbm(
+    X: np.ndarray, y: np.ndarray, held_out: np.ndarray, *, jobs: int = 1, seed: int = 0
+) -> tuple[LightGBMHead, dict[str, Any]]:
+    """Boosted trees for all classes; their number is chosen on `held_out` rows, which are not trained on."""
+    parameters = {
+        "objective": "multiclass",
+        "num_class": int(y.max()) + 1,
+        "learning_rate": 0.1,
+        "num_leaves": 15,
+        "min_data_in_leaf": 20,
+        "feature_fraction": min(1.0, max(0.05, 200 / X.shape[1])),
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "lambda_l2": 1.0,
+        "max_bin": 63,
+        "seed": seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "num_threads": jobs,
+        "verbosity": -1,
+    }
+    training = lightgbm.Dataset(X[~held_out], label=y[~held_out], params=parameters)
+    booster = lightgbm.train(
+        parameters,
+        training,
+        num_boost_round=_TREES,
+        valid_sets=[lightgbm.Dataset(X[held_out], label=y[held_out], reference=training, params=parameters)],
+        callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+    )
+    return LightGBMHead(booster), {"rounds": int(booster.best_iteration)}

@@ -1,0 +1,123 @@
+"""A family of face features for kernels: dictionary codes, reduced by PCA of their symmetric and antisymmetric parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
+
+from facs_pipeline.dense_encoding import DenseEncoder
+
+_CHUNK = 200
+
+
+def encode_faces(
+    encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
+) -> np.ndarray:
+    """Codes [n, 2, d] float16 of faces [n, h, w] uint8; the result does not depend on the number of processes."""
+    chunks = [faces[start : start + _CHUNK] for start in range(0, len(faces), _CHUNK)]
+    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
+    codes = None
+    for number, part in enumerate(run(joblib.delayed(_encode_chunk)(encoder, chunk) for chunk in chunks)):
+        if codes is None:
+            codes = np.empty((len(faces), *part.shape[1:]), np.float16)
+        codes[number * _CHUNK : number * _CHUNK + len(part)] = part
+        progress(len(part))
+    return codes
+
+
+def _encode_chunk(encoder: DenseEncoder, faces: np.ndarray) -> np.ndarray:
+    with threadpool_limits(1):
+        return np.stack([encoder.encode(face) for face in faces])
+
+
+class EncodedFaces:
+    """Codes of one encoder, reduced to `components` symmetric and as many antisymmetric values.
+
+    Each value is divided by a power of its standard deviation (0: plain PCA, 1: whitening), and all by one number that
+    makes the mean square length of the training faces 1, so that families can be put side by side.
+
+    Parameters
+    ----------
+    encoder : DenseEncoder, fitted or not.
+    components : of each part.
+    power : of the standard deviation.
+    """
+
+    def __init__(self, encoder: DenseEncoder, *, components: int = 700, power: float = 0.5):
+        self.encoder, self.components, self.power = encoder, components, power
+
+    @property
+    def name(self) -> str:
+        return self.encoder.name
+
+    def fit(
+        self,
+        faces: np.ndarray,
+        *,
+        seed: int = 0,
+        jobs: int = 1,
+        progress: Callable[[int], object] = lambda _done: None,
+    ) -> np.ndarray:
+        """Learn dictionary and projections from faces [n, h, w] uint8; returns their features [2, n, k] float32."""
+        self.encoder.fit(faces, seed=seed)
+        codes = encode_faces(self.encoder, faces, jobs=jobs, progress=progress)
+        found, projections, offsets = [], [], []
+        for part in range(2):
+            X = codes[:, part].astype(np.float32)
+            # Over faces and their mirror images the antisymmetric part has mean 0.
+            mean = X.mean(axis=0, dtype=np.float64).astype(np.float32) if part == 0 else np.zeros(X.shape[1], np.float32)
+            X -= mean
+            k = min(self.components, *X.shape)
+            _u, spread, axes = randomized_svd(
+                X, k, n_oversamples=100, n_iter=3, power_iteration_normalizer="QR", random_state=seed
+            )
+            # Directions without spread, if there are any, must not become divisions by 0.
+            deviation = np.maximum(spread / np.sqrt(len(X)), 1e-6)
+            projection = (axes / deviation[:, None] ** self.power).T.astype(np.float32)
+            found.append(X @ projection)
+            projections.append(projection)
+            offsets.append(mean)
+        length = np.sqrt(sum((part.astype(np.float64) ** 2).sum() for part in found) / len(faces))
+        # Stored in half precision; what is computed later must not differ from what is computed now.
+        projections = [(projection / length).astype(np.float16) for projection in projections]
+        self.projections_ = np.stack(projections)
+        self.means_ = np.stack(offsets)
+        return self._project(codes)
+
+    def transform(
+        self, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
+    ) -> np.ndarray:
+        """Features [2, n, k] float32 of faces [n, h, w] uint8: symmetric and antisymmetric parts."""
+        return self._project(encode_faces(self.encoder, faces, jobs=jobs, progress=progress))
+
+    def _project(self, codes: np.ndarray) -> np.ndarray:
+        found = np.empty((2, len(codes), self.projections_.shape[2]), np.float32)
+        for part in range(2):
+            projection = self.projections_[part].astype(np.float32)
+            for start in range(0, len(codes), _CHUNK):
+                rows = slice(start, start + _CHUNK)
+                found[part, rows] = (codes[rows, part].astype(np.float32) - self.means_[part]) @ projection
+        return found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What was learnt, to be stored."""
+        return {**self.encoder.arrays(), "projections": self.projections_, "means": self.means_}
+
+    def settings(self) -> dict[str, Any]:
+        """What it was made with."""
+        return {**self.encoder.settings(), "components": self.components, "power": self.power}
+
+    @classmethod
+    def restore(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> EncodedFaces:
+        """From what `settings` and `arrays` gave."""
+        encoder = DenseEncoder(
+            settings["kind"], settings["window"], atoms=settings["atoms"], cells=settings["cells"]
+        ).restore(arrays)
+        family = cls(encoder, components=settings["components"], power=settings["power"])
+        family.projections_, family.means_ = arrays["projections"], arrays["means"]
+        return family
