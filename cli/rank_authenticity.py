@@ -6,13 +6,27 @@ from pathlib import Path
 
 import click
 
-MODELS = ("rank-svm", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm", "windows-svm", "residual-boosting")
-EPILOG = """\b
+MODELS = {
+    "rank-svm": "75 linear SVMs on differences within pairs, which vote; as published (the default)",
+    "rank-svm-tuned": "the same on ranks of every descriptor (normal scores), penalty chosen in inner folds",
+    "rank-svm-normal": "the same on normal scores, with the published penalty",
+    "lightgbm": "boosted trees on differences within pairs",
+    "lightgbm-single": "boosted trees on single videos",
+    "svm": "one linear SVM on single videos",
+    "windows-svm": "statistics in 150 ms windows, linear SVM (for comparison; not with --descriptors)",
+    "residual-boosting": "surprise of a next-frame predictor, boosted trees (likewise)",
+}
+_RANKERS = "\n".join(f"  {name:<18} {what}" for name, what in MODELS.items())
+EPILOG = f"""\b
+Rankers (--model):
+{_RANKERS}
+\b
 Examples:
   facs rank-authenticity --features facs-output --pairs auto --evaluate --model all
   facs rank-authenticity --features facs-output --pairs pairs.csv --train --save mine.npz
   facs rank-authenticity --features new-videos --pairs pairs.csv --predict mine.npz
   facs rank-authenticity a.mp4 b.mp4 --predict mine.npz
+  facs rank-authenticity videos/ --pairs study.csv --evaluate
   facs rank-authenticity --descriptors my_features.csv --evaluate
 \b
 A pairs table has the columns video_a, video_b and, for training and scoring, real (a or b); or video, subject,
@@ -37,17 +51,17 @@ Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says w
 @click.option("--predict", type=click.Path(path_type=Path), metavar="MODEL", help="Rank with a model made by --train.")
 @click.option(
     "--model", "models", type=click.Choice([*MODELS, "all"]), default="rank-svm", show_default=True,
-    help="Ranker; all compares them with --evaluate.",
+    help="Ranker, see below; all compares them with --evaluate.", metavar="NAME|all",
 )  # fmt: skip
 @click.option("--folds", type=click.IntRange(min=2), default=10, show_default=True, help="Folds; no subject is in two.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @click.option(
     "--permutations", type=click.IntRange(min=0), default=0, show_default=True,
-    help="Train again on so many random labellings for the sound permutation p-value.",
+    help="Train the ranker itself again on so many random labellings for its p. Costs as many evaluations.",
 )  # fmt: skip
 @click.option(
-    "--penalty", metavar="NUMBER|auto", default="1", show_default=True,
-    help="C of the Rank-SVM: 1 as published, or chosen in inner folds.",
+    "--penalty", metavar="NUMBER|auto",
+    help="C of the Rank-SVMs, or auto: chosen in inner folds.  [default: 1; auto for rank-svm-tuned]",
 )  # fmt: skip
 @click.option("--subjects", type=click.IntRange(min=1), help="How many people there are, where subjects are unknown.")
 @click.option("--emotion", "emotions", multiple=True, help="A further emotion that may occur; can be repeated.")
@@ -59,7 +73,12 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     Takes VIDEOS (extraction runs first, cached in OUT/features), a folder of features, or any descriptor table. One of
     --evaluate, --train, --predict says what to do; --evaluate and --train can go together.
     """
+    from tqdm import tqdm
+
     from facs_pipeline import ranking
+    from facs_pipeline.authenticity_model import AuthenticityModel
+    from facs_pipeline.authenticity_study import n_fits
+    from facs_pipeline.descriptor_table import read_text_table
     from facs_pipeline.errors import InputError
 
     if sum((bool(videos), features is not None, descriptors is not None)) != 1:
@@ -75,6 +94,14 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     if train and models == "all":
         raise InputError("--train makes one model: name it with --model")
     penalty = parse_penalty(options["penalty"])
+    # Whatever is wrong with small files should be said before hours of videos are looked at.
+    model = AuthenticityModel.load(predict) if predict else None
+    if str(pairs) != "auto":
+        read_text_table(pairs)
+    elif videos and not predict:
+        raise InputError(
+            "videos alone have no labels: give --pairs FILE (video, subject, emotion, label; or video_a, video_b, real)"
+        )
     if videos:
         features = extract(videos, out, jobs)
     data = ranking.load(
@@ -83,16 +110,20 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     )  # fmt: skip
     for note in data.notes:
         click.echo(f"Note: {note}", err=True)
-    if predict:
-        return print_prediction(ranking.predict(data, predict, out), out)
+    if model:
+        return print_prediction(ranking.predict(data, model, out), out)
     names = ranking.all_rankers(data) if models == "all" else [models]
     study = ranking.prepare_study(data, options["folds"], need_folds=evaluate)
     for warning in study.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if evaluate:
-        report = ranking.evaluate(data, study, names, out, seed=options["seed"], permutations=options["permutations"])
+        repeats = options["permutations"]
+        with tqdm(total=n_fits(study, len(names), repeats), desc="training", unit="", delay=1, leave=False) as bar:
+            report = ranking.evaluate(
+                data, study, names, out, seed=options["seed"], permutations=repeats, penalty=penalty, step=bar.update
+            )
         click.echo(ranking.report_text(report))
-        click.echo(f"Results: {out / 'authenticity.json'}, {out / 'predictions.csv'}")
+        click.echo(f"Results: {out / 'authenticity.json'}, {out / 'predictions.csv'}, {out / 'reasons.csv'}")
     if train:
         model = ranking.train(study, names[0], seed=options["seed"], penalty=penalty)
         model.save(save)
@@ -101,9 +132,9 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     return 1 if data.table.unusable else 0
 
 
-def parse_penalty(text: str) -> float | str:
-    """A positive number, or "auto"."""
-    if text == "auto":
+def parse_penalty(text: str | None) -> float | str | None:
+    """A positive number, "auto", or None where nothing was given."""
+    if text in (None, "auto"):
         return text
     try:
         value = float(text)

@@ -7,17 +7,23 @@ Every ranker of the package, the baselines included, has the same methods (`Auth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import norm
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from facs_pipeline.inner_folds import best_setting
+from facs_pipeline.authenticity_checks import (
+    check_ranking,
+    check_training,
+    check_width,
+    emotion_columns,
+    known_emotions,
+)
+from facs_pipeline.inner_folds import groups_for_folds, widest_margin
 
 N_QUANTILES = 200
 AUTO_C = (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -81,7 +87,8 @@ class RankSVM(AuthenticityRanker):
     Parameters
     ----------
     n_estimators : members of each ensemble.
-    C : penalty of every SVM, 1 as published; or "auto": one of `AUTO_C`, chosen in inner folds of the training pairs.
+    C : penalty of every SVM, 1 as published; or "auto": one of `AUTO_C`, chosen in inner folds of the training pairs,
+        subjects kept together, by `inner_folds.widest_margin` (and once more for single videos).
     sample_fraction : share of the samples each member sees (without replacement).
     loss : "squared_hinge" (LIBLINEAR's default; solved exactly in a few Newton steps) or "hinge" (libsvm, about ten
         times slower). The publication names C but not the loss; `docs/authenticity.md` compares the two.
@@ -94,7 +101,7 @@ class RankSVM(AuthenticityRanker):
     emotions_ : tuple of str, the emotions of the training pairs, () without.
     pair_weights_, pair_intercepts_ : [d + e, m], [m]: members on raw differences, e emotions.
     single_weights_, single_intercepts_ : the same for single videos.
-    C_ : the penalty used.
+    C_, single_C_ : the penalties used.
     quantiles_ : [q, d] of the training videos with scaling "normal", else None.
     pair_scale_ : [d + e] standard deviation of the training samples (1 where constant).
 
@@ -138,19 +145,23 @@ class RankSVM(AuthenticityRanker):
         if self.scaling == "normal":
             rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
             self.quantiles_ = np.quantile(X[rows], np.linspace(0, 1, min(N_QUANTILES, len(rows))), axis=0)
-        self.C_ = self._choose_C(X, pairs, emotions, labels, subjects) if self.C == "auto" else float(self.C)
         rng = check_random_state(self.random_state)
+        groups = groups_for_folds(pairs, subjects, len(X))
 
         X = self._scaled(X)
         differences = X[pairs[:, 0]] - X[pairs[:, 1]]
         onehot = emotion_columns(emotions, self.emotions_, pairs[:, 0])
         samples = np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
         order = np.repeat([1.0, -1.0], len(pairs))
-        self.pair_weights_, self.pair_intercepts_, self.pair_scale_ = self._ensemble(samples, order, rng)
+        self.C_ = self._choose_C(samples, order, np.tile(groups[pairs[:, 0]], 2))
+        ensemble = self._ensemble(samples, order, self.C_, rng)
+        self.pair_weights_, self.pair_intercepts_, self.pair_scale_ = ensemble
 
         rows = np.flatnonzero(labels)
         single = np.hstack([X[rows], emotion_columns(emotions, self.emotions_, rows)])
-        self.single_weights_, self.single_intercepts_, _ = self._ensemble(single, labels[rows].astype(float), rng)
+        of_rows = labels[rows].astype(float)
+        self.single_C_ = self._choose_C(single, of_rows, groups[rows])
+        self.single_weights_, self.single_intercepts_, _ = self._ensemble(single, of_rows, self.single_C_, rng)
         return self
 
     def decision_function(self, X, pairs, *, emotions=None):
@@ -198,30 +209,23 @@ class RankSVM(AuthenticityRanker):
             scaled[:, column] = (upper + lower) / 2
         return norm.ppf(np.clip(scaled, 0.001, 0.999))
 
-    def _choose_C(self, X, pairs, emotions, labels, subjects) -> float:
-        def accuracy(train, test):
-            inside = pairs[np.isin(pairs[:, 0], train)]
-            known = np.where(np.isin(np.arange(len(X)), train), labels, 0)
-            # A fifth of the members ranks the penalties as well as all of them do.
-            few = clone(self).set_params(n_estimators=max(1, self.n_estimators // 5))
-            return np.array(
-                [
-                    few.set_params(C=C)
-                    .fit(X, inside, emotions=emotions, labels=known)
-                    .score(X, test, emotions=emotions)
-                    for C in AUTO_C
-                ]
-            )
+    def _choose_C(self, samples, y, groups) -> float:
+        """The penalty that tells held-out groups apart best; 1 where there is one group only."""
+        if self.C != "auto":
+            return float(self.C)
 
-        rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
-        return AUTO_C[best_setting(accuracy, rows, pairs, subjects, len(X), default=0)]
+        def held_out(train, test):
+            z, mean, scale = _standardised(samples[train])
+            gram, other = z @ z.T, (samples[test] - mean) / scale
+            solved = [self._solve(gram, z, y[train], C) for C in AUTO_C]
+            return np.column_stack([other @ (z.T @ dual) + intercept for dual, intercept in solved])
 
-    def _ensemble(self, samples, y, rng):
+        with threadpool_limits(limits=1, user_api="blas"):
+            return AUTO_C[widest_margin(held_out, y, groups, default=0)]
+
+    def _ensemble(self, samples, y, C, rng):
         """Weights [d, m] and intercepts [m] on raw samples, and the scale [d] they were divided by in training."""
-        mean = samples.mean(axis=0)
-        scale = samples.std(axis=0)
-        scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)] = 1.0
-        z = (samples - mean) / scale
+        z, mean, scale = _standardised(samples)
         # All members share one Gram matrix: with fewer samples than descriptors that is most of the work.
         gram = z @ z.T
         duals = np.zeros((len(y), self.n_estimators))
@@ -230,23 +234,26 @@ class RankSVM(AuthenticityRanker):
         with threadpool_limits(limits=1, user_api="blas"):
             for member in range(self.n_estimators):
                 half = _random_part(y, self.sample_fraction, rng)
-                duals[half, member], intercepts[member] = self._solve(gram[np.ix_(half, half)], z[half], y[half])
+                duals[half, member], intercepts[member] = self._solve(gram[np.ix_(half, half)], z[half], y[half], C)
         weights = (z.T @ duals) / scale[:, None]
         return weights, intercepts - mean @ weights, scale
 
-    def _solve(self, gram, z, y):
+    def _solve(self, gram, z, y, C):
         if self.loss == "hinge":
-            svm = SVC(C=self.C_, kernel="precomputed").fit(gram, y)
+            svm = SVC(C=C, kernel="precomputed").fit(gram, y)
             dual = np.zeros(len(y))
             dual[svm.support_] = svm.dual_coef_[0]
             return dual, svm.intercept_[0]
-        return squared_hinge_dual(gram, z, y, self.C_)
+        return squared_hinge_dual(gram, z, y, C)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The fitted state as plain arrays, for a model file."""
         check_is_fitted(self, "pair_weights_")
         names = ("pair_weights", "pair_intercepts", "pair_scale", "single_weights", "single_intercepts")
-        arrays = {name: getattr(self, f"{name}_") for name in names} | {"emotions": np.array(self.emotions_, dtype=str)}
+        arrays = {name: getattr(self, f"{name}_") for name in names} | {
+            "penalties": np.array([self.C_, self.single_C_]),
+            "emotions": np.array(self.emotions_, dtype=str),
+        }
         return arrays if self.quantiles_ is None else arrays | {"quantiles": self.quantiles_}
 
     @classmethod
@@ -255,6 +262,7 @@ class RankSVM(AuthenticityRanker):
         model = cls(**params)
         for name in ("pair_weights", "pair_intercepts", "pair_scale", "single_weights", "single_intercepts"):
             setattr(model, f"{name}_", arrays[name])
+        model.C_, model.single_C_ = map(float, arrays["penalties"])
         model.quantiles_ = arrays.get("quantiles")
         model.emotions_ = tuple(str(name) for name in arrays["emotions"])
         model.n_features_in_ = len(model.pair_weights_) - len(model.emotions_)
@@ -286,6 +294,13 @@ def squared_hinge_dual(gram, z, y, C) -> tuple[np.ndarray, float]:
     return 2 * C * y * slack, float(svm.intercept_[0])
 
 
+def _standardised(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Samples [n, d] with mean 0 and standard deviation 1 per column, and both; constant columns become 0."""
+    mean, scale = samples.mean(axis=0), samples.std(axis=0)
+    scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)] = 1.0
+    return (samples - mean) / scale, mean, scale
+
+
 def _random_part(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
     """Sorted indices of a random part of the samples that has both classes."""
     size = max(2, round(len(y) * fraction))
@@ -294,93 +309,3 @@ def _random_part(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> 
         if len(np.unique(y[part])) == 2:
             return part
     return np.arange(len(y))
-
-
-def check_pairs(pairs, n_videos: int) -> np.ndarray:
-    """Pairs as [p, 2] int; ValueError for other shapes, indices out of range, or a video paired with itself."""
-    pairs = np.asarray(pairs)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.issubdtype(pairs.dtype, np.integer):
-        raise ValueError(f"pairs must be integers of shape [p, 2], got {pairs.dtype} of shape {list(pairs.shape)}")
-    if len(pairs) and (pairs.min() < 0 or pairs.max() >= n_videos):
-        raise ValueError(f"pairs name rows {pairs.min()}..{pairs.max()}, but X has rows 0..{n_videos - 1}")
-    same = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
-    if len(same):
-        raise ValueError(f"pair {same[0]} is video {pairs[same[0], 0]} with itself")
-    return pairs
-
-
-def check_width(X: np.ndarray, expected: int, model) -> None:
-    """ValueError where X has other columns than the model was fitted with."""
-    if X.shape[1] != expected:
-        raise ValueError(f"X has {X.shape[1]} columns, but this {type(model).__name__} was fitted with {expected}")
-
-
-def check_ranking(X, pairs, model) -> tuple[np.ndarray, np.ndarray]:
-    """Checked X [n, d] and pairs [p, 2] for a fitted model; rows that no pair names may hold NaN."""
-    X = check_array(X, dtype=np.float64, ensure_all_finite=False)
-    check_width(X, model.n_features_in_, model)
-    pairs = check_pairs(pairs, len(X))
-    bad = ~np.isfinite(X[pairs.ravel()]).all(axis=1)
-    if bad.any():
-        raise ValueError(f"X contains NaN or infinity in row {pairs.ravel()[np.argmax(bad)]}")
-    return X, pairs
-
-
-def check_training(X, pairs, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Checked X [n, d] (rows that nothing names may hold NaN), pairs [p, 2], labels [n]; both classes present."""
-    X = check_array(X, dtype=np.float64, ensure_all_finite=False)
-    pairs = check_pairs(pairs, len(X))
-    if not len(pairs):
-        raise ValueError("no pairs to learn from; expected at least one row [real, fake]")
-    labels = labels_of(pairs, labels, len(X))
-    rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
-    bad = ~np.isfinite(X[rows]).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"X contains NaN or infinity in row {rows[np.argmax(bad)]}; leave such videos out of the pairs"
-        )
-    return X, pairs, labels
-
-
-def labels_of(pairs: np.ndarray, labels: np.ndarray | None, n_videos: int) -> np.ndarray:
-    """[n] int: the given labels checked against the pairs, or, by default, those that the pairs imply."""
-    from_pairs = np.zeros(n_videos, int)
-    from_pairs[pairs[:, 0]] = 1
-    if (from_pairs[pairs[:, 1]] == 1).any():
-        raise ValueError("a video is the real one of one pair and the fake one of another")
-    from_pairs[pairs[:, 1]] = -1
-    if labels is None:
-        return from_pairs
-    labels = np.asarray(labels, dtype=int)
-    if labels.shape != (n_videos,) or ((from_pairs != 0) & (labels != from_pairs)).any():
-        raise ValueError("labels must be 1, -1 or 0 for each of the videos, and agree with the pairs")
-    return labels
-
-
-def known_emotions(emotions: Sequence[str] | None, pairs: np.ndarray) -> tuple[str, ...]:
-    """Sorted names of the emotions of the pairs; () without emotions. ValueError where only some have one."""
-    if emotions is None:
-        return ()
-    emotions = np.asarray(emotions, dtype=object)
-    differ = np.flatnonzero(emotions[pairs[:, 0]] != emotions[pairs[:, 1]])
-    if len(differ):
-        raise ValueError(f"pair {differ[0]} joins two emotions; a pair is two videos of one emotion")
-    names = sorted({str(name) for name in emotions[pairs[:, 0]]})
-    if names == [""]:
-        return ()
-    if "" in names:
-        raise ValueError("some pairs have an emotion and others have none; give all or none")
-    return tuple(names)
-
-
-def emotion_columns(emotions: Sequence[str] | None, known: Sequence[str], rows: np.ndarray) -> np.ndarray:
-    """[len(rows), len(known)] one-hot emotions; zeros for an emotion that training did not have.
-
-    As with scikit-learn's `OneHotEncoder(handle_unknown="ignore")`: a small training fold may lack an emotion.
-    """
-    if not known:
-        return np.zeros((len(rows), 0))
-    if emotions is None:
-        raise ValueError(f"this model was trained with emotions ({', '.join(known)}); pass emotions=")
-    of_rows = np.asarray(emotions, dtype=object)[rows]
-    return (of_rows[:, None] == np.array(known, dtype=object)[None, :]).astype(float)

@@ -11,14 +11,13 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from facs_pipeline.authenticity import (
-    AuthenticityRanker,
+from facs_pipeline.authenticity import AuthenticityRanker, squared_hinge_dual
+from facs_pipeline.authenticity_checks import (
     check_ranking,
     check_training,
     check_width,
     emotion_columns,
     known_emotions,
-    squared_hinge_dual,
 )
 from facs_pipeline.inner_folds import best_setting, groups_for_folds
 

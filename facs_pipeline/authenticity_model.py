@@ -27,6 +27,7 @@ KIND = "authenticity"
 
 RANKERS: dict[str, type[AuthenticityRanker]] = {
     "rank-svm": RankSVM,
+    "rank-svm-tuned": RankSVM,
     "rank-svm-normal": RankSVM,
     "lightgbm": LightGBMPairs,
     "lightgbm-single": LightGBMSingle,
@@ -34,8 +35,8 @@ RANKERS: dict[str, type[AuthenticityRanker]] = {
     "windows-svm": WindowsSVM,
     "residual-boosting": ResidualBoosting,
 }
-PRESETS = {"rank-svm-normal": {"scaling": "normal"}}
-SAVED = ("rank-svm", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm")
+PRESETS = {"rank-svm-tuned": {"scaling": "normal", "C": "auto"}, "rank-svm-normal": {"scaling": "normal"}}
+SAVED = ("rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm")
 
 
 class EmotionStage:

@@ -14,8 +14,9 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.utils.validation import check_is_fitted
 
-from facs_pipeline.authenticity import AuthenticityRanker, labels_of
+from facs_pipeline.authenticity import AuthenticityRanker
 from facs_pipeline.authenticity_baselines import LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity_checks import labels_of
 
 WINDOW_S = 0.15
 RATE_HZ = 25.0

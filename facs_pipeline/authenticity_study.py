@@ -97,6 +97,12 @@ def prepare(table: DescriptorTable, pairs: Pairs, *, n_folds: int = 10, need_fol
 def _why_no_pairs(table: DescriptorTable, pairs: Pairs, labels: np.ndarray, usable: np.ndarray) -> str:
     real, fake = int((labels == 1).sum()), int((labels == -1).sum())
     counts = f"{len(table)} videos, {real} labelled real, {fake} fake, {int((~usable).sum())} without descriptors"
+    if not real and not fake:
+        return (
+            f"{table.source}: no video has a label; training and scoring need real and fake, in a column 'label' of "
+            "the metadata given to facs extract-features, or in a table given with --pairs (video, subject, emotion, "
+            "label; or video_a, video_b, real)"
+        )
     if not real or not fake:
         return f"{table.source}: column 'label' has one class only ({counts}); training and scoring need real and fake"
     return (
@@ -123,6 +129,7 @@ def evaluate(
     seed: int = 0,
     permutations: int = 0,
     series: list[Series] | None = None,
+    step: Callable[[int], object] = lambda done: None,
 ) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     """Figures of every ranker on people it has not seen, and its out-of-fold prediction for every video.
 
@@ -131,8 +138,9 @@ def evaluate(
     study : from `prepare`.
     rankers : name -> unfitted ranker. Rankers on series need `series`, one per video of the table.
     seed : of the bootstrap and the permutations.
-    permutations : how many times to train again on swapped labels for the sound permutation p-value (0: only the
-        quick one, without training again).
+    permutations : how many times to train every ranker itself again on swapped labels for its permutation p-value
+        (0: only the quick one, against a linear ranker trained again, see `evaluation.relabelled_accuracies`).
+    step : told how many of the `n_fits` were just done.
 
     Returns
     -------
@@ -143,6 +151,7 @@ def evaluate(
     """
     table, pairs = study.table, study.pairs
     models, tables, reasons = {}, [], []
+    by_chance = _by_chance(study, seed)
     for name, ranker in rankers.items():
         started = time.perf_counter()
         X = table.values if ranker.consumes == "descriptors" else series
@@ -159,17 +168,15 @@ def evaluate(
             pairs.candidates,
             study.folds,
             **context,
-            each_fold=_collector(study, name, reasons),
+            each_fold=_collector(study, name, reasons, step),
         )
         seconds = time.perf_counter() - started
         figures = _figures(study, scored, video_scores, seed)
-        figures["pairs"]["permutation_p"] = ev.swap_p_value(
-            scored, ev.swap_groups(pairs.labelled), n_permutations=N_SWAPS, seed=seed
-        )
+        figures["pairs"]["permutation_p"] = ev.share_at_least(by_chance, figures["pairs"]["accuracy"])
         if permutations:
             context.pop("labels")
             figures["pairs"]["permutation_p_retrained"] = ev.retrained_p_value(
-                ranker, X, pairs.labelled, study.folds, n_permutations=permutations, seed=seed, **context
+                ranker, X, pairs.labelled, study.folds, n_permutations=permutations, seed=seed, step=step, **context
             )
         models[name] = {**figures, "parameters": _plain(ranker.get_params()), "seconds": round(seconds, 3)}
         tables.append(_predictions(study, name, scored, candidate_scores, video_scores))
@@ -181,6 +188,7 @@ def evaluate(
             "pairs": len(pairs.labelled),
             "subjects": len(np.unique(study.subjects[pairs.labelled[:, 0]])),
             "folds": len(np.unique(study.folds[pairs.labelled[:, 0]])),
+            "by_chance_95": np.quantile(by_chance, [0.025, 0.975]).tolist(),
         },
         "models": models,
         "emotion_stage": _emotion_stage_figures(study, seed),
@@ -192,11 +200,26 @@ def evaluate(
     return report, pd.concat(tables, ignore_index=True), pd.DataFrame(reasons, columns=COLUMNS)
 
 
-def _collector(study: Study, name: str, rows: list[list]) -> Callable[[AuthenticityRanker, np.ndarray], None]:
-    """What adds the reasons of each fold's held-out pairs to `rows`."""
+def n_fits(study: Study, n_rankers: int, permutations: int = 0) -> int:
+    """How many times `evaluate` trains a ranker."""
+    return n_rankers * (1 + permutations) * len(np.unique(study.folds[study.pairs.labelled[:, 0]]))
+
+
+def _by_chance(study: Study, seed: int) -> np.ndarray:
+    """[N_SWAPS] pair accuracies on relabelled pairs of this study."""
+    labelled = study.pairs.labelled
+    differences = study.table.values[labelled[:, 0]] - study.table.values[labelled[:, 1]]
+    return ev.relabelled_accuracies(
+        differences, study.folds[labelled[:, 0]], ev.swap_groups(labelled), n_permutations=N_SWAPS, seed=seed
+    )
+
+
+def _collector(study: Study, name: str, rows: list[list], step) -> Callable[[AuthenticityRanker, np.ndarray], None]:
+    """What adds the reasons of each fold's held-out pairs to `rows`, and says that a fold is done."""
     table = study.table
 
     def collect(ranker: AuthenticityRanker, positions: np.ndarray) -> None:
+        step(1)
         if ranker.consumes == "descriptors" and hasattr(ranker, "margins") and len(positions):
             candidates = study.pairs.candidates[positions]
             margins = ranker.margins(table.values, candidates, emotions=study.emotions)

@@ -183,24 +183,76 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def swap_p_value(
-    scores: np.ndarray, groups: np.ndarray | None = None, *, n_permutations: int = 10_000, seed: int = 0
-) -> float:
-    """Permutation p-value of the pair accuracy: how often random labels do at least as well.
+def relabelled_accuracies(
+    differences: np.ndarray,
+    folds: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+) -> np.ndarray:
+    """[n_permutations] accuracies that a linear ranker, trained again each time, has on randomly swapped labels.
 
-    Under "nothing to be seen", real and fake could be swapped within each held-out pair. The models are not trained
-    again (see `retrained_p_value`), so this is the quick version. One-sided, ``(1 + hits) / (1 + permutations)``.
+    What chance can do in this very study, its folds included: pairs train each other's models, so that errors of
+    different folds go together, and accuracies without any signal spread more than those of independent guesses.
+
+    The ranker is ridge regression of +1 on standardised differences (penalty = number of descriptors). Swapping the
+    labels of training pairs changes the signs of their rows and nothing else, hence the held-out score of pair i is
+    ``s_i sum_j A_ij s_j`` with s = 1 or -1 for each pair and A [p, p] of the unlabelled data. Training it
+    10,000 times is one matrix product.
 
     Parameters
     ----------
-    scores : [p] out-of-fold scores of labelled pairs, positive = right.
+    differences : [p, d] descriptor of the real video minus that of the fake one.
+    folds : [p] fold of each pair.
+    groups : [p] int from 0, pairs that must be swapped together (`swap_groups`); default: none.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> by_chance = relabelled_accuracies(rng.normal(size=(30, 50)), np.arange(30) % 5)
+    >>> abs(by_chance.mean() - 0.5) < 0.05, by_chance.std() > 0.5 / 30**0.5
+    (True, True)
+    """
+    n, d = differences.shape
+    groups = np.arange(n) if groups is None else groups
+    influence = np.zeros((n, n))
+    for _fold, train, test in training_folds(folds, np.arange(n)[:, None]):
+        scale = np.sqrt((differences[train] ** 2).mean(axis=0))
+        z = differences / np.where(scale > 0, scale, np.inf)
+        gram = z[train] @ z[train].T + d * np.eye(len(train))
+        influence[np.ix_(test, train)] = np.linalg.solve(gram, z[train] @ z[test].T).T
+    rng = np.random.default_rng(seed)
+    accuracies = []
+    for start in range(0, n_permutations, 1000):
+        size = (min(1000, n_permutations - start), groups.max() + 1)
+        signs = rng.choice([-1.0, 1.0], size=size)[:, groups]
+        accuracies.append(right(signs * (signs @ influence.T)).mean(axis=1))
+    return np.concatenate(accuracies)
+
+
+def share_at_least(by_chance: np.ndarray, accuracy: float) -> float:
+    """One-sided permutation p-value, ``(1 + hits) / (1 + permutations)``: how often chance does at least as well."""
+    return float((1 + (by_chance >= accuracy - 1e-9).sum()) / (1 + len(by_chance)))
+
+
+def swap_p_value(
+    scores: np.ndarray, groups: np.ndarray | None = None, *, n_permutations: int = 10_000, seed: int = 0
+) -> float:
+    """Permutation p-value of the accuracy of a finished model on new labelled pairs.
+
+    Under "nothing to be seen", real and fake could be swapped within each pair. Sound for a model that none of these
+    pairs had a part in; out-of-fold scores need `relabelled_accuracies` or `retrained_p_value`, because there the
+    pairs train each other's models (0.05 is then undercut in up to 8 % of studies without signal).
+
+    Parameters
+    ----------
+    scores : [p] scores of labelled pairs, positive = right.
     groups : [p] int from 0, pairs that must be swapped together (`swap_groups`); default: none.
     """
     groups = np.arange(len(scores)) if groups is None else groups
-    observed = right(scores).sum()
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_permutations, groups.max() + 1))[:, groups]
-    hits = (right(np.sign(scores) * signs).sum(axis=1) >= observed - 1e-9).sum()
-    return float((1 + hits) / (1 + n_permutations))
+    return share_at_least(right(np.sign(scores) * signs).mean(axis=1), float(right(scores).mean()))
 
 
 def retrained_p_value(
@@ -211,11 +263,13 @@ def retrained_p_value(
     *,
     n_permutations: int,
     seed: int = 0,
+    step: Callable[[int], object] = lambda done: None,
     **context,
 ) -> float:
     """Permutation p-value with every model trained again on pairs whose labels were swapped at random.
 
-    The sound version, at `n_permutations` times the cost of an evaluation. Compares pair accuracy, one-sided.
+    Exact for any ranker, at `n_permutations` times the cost of an evaluation. Compares pair accuracy, one-sided.
+    `step` is told how many models were just trained.
     """
     none = np.zeros((0, 2), int)
     rng = np.random.default_rng(seed)
@@ -229,6 +283,7 @@ def retrained_p_value(
     for _ in range(n_permutations):
         swap = rng.integers(2, size=components.max() + 1).astype(bool)[components]
         hits += accuracy(np.where(swap[:, None], labelled[:, ::-1], labelled)) >= observed - 1e-9
+        step(len(np.unique(folds[labelled[:, 0]])))
     return (1 + hits) / (1 + n_permutations)
 
 

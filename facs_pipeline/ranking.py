@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,11 +83,12 @@ def load(
 
 def _guess_subjects(data: RankingData, out: Path | None, n_subjects: int | None) -> None:
     table = data.table
-    if data.features is None:
+    if len(table) <= 2 and n_subjects != 2:
+        data.table = replace(table, subjects=np.array(["unknown"] * len(table), dtype=object))
         if len(table) == 2:
-            data.table = replace(table, subjects=np.array(["unknown"] * 2, dtype=object))
             data.notes.append("no subjects given: the two videos are taken for one person")
-            return
+        return
+    if data.features is None:
         raise InputError(
             f"{table.source}: no subject in any row, and no videos to compare faces in; "
             "fill the column 'subject', or name the pairs with --pairs FILE"
@@ -114,7 +116,7 @@ def all_rankers(data: RankingData) -> list[str]:
 
 
 def make_ranker(name: str, seed: int = 0, penalty: float | str | None = None):
-    """An unfitted ranker by name, seeded; `penalty` is the Rank-SVM's C, a number or "auto" (default: as published)."""
+    """An unfitted ranker by name, seeded; `penalty` is a Rank-SVM's C, a number or "auto" (default: its own)."""
     ranker = RANKERS[name](**PRESETS.get(name, {}))
     if penalty is not None and name.startswith("rank-svm"):
         ranker.set_params(C=penalty)
@@ -142,8 +144,12 @@ def evaluate(
     seed: int = 0,
     permutations: int = 0,
     penalty: float | str | None = None,
+    step: Callable[[int], object] = lambda done: None,
 ) -> dict:
-    """Out-of-fold figures of the named rankers; writes `authenticity.json`, `predictions.csv` and `reasons.csv`."""
+    """Out-of-fold figures of the named rankers; writes `authenticity.json`, `predictions.csv` and `reasons.csv`.
+
+    `step` is told how many of the `authenticity_study.n_fits` trainings were just done.
+    """
     needs_series = [name for name in names if RANKERS[name].consumes == "series"]
     series = None
     if needs_series:
@@ -158,6 +164,7 @@ def evaluate(
         seed=seed,
         permutations=permutations,
         series=series,
+        step=step,
     )
     Path(out).mkdir(parents=True, exist_ok=True)
     files.write_report(out, report)
@@ -293,46 +300,59 @@ def _pair_line(figures: dict) -> str:
 
 
 def report_text(report: dict) -> str:
-    """The comparison as text: one line per ranker, then per emotion."""
+    """The comparison as text: one line per ranker in total, then per emotion."""
     data = report["data"]
+    low, high = data["by_chance_95"]
+    models = report["models"]
     lines = [
         f"{data['pairs']} pairs of {data['subjects']} subjects in {data['folds']} folds, "
-        f"{data['descriptors']} descriptors; chance of a pair 50 %",
-        f"{'model':<18} {'pairs right':>11} {'95 % Wilson':>14} {'by subjects':>14} {'AUC':>5} {'p':>7}  "
-        f"{'single right':>12} {'95 % Wilson':>14} {'AUC':>5} {'time':>7}",
+        f"{data['descriptors']} descriptors; nobody is in training and test both",
+        f"by chance 50 % of pairs are right; in 95 % of studies like this one {low:.0%} to {high:.0%}",
+        "",
+        f"{'':<18} {'pairs right':>14} {'Wilson':>8} {'people':>8} {'AUC':>5} {'p':>7}  "
+        f"{'videos alone':>14} {'Wilson':>8} {'AUC':>5} {'chance':>6} {'time':>7}",
     ]
-    for name, figures in report["models"].items():
-        pairs, videos = figures["pairs"], figures["videos"]
+    for name, figures in models.items():
+        pairs = figures["pairs"]
         p = pairs.get("permutation_p_retrained", pairs["permutation_p"])
-        single = (
-            f"{videos['accuracy']:>12.1%} {_range(videos['wilson_95'])} {_short(videos['auc'])}"
-            if videos["n"]
-            else f"{'-':>12} {'-':>14} {'-':>5}"
-        )
-        lines.append(
-            f"{name:<18} {pairs['accuracy']:>11.1%} {_range(pairs['wilson_95'])} "
-            f"{_range(pairs['subject_bootstrap_95'])} {_short(pairs['auc'])} {p:>7.2g}  {single} "
-            f"{figures['seconds']:>6.1f}s"
-        )
-    emotions = sorted({emotion for figures in report["models"].values() for emotion in figures["per_emotion"]})
-    if emotions:
-        lines += ["", "pairs right per emotion (95 % Wilson)"]
-        for name, figures in report["models"].items():
-            for emotion in emotions:
-                part = figures["per_emotion"][emotion]["pairs"]
-                lines.append(
-                    f"{name:<18} {emotion:<10} {part['accuracy']:>7.1%} {_range(part['wilson_95'])}  {part['n']} pairs"
-                )
+        lines.append(f"{_figures_line(name, figures, f'{p:.2g}')} {figures['seconds']:>6.1f}s")
+    for emotion in sorted({emotion for figures in models.values() for emotion in figures["per_emotion"]}):
+        lines += ["", f"{emotion}:"]
+        lines += [_figures_line(name, figures["per_emotion"][emotion]) for name, figures in models.items()]
+    lines.append("")
     stage = report["emotion_stage"]
     if stage:
-        lines += ["", f"emotion from descriptors alone: {stage['accuracy']:.1%} right, chance {stage['chance']:.1%}"]
-    kind = "trained again" if report["resamples"]["permutation_retrained"] else "not trained again"
-    lines.append(f"p: labels swapped within pairs, {kind}; seeds: {report['seeds']['rankers']}")
+        lines.append(f"emotion from descriptors alone: {stage['accuracy']:.1%} right, chance {stage['chance']:.1%}")
+    times = report["resamples"]["permutation_retrained"]
+    how = (
+        f"against the ranker itself, trained again on {times} random labellings"
+        if times
+        else "against a linear ranker trained again on 10,000 random labellings; of the ranker itself: --permutations N"
+    )
+    lines.append(f"p: {how}")
+    lines.append(
+        f"Wilson: pairs as if independent; by subjects: people drawn again; seeds: {report['seeds']['rankers']}"
+    )
     return "\n".join(lines)
 
 
+def _figures_line(name: str, figures: dict, p: str = "") -> str:
+    pairs, videos = figures["pairs"], figures["videos"]
+    alone = f"{'-':>14} {'-':>8} {'-':>5} {'-':>6}"
+    if videos["n"]:
+        alone = f"{_right(videos)} {_range(videos['wilson_95'])} {_short(videos['auc'])} {videos['chance']:>6.0%}"
+    return (
+        f"{name:<18} {_right(pairs)} {_range(pairs['wilson_95'])} {_range(pairs['subject_bootstrap_95'])} "
+        f"{_short(pairs['auc'])} {p:>7}  {alone}"
+    )
+
+
+def _right(figures: dict) -> str:
+    return f"{figures['correct']:g}/{figures['n']} {figures['accuracy']:>6.1%}".rjust(14)
+
+
 def _range(interval) -> str:
-    return f"{interval[0]:.1%}-{interval[1]:.1%}".rjust(14)
+    return f"{100 * interval[0]:.0f}-{interval[1]:.0%}".rjust(8)
 
 
 def _short(value: float | None) -> str:

@@ -91,7 +91,7 @@ def test_hinge_loss_is_libsvms_and_votes_almost_alike():
     assert np.abs(one - other).mean() < 0.1
     rng = np.random.default_rng(0)
     z, y = rng.normal(size=(30, 50)), np.where(rng.random(30) < 0.5, 1.0, -1.0)
-    dual, intercept = RankSVM(loss="hinge").fit(X, pairs)._solve(z @ z.T, z, y)
+    dual, intercept = RankSVM(loss="hinge").fit(X, pairs)._solve(z @ z.T, z, y, 1.0)
     assert np.allclose(
         z @ (z.T @ dual) + intercept, SVC(kernel="linear", C=1).fit(z, y).decision_function(z), atol=2e-3
     )
@@ -161,7 +161,25 @@ def test_penalty_chosen_in_inner_folds_is_one_of_the_offered(fitted):
     X, pairs, subjects, emotions = people(n_subjects=9)
     model = RankSVM(n_estimators=5, C="auto").fit(X, pairs, emotions=emotions, subjects=subjects)
     assert model.C_ in (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
+    assert model.single_C_ in (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
+    copy = RankSVM.from_arrays(model.to_arrays(), model.get_params())
+    assert (copy.C_, copy.single_C_) == (model.C_, model.single_C_)
     assert clone(model).C == "auto"
+
+
+def test_tuned_penalty_is_strong_for_a_signal_along_the_main_directions_and_weak_for_a_hidden_one():
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(4, 60))
+    noise = rng.normal(size=(160, 4)) @ mixing + 0.3 * rng.normal(size=(160, 60))
+    pairs, subjects = np.arange(160).reshape(-1, 2), np.repeat(np.arange(40), 4)
+    sign = np.tile([0.5, -0.5], 80)[:, None]
+    hidden = np.zeros(60)
+    hidden[:6] = 1.0
+    chosen = {}
+    for name, signal in (("main", 2.0 * mixing[0]), ("hidden", hidden)):
+        model = RankSVM(n_estimators=5, C="auto").fit(noise + sign * signal, pairs, subjects=subjects)
+        chosen[name] = model.C_
+    assert chosen["main"] < chosen["hidden"]
 
 
 def moving(slow: bool, seed: int) -> Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from facs_pipeline import evaluation as ev
 from facs_pipeline.authenticity import RankSVM
@@ -89,6 +90,42 @@ def test_retrained_p_value_is_small_with_signal_and_not_without():
     signal = ev.retrained_p_value(model, X, pairs, folds, n_permutations=30)
     assert signal == pytest.approx(1 / 31)
     assert noise > 0.05
+
+
+def test_accuracies_by_chance_are_those_of_ridge_regressions_trained_again():
+    """The slow way: swap labels, fit scikit-learn's ridge per fold, count what is right."""
+    rng = np.random.default_rng(4)
+    differences, folds = rng.normal(size=(24, 6)) * [1, 5, 1, 1, 0.1, 1], np.arange(24) % 4
+    differences[:, 5] = 0
+    groups = np.r_[0, 0, 1:23]
+    fast = ev.relabelled_accuracies(differences, folds, groups, n_permutations=20, seed=3)
+    signs = np.random.default_rng(3).choice([-1.0, 1.0], size=(20, 23))[:, groups]
+    for sign, accuracy in zip(signs, fast, strict=True):
+        swapped = differences * sign[:, None]
+        hits = 0.0
+        for fold in range(4):
+            train, test = folds != fold, folds == fold
+            scale = np.sqrt((swapped[train] ** 2).mean(axis=0))
+            scale[5] = 1
+            ridge = Ridge(alpha=6, fit_intercept=False).fit(swapped[train] / scale, np.ones(train.sum()))
+            hits += (ridge.predict(swapped[test] / scale) > 0).sum()
+        assert accuracy == pytest.approx(hits / 24)
+
+
+def test_p_against_retrained_rankers_is_sound_where_the_quick_one_is_not():
+    """Pairs that train each other's models fail together: without signal, independent guesses would spread less."""
+    quick, sound = [], []
+    for seed in range(150):
+        rng = np.random.default_rng([seed, 11])
+        X = rng.normal(size=(60, 20))
+        pairs, folds = np.arange(60).reshape(-1, 2), np.repeat(np.arange(30) % 5, 2)
+        scores = ev.out_of_fold_scores(RankSVM(n_estimators=3), X, pairs, pairs[:0], folds)[0]
+        accuracy = ev.right(scores).mean()
+        by_chance = ev.relabelled_accuracies(X[::2] - X[1::2], folds[::2], n_permutations=500)
+        quick.append(ev.swap_p_value(scores, n_permutations=500))
+        sound.append(ev.share_at_least(by_chance, accuracy))
+    assert np.mean(np.array(sound) < 0.1) <= 0.13
+    assert np.mean(np.array(sound) < 0.1) < np.mean(np.array(quick) < 0.1)
 
 
 def test_pairs_that_share_a_video_are_swapped_together():

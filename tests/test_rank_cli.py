@@ -1,4 +1,4 @@
-"""`facs rank-authenticity` and `facs dataset` from the user's side: real files in, real files out."""
+"""`facs rank-authenticity` on descriptor tables: evaluating, training, predicting."""
 
 from __future__ import annotations
 
@@ -7,38 +7,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-from facs_cli.dataset import command as dataset_command
-from facs_cli.rank_authenticity import command as rank_command
+from ranking_data import AUS, descriptor_frame, rank
 
 from facs_pipeline import ranking
-from facs_pipeline.authenticity_model import AuthenticityModel
-from facs_pipeline.descriptors import describe_series, descriptor_names
-from facs_pipeline.errors import FacsError, ModelError
+from facs_pipeline.descriptors import descriptor_names
 from facs_pipeline.explanation import COLUMNS
-from facs_pipeline.synthesis import expression, write_recordings
-
-AUS = (4, 12, 25)
-EMOTIONS = ("happiness", "sadness", "disgust")
-
-
-def descriptor_frame(n_subjects: int, seed: int = 0) -> pd.DataFrame:
-    """Descriptors of synthetic expressions, slow (real) and abrupt (fake)."""
-    rows = []
-    for person in range(n_subjects):
-        for e, emotion in enumerate(EMOTIONS):
-            for k, label in enumerate(("real", "fake")):
-                recording = expression(emotion, label, noise=0.1, seed=[seed, person, e, k])
-                keep = [recording.aus.index(au) for au in AUS]
-                values, names = describe_series(recording.intensities[:, keep], recording.times_s, AUS)
-                about = {
-                    "video": f"p{person}_{emotion}_{label}.mp4",
-                    "subject": person,
-                    "emotion": emotion,
-                    "label": label,
-                }
-                rows.append(about | dict(zip(names, values, strict=True)))
-    return pd.DataFrame(rows)
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +27,6 @@ def model(table, tmp_path_factory):
     result = rank("--descriptors", table, "--train", "--save", path)
     assert result.exit_code == 0, result.output
     return path
-
-
-def rank(*arguments):
-    """Run the command as `facs` does; user errors come back as exceptions of the package."""
-    return CliRunner().invoke(rank_command, [str(argument) for argument in arguments], standalone_mode=False)
-
-
-def failure(*arguments) -> str:
-    result = rank(*arguments)
-    assert isinstance(result.exception, FacsError), result.output
-    return str(result.exception)
 
 
 def test_evaluation_writes_every_promised_figure_and_one_row_a_video(table, tmp_path):
@@ -128,7 +90,7 @@ def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(tab
     assert reasons.contribution[:5].to_numpy() == pytest.approx(expected[strongest])
 
 
-@pytest.mark.parametrize("name", ["rank-svm-normal", "lightgbm", "lightgbm-single", "svm"])
+@pytest.mark.parametrize("name", ["rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm"])
 def test_other_rankers_are_trained_saved_and_used_too(table, tmp_path, name):
     assert rank("--descriptors", table, "--train", "--save", tmp_path / "m.npz", "--model", name).exit_code == 0
     result = rank("--descriptors", table, "--predict", tmp_path / "m.npz", "--out", tmp_path)
@@ -192,285 +154,29 @@ def test_more_than_two_candidates_are_split_at_the_median_and_one_alone_falls_ba
     assert predictions.decision["alone"] in ("real", "fake")
 
 
-def test_video_with_too_few_faces_loses_its_score_but_nothing_else(table, model, tmp_path):
-    frame = pd.read_csv(table)
-    frame.loc[0, frame.columns[4:]] = np.nan
-    frame.to_csv(tmp_path / "new.csv", index=False)
-    for mode in (["--predict", model], ["--evaluate"]):
-        result = rank("--descriptors", tmp_path / "new.csv", *mode, "--out", tmp_path)
-        assert result.return_value == 1, result.output
-        predictions = pd.read_csv(tmp_path / "predictions.csv").set_index("video")
-        assert len(predictions) == 48
-        lost = predictions.loc[frame.video[0]]
-        assert pd.isna(lost.decision)
-        assert "row 2, column 'AU04_value_mean'" in lost.note
-        assert predictions.decision.notna().sum() == 47
+def test_what_is_printed_compares_all_rankers_in_total_and_per_emotion(table, tmp_path):
+    result = rank("--descriptors", table, "--evaluate", "--model", "all", "--folds", "2", "--out", tmp_path)
+    names = ["rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm"]
+    total, *emotions = [part.splitlines() for part in result.output.split("\n\n")[1:5]]
+    assert [line.split()[0] for line in total[1:]] == names
+    assert [part[0] for part in emotions] == ["disgust:", "happy:", "sad:"]
+    figures = json.loads((tmp_path / "authenticity.json").read_text())
+    for name, line in zip(names, total[1:], strict=True):
+        pairs, videos = figures["models"][name]["pairs"], figures["models"][name]["videos"]
+        assert f" {pairs['correct']:g}/24 " in line
+        assert (f" {videos['correct']:g}/48 " in line) if videos["n"] else ("/48" not in line)
+    low, high = figures["data"]["by_chance_95"]
+    assert 0.2 < low < 0.5 < high < 0.8
+    assert f"{low:.0%} to {high:.0%}" in result.output
+    assert all("/8 " in line for part in emotions for line in part[1:])
 
 
-def test_constant_action_unit_warns_and_works(table, tmp_path):
-    frame = pd.read_csv(table)
-    frame.loc[:, frame.columns.str.startswith("AU04")] = 0.0
-    frame.to_csv(tmp_path / "new.csv", index=False)
-    result = rank("--descriptors", tmp_path / "new.csv", "--evaluate", "--out", tmp_path)
-    assert result.return_value == 0
-    assert "AU04: the same in every video" in result.output
-
-
-def test_below_twenty_pairs_it_says_that_nothing_can_be_concluded(tmp_path):
-    descriptor_frame(2).to_csv(tmp_path / "d.csv", index=False)
-    result = rank("--descriptors", tmp_path / "d.csv", "--evaluate", "--out", tmp_path)
-    assert "6 labelled pairs: fewer than 20, nothing can be concluded" in result.output
-
-
-def test_one_pair_can_be_trained_on_without_probabilities_but_not_evaluated(tmp_path):
-    frame = descriptor_frame(1).iloc[:2]
-    frame.to_csv(tmp_path / "d.csv", index=False)
-    assert "two subjects or more" in failure("--descriptors", tmp_path / "d.csv", "--evaluate", "--out", tmp_path)
-    result = rank("--descriptors", tmp_path / "d.csv", "--train", "--save", tmp_path / "m.npz")
-    assert result.return_value == 0
-    assert "accuracy unknown" in result.output
-    assert AuthenticityModel.load(tmp_path / "m.npz").pair_calibration is None
-    result = rank("--descriptors", tmp_path / "d.csv", "--predict", tmp_path / "m.npz", "--out", tmp_path)
-    assert pd.read_csv(tmp_path / "predictions.csv").probability.isna().all()
-
-
-def test_all_rankers_on_a_folder_of_features_in_one_table(tmp_path):
-    folder = features_folder(tmp_path, n_subjects=6)
-    result = rank("--features", folder, "--evaluate", "--model", "all", "--folds", "3", "--out", tmp_path / "out")
-    assert result.return_value == 0, result.output
-    report = json.loads((tmp_path / "out" / "authenticity.json").read_text())
-    assert list(report["models"]) == [
-        "rank-svm",
-        "rank-svm-normal",
-        "lightgbm",
-        "lightgbm-single",
-        "svm",
-        "windows-svm",
-        "residual-boosting",
-    ]
-    assert report["models"]["rank-svm"]["pairs"]["accuracy"] > 0.85
-    assert report["models"]["windows-svm"]["pairs"]["accuracy"] > 0.7
-    assert report["models"]["lightgbm"]["videos"] == {"n": 0}
-
-
-def test_curves_are_drawn_and_failed_videos_keep_their_row(tmp_path):
-    folder = features_folder(tmp_path, n_subjects=4)
-    videos = pd.read_csv(folder / "videos.csv", dtype=str)
-    videos.loc[len(videos)] = ["dark", "no_face", "no face found in 75 frames"]
-    videos.to_csv(folder / "videos.csv", index=False)
-    result = rank("--features", folder, "--train", "--save", tmp_path / "m.npz")
-    assert result.return_value == 1, result.output
-    assert "no face found in 75 frames" in result.output
-    result = rank("--features", folder, "--predict", tmp_path / "m.npz", "--out", tmp_path / "out")
-    assert result.return_value == 1
-    assert len(list((tmp_path / "out" / "curves").glob("*.svg"))) == 5
-    predictions = pd.read_csv(tmp_path / "out" / "predictions.csv").set_index("video")
-    assert "no face found in 75 frames" in predictions.note["dark"]
-
-
-def test_no_video_with_descriptors_says_why(tmp_path):
-    (tmp_path / "descriptors.csv").write_text("video,face_id,subject,emotion,label\n")
-    (tmp_path / "videos.csv").write_text("video,status,reason\ndark,no_face,no face found in 75 frames\n")
-    assert "none of the 1 videos has descriptors (dark: no face found in 75 frames)" in failure(
-        "--features", tmp_path, "--evaluate"
-    )
-
-
-def features_folder(tmp_path, n_subjects):
-    """A folder as the extraction writes it, from synthetic curves."""
-    folder = tmp_path / "features"
-    (folder / "action_units").mkdir(parents=True)
-    frame = descriptor_frame(n_subjects)
-    frame["video"] = frame["video"].str.removesuffix(".mp4")
-    frame.insert(1, "face_id", 0)
-    frame.to_csv(folder / "descriptors.csv", index=False)
-    pd.DataFrame({"video": frame.video, "status": "ok", "reason": ""}).to_csv(folder / "videos.csv", index=False)
-    for person in range(n_subjects):
-        for e, emotion in enumerate(EMOTIONS):
-            for k, label in enumerate(("real", "fake")):
-                recording = expression(emotion, label, noise=0.1, seed=[0, person, e, k])
-                n = len(recording.times_s)
-                about = {
-                    "frame": np.arange(1, n + 1),
-                    "face_id": 0,
-                    "timestamp": recording.times_s,
-                    "confidence": 1.0,
-                    "success": 1,
-                }
-                units = {f"AU{au:02d}_r": recording.intensities[:, recording.aus.index(au)] for au in AUS}
-                name = f"p{person}_{emotion}_{label}"
-                pd.DataFrame({"video": name, **about, **units}).to_csv(
-                    folder / "action_units" / f"{name}.csv", index=False
-                )
-    return folder
-
-
-def test_wrong_usage_says_what_to_do(table, model, tmp_path):
-    assert "give one of: VIDEOS, --features FOLDER" in failure("--evaluate")
-    assert "nothing to do" in failure("--descriptors", table)
-    assert "--save MODEL" in failure("--descriptors", table, "--train")
-    assert "--descriptors" in failure("--descriptors", table, "--evaluate", "--model", "windows-svm", "--out", tmp_path)
-    assert "comparison only" in failure(
-        "--features", features_folder(tmp_path, 2), "--train", "--save", "x.npz", "--model", "windows-svm"
-    )
-    assert "no such file; expected a folder written by" in failure("--features", tmp_path, "--evaluate")
-
-
-def test_bad_tables_name_row_and_column(table, model, tmp_path):
-    frame = pd.read_csv(table, dtype=str)
-
-    def with_change(column, value, row=3):
-        changed = frame.copy()
-        changed[column] = changed.get(column, "")
-        changed.loc[row, column] = value
-        path = tmp_path / "changed.csv"
-        changed.to_csv(path, index=False)
-        return path
-
-    one_class = tmp_path / "one.csv"
-    frame.assign(label="real").to_csv(one_class, index=False)
-    assert "one class only" in failure("--descriptors", one_class, "--evaluate")
-    assert "row 5, column 'emotion': unknown emotion 'hapy'" in failure(
-        "--descriptors", with_change("emotion", "hapy"), "--evaluate"
-    )
-    assert "is empty while other pairs have one" in failure(
-        "--descriptors", frame_with_emotionless_pair(frame, tmp_path), "--pairs", tmp_path / "pairs.csv", "--evaluate"
-    )
-    assert "row 5, column 'emotion': the model was not trained on 'surprise'" in failure(
-        "--descriptors", with_change("emotion", "surprise"), "--predict", model, "--out", tmp_path
-    )
-    folds = frame.assign(fold=[str(int(s) % 2) for s in frame.subject])
-    folds.loc[0, "fold"] = "1"
-    folds.to_csv(tmp_path / "folds.csv", index=False)
-    assert "row 3, column 'fold': subject '0' is in fold '0' here and in fold '1'" in failure(
-        "--descriptors", tmp_path / "folds.csv", "--evaluate"
-    )
-    fewer = tmp_path / "fewer.csv"
-    frame.drop(columns="AU12_speed_max").to_csv(fewer, index=False)
-    assert "e.g. 'AU12_speed_max'" in failure("--descriptors", fewer, "--predict", model, "--out", tmp_path)
-    frame.assign(subject="").to_csv(tmp_path / "unknown.csv", index=False)
-    assert "no subject in any row" in failure("--descriptors", tmp_path / "unknown.csv", "--evaluate")
-
-
-def frame_with_emotionless_pair(frame, tmp_path):
-    changed = frame.copy()
-    changed.loc[[0, 1], "emotion"] = ""
-    changed.to_csv(tmp_path / "emotionless.csv", index=False)
-    rows = [(changed.video[i], changed.video[i + 1], "a") for i in range(0, len(changed), 2)]
-    pd.DataFrame(rows, columns=["video_a", "video_b", "real"]).to_csv(tmp_path / "pairs.csv", index=False)
-    return tmp_path / "emotionless.csv"
-
-
-def test_foreign_and_damaged_models_are_refused(table, model, tmp_path):
-    pickle = tmp_path / "pickle.npz"
-    pickle.write_bytes(b"\x80\x04K\x01.")
-    assert "refused" in failure("--descriptors", table, "--predict", pickle, "--out", tmp_path)
-    cut = tmp_path / "cut.npz"
-    cut.write_bytes(model.read_bytes()[:-2000])
-    with pytest.raises(ModelError, match="damaged"):
-        AuthenticityModel.load(cut)
-
-
-def test_scoring_people_the_model_was_trained_on_is_flagged(table, model, tmp_path):
-    result = rank("--descriptors", table, "--predict", model, "--out", tmp_path)
-    assert "trained on subjects of the same name" in result.output
-
-
-def test_dataset_check_reports_and_writes_what_is_usable(tmp_path):
-    folder = tmp_path / "FakeTrue_DB" / "8"
-    folder.mkdir(parents=True)
-    for name in ("N2H", "S2N2H", "H2NA"):
-        (folder / f"{name}.MP4").write_text(name)
-    result = CliRunner().invoke(
-        dataset_command,
-        ["check", "sase-fe", str(tmp_path), "--metadata", str(tmp_path / "m.csv")],
-        standalone_mode=False,
-    )
-    assert result.return_value == 1, result.output
-    assert "rename it to H2N2A.MP4" in result.output
-    metadata = pd.read_csv(tmp_path / "m.csv")
-    assert metadata[["subject", "emotion", "label"]].to_numpy().tolist() == [[8, "happy", "real"], [8, "happy", "fake"]]
-    result = CliRunner().invoke(dataset_command, ["check", "metadata", str(tmp_path / "m.csv")], standalone_mode=False)
-    assert result.return_value == 0
-    assert "2 usable videos: 1 real, 1 fake" in result.output
-
-
-def test_the_demos_last_step_ranks_people_it_has_not_seen(tmp_path):
-    from facs_pipeline.authenticity_demo import rank_demo
-
-    text = rank_demo(features_folder(tmp_path, 3), tmp_path / "ranking")
-    assert "of 9 synthetic pairs ranked right" in text
-    assert "Person 2, never seen by this model" in text
-    assert "speaks for" in text
-    assert "nothing about real people" in text
-    assert AuthenticityModel.load(tmp_path / "ranking" / "model.npz").card["trained_on"]["subjects"] == ["0", "1"]
-    assert len(list((tmp_path / "ranking").rglob("*.svg"))) == 1
-
-
-def test_people_are_told_apart_by_their_faces_where_subjects_are_unknown(tmp_path):
-    """Drawn and encoded videos with their true landmarks: the faces alone say who is who."""
-    videos = tmp_path / "videos"
-    metadata = write_recordings(
-        videos, identities=3, emotions=("happiness", "sadness"), duration_s=1.0, fps=12, size=224
-    )
-    folder = tmp_path / "features"
-    (folder / "action_units").mkdir(parents=True)
-    names = [name.removesuffix(".mp4") for name in metadata.video]
-    for name in names:
-        truth = pd.read_csv(videos / "truth" / f"{name}.csv")
-        truth = truth.rename(columns={column: f"{column}_r" for column in truth if column.startswith("AU")})
-        truth.copy().assign(video=name, face_id=0, success=1).to_csv(
-            folder / "action_units" / f"{name}.csv", index=False
-        )
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"video": names, "emotion": metadata.emotion, "label": metadata.label})
-    frame["AU12_value_mean"] = (frame.label == "real") + 0.1 * rng.normal(size=len(frame))
-    frame.to_csv(folder / "descriptors.csv", index=False)
-    places = {name: str(videos / f"{name}.mp4") for name in names}
-    (folder / "run.json").write_text(json.dumps({"videos": places}))
-
-    result = rank("--features", folder, "--subjects", 3, "--evaluate", "--out", tmp_path / "out")
-    assert result.return_value == 0, result.output
-    assert "faces look like 3 people" in result.output
-    guess = pd.read_csv(tmp_path / "out" / "subjects.csv")
-    assert guess.groupby(metadata.subject)["subject"].nunique().eq(1).all()
-    assert guess.subject.nunique() == 3
-    assert guess.confidence.between(0.5, 1).all()
-
-    # The table is the user's to correct: here two people are made one, and the pairs follow.
-    guess["subject"] = guess["subject"].replace("face3", "face2")
-    guess.to_csv(tmp_path / "corrected.csv", index=False)
-    result = rank("--features", folder, "--pairs", tmp_path / "corrected.csv", "--evaluate", "--out", tmp_path / "out")
-    assert "10 pairs of 2 subjects" in result.output
-
-    (videos / f"{names[0]}.mp4").unlink()
-    assert "the video is not there any more" in failure("--features", folder, "--evaluate", "--out", tmp_path / "out")
-
-
-def test_from_videos_to_decisions_with_the_whole_pipeline(tmp_path):
-    """Drawn, encoded, decoded, followed, described, ranked: nothing is handed over but the videos and who is who."""
-    from facs_pipeline.run_settings import AU_MODEL, LANDMARK_MODEL
-
-    if not (AU_MODEL.is_file() and LANDMARK_MODEL.is_file()):
-        pytest.skip("this checkout has no embedded models; train them first")
-    videos = tmp_path / "videos"
-    write_recordings(videos, identities=3, emotions=("happiness", "surprise"), duration_s=2.0, jobs=2)
-    out = tmp_path / "out"
-    result = rank(videos, "--pairs", videos / "metadata.csv", "--evaluate", "--jobs", 1, "--out", out)
-    assert result.return_value == 0, result.output
-    figures = json.loads((out / "authenticity.json").read_text())["models"]["rank-svm"]["pairs"]
-    assert figures["n"] == 6
-    assert figures["accuracy"] > 0.5
-    assert (
-        rank(
-            "--features", out / "features", "--pairs", videos / "metadata.csv", "--train", "--save", out / "m.npz"
-        ).return_value
-        == 0
-    )
-    pair = [videos / f"s03_happiness_{label}.mp4" for label in ("real", "fake")]
-    result = rank(*pair, "--predict", out / "m.npz", "--jobs", 1, "--out", tmp_path / "pair")
-    assert result.return_value == 0, result.output
-    predictions = pd.read_csv(tmp_path / "pair" / "predictions.csv")
-    assert predictions.partner.tolist() == predictions.video.tolist()[::-1]
-    assert sorted(predictions.decision) == ["fake", "real"]
-    assert len(list((tmp_path / "pair" / "curves").glob("*.svg"))) == 1
+def test_penalty_counts_in_evaluations_too(table, tmp_path):
+    reports = {}
+    for penalty in ([], ["--penalty", "1"], ["--penalty", "auto"]):
+        for name in ("rank-svm", "rank-svm-tuned"):
+            rank("--descriptors", table, "--evaluate", "--model", name, *penalty, "--out", tmp_path)
+            report = json.loads((tmp_path / "authenticity.json").read_text())
+            reports[name, *penalty[1:]] = report["models"][name]["parameters"]["C"]
+    assert [reports["rank-svm", *rest] for rest in ([], ["1"], ["auto"])] == [1, 1, "auto"]
+    assert [reports["rank-svm-tuned", *rest] for rest in ([], ["1"], ["auto"])] == ["auto", 1, "auto"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
+from click.testing import CliRunner
+from facs_cli.dataset import command as dataset_command
 
 from facs_pipeline.datasets.metadata import load_metadata
 from facs_pipeline.datasets.sase_fe import NAMES, scan_sase_fe
@@ -126,3 +129,22 @@ def test_wrong_metadata_is_named_by_row_and_column(tmp_path, rows, message):
     (tmp_path / "study.csv").write_text(f"video,emotion,label\n{rows}\n")
     with pytest.raises(InputError, match=message):
         load_metadata(tmp_path / "study.csv")
+
+
+def test_dataset_check_reports_and_writes_what_is_usable(tmp_path):
+    folder = tmp_path / "FakeTrue_DB" / "8"
+    folder.mkdir(parents=True)
+    for name in ("N2H", "S2N2H", "H2NA"):
+        (folder / f"{name}.MP4").write_text(name)
+    result = CliRunner().invoke(
+        dataset_command,
+        ["check", "sase-fe", str(tmp_path), "--metadata", str(tmp_path / "m.csv")],
+        standalone_mode=False,
+    )
+    assert result.return_value == 1, result.output
+    assert "rename it to H2N2A.MP4" in result.output
+    metadata = pd.read_csv(tmp_path / "m.csv")
+    assert metadata[["subject", "emotion", "label"]].to_numpy().tolist() == [[8, "happy", "real"], [8, "happy", "fake"]]
+    result = CliRunner().invoke(dataset_command, ["check", "metadata", str(tmp_path / "m.csv")], standalone_mode=False)
+    assert result.return_value == 0
+    assert "2 usable videos: 1 real, 1 fake" in result.output
