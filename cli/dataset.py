@@ -55,7 +55,7 @@ Exit codes: 0 nothing wrong, 2 something to correct in the table.
 @click.option("--root", type=click.Path(path_type=Path), help="Folder the videos are in.  [default: the table's]")
 def check_metadata(path: Path, root: Path | None) -> int:
     """Check the table PATH (video, subject, emotion, label) of any dataset, and that its videos exist."""
-    from facs_pipeline.datasets.metadata import load_metadata
+    from facs_pipeline.metadata import load_metadata
 
     videos = load_metadata(path, root=root)
     click.echo(counts(videos))

@@ -192,8 +192,8 @@ def table_from_frame(table: pd.DataFrame, *, source: str, more_emotions: Sequenc
     videos = text("video")
     faces = text("face_id")
     _check_videos(videos, faces, rows, source)
-    emotions = _canonical(text("emotion"), rows, source, "emotion", more_emotions)
-    labels = _canonical(text("label"), rows, source, "label")
+    emotions = canonical_cells(text("emotion"), rows, source, "emotion", more_emotions)
+    labels = canonical_cells(text("label"), rows, source, "label")
     columns, values, ignored = [], [], []
     for name in table.columns:
         if name in META_COLUMNS:
@@ -242,7 +242,16 @@ def _check_videos(videos: np.ndarray, faces: np.ndarray, rows: np.ndarray, sourc
         seen[video] = i
 
 
-def _canonical(cells: np.ndarray, rows: np.ndarray, source: str, column: str, more: Sequence[str] = ()) -> np.ndarray:
+def canonical_cells(
+    cells: np.ndarray, rows: np.ndarray, source: str, column: str, more: Sequence[str] = ()
+) -> np.ndarray:
+    """[n] emotions or labels in their one spelling, "" where there is none; InputError naming row and column.
+
+    Parameters
+    ----------
+    cells : [n] text. rows : [n] row numbers and source : name of the file, for messages.
+    column : "emotion" or "label". more : emotions beside the usual eight.
+    """
     names = np.full(len(cells), "", dtype=object)
     for i, cell in enumerate(cells):
         if not cell:

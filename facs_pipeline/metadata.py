@@ -1,13 +1,16 @@
-"""What the user knows of each video (subject, emotion, label), read from a CSV file and matched to the videos."""
+"""What the user knows of each video (subject, emotion, label): a table matched to videos of a run, or on its own."""
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from facs_pipeline.descriptor_table import canonical_cells, read_text_table
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput
 from facs_pipeline.video import VIDEO_SUFFIXES
@@ -20,79 +23,89 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
 
     Parameters
     ----------
-    path : UTF-8 CSV with the column ``video`` and any of ``subject``, ``emotion``, ``label``. ``video`` holds a path
-        (absolute, or relative to this file or to the current folder), a file name, or a stem.
+    path : UTF-8 CSV or parquet with the column ``video`` and any of ``subject``, ``emotion``, ``label``. ``video``
+        holds a path (absolute, or relative to this file or to the current folder), a file name, or a stem.
     videos : the videos of this run.
 
     Returns
     -------
-    metadata : name of the video -> column -> text; videos without a row are absent.
+    metadata : name of the video -> column -> text as it stands there; videos without a row are absent.
     notes : what was passed over, for the log: unknown columns, rows that fit no video of this run.
 
     Raises
     ------
     InputError
-        If the file cannot be read, lacks ``video``, has a row that is too long, fits two videos, or contradicts
-        another row. The message names the row by its line.
+        If the file cannot be read, lacks ``video``, has a row of another length, fits two videos, or contradicts
+        another row. The message names the row.
     """
     path = Path(path)
-    header, rows = _rows(path)
-    if "video" not in header:
-        raise InputError(f"{path}: no column 'video' in line 1, found: {', '.join(header) or 'nothing'}")
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise InputError(f"{path}: line 1 names the column {repeated[0]!r} twice")
-    unknown = [name for name in header if name not in ("video", *COLUMNS)]
+    table = read_text_table(path, required=["video"])
+    unknown = [name for name in table.columns if name not in ("video", *COLUMNS)]
     notes = [f"{path}: unknown column {name!r} is passed over (known: video, {', '.join(COLUMNS)})" for name in unknown]
 
     index = _Index(videos, path.parent)
     metadata: dict[str, dict[str, str]] = {}
-    lines: dict[str, int] = {}
-    for line, cells in rows:
-        if len(cells) > len(header):
-            raise InputError(f"{path}: line {line} has {len(cells)} cells, expected {len(header)} as in line 1")
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        named = row.get("video", "")
+    first: dict[str, int] = {}
+    for row, record in zip(table.index, table.to_dict("records"), strict=True):
+        named = record["video"]
         if not named:
-            raise InputError(f"{path}: line {line} names no video")
+            raise InputError(f"{path}: row {row} names no video")
         matches = index.find(named)
         if len(matches) > 1:
             places = " and ".join(str(video.path) for video in matches[:2])
-            raise InputError(f"{path}: line {line}: {named!r} fits {places}; write the path")
+            raise InputError(f"{path}: row {row}: {named!r} fits {places}; write the path")
         if not matches:
-            notes.append(f"{path}: line {line}: no video of this run is called {named!r}; the row is passed over")
+            notes.append(f"{path}: row {row}: no video of this run is called {named!r}; the row is passed over")
             continue
         name = matches[0].name
-        values = {column: row.get(column, "") for column in COLUMNS}
+        values = {column: record.get(column, "") for column in COLUMNS}
         if metadata.get(name, values) != values:
-            raise InputError(f"{path}: lines {lines[name]} and {line} say different things of {named!r}; keep one")
+            raise InputError(f"{path}: rows {first[name]} and {row} say different things of {named!r}; keep one")
         metadata[name] = values
-        lines.setdefault(name, line)
+        first.setdefault(name, row)
     return metadata, notes
 
 
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: the metadata cannot be read ({error.strerror})") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}: line {line} is not UTF-8 text; save the table as 'CSV UTF-8' (spreadsheets offer it)"
-        ) from None
-    lines = text.splitlines(keepends=True)
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    try:
-        rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num} is not CSV ({error})") from None
-    if not rows:
-        raise InputError(f"{path}: the metadata is empty; expected a line with the column names first")
-    return [cell.strip() for cell in rows[0][1]], rows[1:]
+def load_metadata(
+    path: str | os.PathLike, *, root: str | os.PathLike | None = None, more_emotions: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Any dataset from one table: its videos as the table names them, checked.
+
+    Parameters
+    ----------
+    path : table with `video` (path, relative to `root`) and any of `subject`, `emotion`, `label`; other columns stay.
+    root : folder the videos are relative to; default: the table's own folder.
+    more_emotions : emotions beside the usual eight that the table may use.
+
+    Returns
+    -------
+    DataFrame with `video` as absolute paths, canonical emotions and labels, "" where unknown.
+
+    Raises
+    ------
+    InputError
+        Naming row and column: a video that is missing, twice, or without a name; an unknown emotion or label.
+    """
+    table = read_text_table(path, required=["video"])
+    folder = Path(root) if root is not None else Path(path).parent
+    rows = np.asarray(table.index)
+    seen: dict[str, int] = {}
+    for row, named in zip(rows, table["video"], strict=True):
+        where = f"{path}: row {row}, column 'video'"
+        if not named:
+            raise InputError(f"{where} is empty")
+        video = os.path.abspath(folder / named)
+        if video in seen:
+            raise InputError(f"{where}: {named!r} is already in row {seen[video]}; keep one")
+        if not os.path.exists(video):
+            raise InputError(f"{where}: {video} does not exist; paths are relative to {folder}")
+        seen[video] = row
+    table["video"] = list(seen)
+    for name in COLUMNS:
+        cells = table[name].to_numpy(dtype=object) if name in table else np.full(len(table), "", dtype=object)
+        table[name] = cells if name == "subject" else canonical_cells(cells, rows, str(path), name, more_emotions)
+    first = ["video", *COLUMNS]
+    return table[[*first, *(name for name in table.columns if name not in first)]]
 
 
 class _Index:

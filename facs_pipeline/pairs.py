@@ -16,8 +16,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from facs_pipeline.descriptor_table import DescriptorTable
-from facs_pipeline.emotion_names import canonical_emotion, canonical_label
+from facs_pipeline.descriptor_table import DescriptorTable, canonical_cells
 from facs_pipeline.errors import InputError
 
 
@@ -152,24 +151,22 @@ def with_metadata(
 ) -> DescriptorTable:
     """The table with the non-empty `subject`, `emotion`, `label`, `fold` cells of `frame` (one row per video)."""
     find = VideoFinder(table)
-    updated = {name: getattr(table, f"{name}s").copy() for name in ("subject", "emotion", "label", "fold")}
+    rows = np.asarray(frame.index)
     seen: dict[int, int] = {}
-    for row, record in zip(frame.index, frame.to_dict("records"), strict=True):
-        i = find(record["video"], f"{source}: row {row}, column 'video'")
+    for row, named in zip(rows, frame["video"], strict=True):
+        i = find(named, f"{source}: row {row}, column 'video'")
         if i in seen:
-            raise InputError(f"{source}: row {row}, column 'video': {record['video']!r} is already in row {seen[i]}")
+            raise InputError(f"{source}: row {row}, column 'video': {named!r} is already in row {seen[i]}")
         seen[i] = row
-        for name, values in updated.items():
-            cell = record.get(name, "")
-            if not cell:
-                continue
-            if name == "emotion":
-                value = canonical_emotion(cell, tuple(more_emotions))
-            else:
-                value = canonical_label(cell) if name == "label" else cell
-            if value is None:
-                raise InputError(f"{source}: row {row}, column {name!r}: unknown {name} {cell!r}")
-            values[i] = value
+    updated = {}
+    for name in ("subject", "emotion", "label", "fold"):
+        values = getattr(table, f"{name}s").copy()
+        if name in frame:
+            cells = frame[name].to_numpy(dtype=object)
+            if name in ("emotion", "label"):
+                cells = canonical_cells(cells, rows, source, name, more_emotions)
+            values[list(seen)] = np.where(cells == "", values[list(seen)], cells)
+        updated[name] = values
     return replace(table, **{f"{name}s": values for name, values in updated.items()})
 
 

@@ -149,22 +149,23 @@ class TestMetadata:
     def test_notes_name_unknown_rows_and_columns(self, tree):
         _, notes = self.read(tree, "video,subject,age\nfrown9,1,30\nother,2,40\n")
         assert "unknown column 'age'" in notes[0]
-        assert "line 3: no video of this run is called 'other'" in notes[1]
+        assert "row 3: no video of this run is called 'other'" in notes[1]
 
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("name,subject\nfrown9,1\n", "no column 'video' in line 1, found: name, subject"),
-            ("", "is empty"),
-            ("video,subject\nfrown9,1\nfrown9.mp4,2\n", "lines 2 and 3 say different things of 'frown9.mp4'"),
-            ("video,subject\nsmile,1\n", "line 2: 'smile' fits .* and .*; write the path"),
-            ("video,subject\nfrown9,1,2\n", "line 2 has 3 cells, expected 2"),
-            ("video,subject\n,1\n", "line 2 names no video"),
-            ("video,subject,subject\nfrown9,1,1\n", "names the column 'subject' twice"),
-            (b"video,subject\nfrown9,1\nfrown10,\xe9\n", "line 3 is not UTF-8 text"),
-            ('video,subject\nfrown9,"1\n', "is not CSV"),
+            ("name,subject\nfrown9,1\n", "row 1 lacks the column video; found 'name', 'subject'"),
+            ("", "empty; expected a first row with column names"),
+            ("video,subject\nfrown9,1\nfrown9.mp4,2\n", "rows 2 and 3 say different things of 'frown9.mp4'"),
+            ("video,subject\nsmile,1\n", "row 2: 'smile' fits .* and .*; write the path"),
+            ("video,subject\nfrown9,1,2\n", "row 2 has 3 cells, the header has 2"),
+            ("video,subject,label\nfrown9,1\n", "row 2 has 2 cells, the header has 3"),
+            ("video,subject\n,1\n", "row 2 names no video"),
+            ("video,subject,subject\nfrown9,1,1\n", "row 1 has the column 'subject' more than once"),
+            (b"video,subject\nfrown9,1\nfrown10,\xe9\n", "row 3 is not UTF-8"),
+            ('video,subject\nfrown9,"1\n', "not a CSV table"),
         ],
     )
-    def test_mistakes_are_named_by_line(self, tree, text, message):
+    def test_mistakes_are_named_by_row(self, tree, text, message):
         with pytest.raises(InputError, match=message):
             self.read(tree, text)
