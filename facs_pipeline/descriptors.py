@@ -208,6 +208,20 @@ def why_not_described(intensities: np.ndarray, times_s: np.ndarray) -> str:
     return ""
 
 
+def default_aus(aus: Sequence[int]) -> tuple[int, ...]:
+    """The action units that are described: the published seven, else their stand-ins, else all that there are.
+
+    Examples
+    --------
+    >>> default_aus((1, 2, 4, 6, 9, 12, 25)), default_aus((12, 45))
+    ((1, 2, 4, 6, 9, 12, 25), (12, 45))
+    """
+    for seven in (PUBLISHED_AUS, EMBEDDED_AUS):
+        if set(seven) <= set(aus):
+            return seven
+    return tuple(aus)
+
+
 def describe_series(
     intensities: np.ndarray, times_s: np.ndarray, aus: Sequence[int], *, cutoff_hz: float = CUTOFF_HZ
 ) -> tuple[np.ndarray, list[str]]:

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from facs_pipeline.descriptors import EMBEDDED_AUS, PUBLISHED_AUS
+from facs_pipeline.descriptors import default_aus
 from facs_pipeline.errors import InputError
 
 TABLE_SUFFIXES = (".csv", ".parquet")
@@ -310,5 +310,4 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
             f"All tables have AU {said}: choose with --aus {said}" if shared else "They share none; describe them apart"
         )
         raise InputError(f"{first} and {second} have different action units ({only} in one only). {advice}")
-    sevens = [seven for seven in (PUBLISHED_AUS, EMBEDDED_AUS) if set(seven) <= set(shared)]
-    return sevens[0] if sevens and wanted == "default" else tuple(shared)
+    return default_aus(shared) if wanted == "default" else tuple(shared)

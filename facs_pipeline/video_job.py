@@ -22,8 +22,7 @@ from facs_pipeline.au_table import TABLES, FaceRows
 from facs_pipeline.baseline import resting_intensity, subtract_resting
 from facs_pipeline.blinks import count_blinks
 from facs_pipeline.descriptors import (
-    EMBEDDED_AUS,
-    PUBLISHED_AUS,
+    default_aus,
     describe_series,
     descriptor_names,
     why_not_described,
@@ -313,7 +312,7 @@ class VideoRun:
 
     def _described(self, stored: dict[str, Artifact]) -> dict[str, Any]:
         aus = self.models.action_units.aus
-        chosen = descriptor_aus(aus)
+        chosen = default_aus(aus)
         columns = [aus.index(au) for au in chosen]
         cutoff_hz = self.job.settings["cutoff_hz"]
         result: dict[str, Any] = {
@@ -372,15 +371,3 @@ class _DamagedStage(Exception):
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(reason)
         self.stage = stage
-
-
-def descriptor_aus(aus: tuple[int, ...]) -> tuple[int, ...]:
-    """The action units that are described: the published seven, else their stand-ins, else all that there are.
-
-    >>> descriptor_aus((1, 2, 4, 6, 9, 12, 25)), descriptor_aus((12, 45))
-    ((1, 2, 4, 6, 9, 12, 25), (12, 45))
-    """
-    for seven in (PUBLISHED_AUS, EMBEDDED_AUS):
-        if set(seven) <= set(aus):
-            return seven
-    return tuple(aus)
