@@ -262,7 +262,8 @@ class RankSVM(AuthenticityRanker):
         model = cls(**params)
         for name in ("pair_weights", "pair_intercepts", "pair_scale", "single_weights", "single_intercepts"):
             setattr(model, f"{name}_", arrays[name])
-        model.C_, model.single_C_ = map(float, arrays["penalties"])
+        # Files written before the penalty could be chosen have the one in their parameters.
+        model.C_, model.single_C_ = map(float, arrays.get("penalties", [params["C"]] * 2))
         model.quantiles_ = arrays.get("quantiles")
         model.emotions_ = tuple(str(name) for name in arrays["emotions"])
         model.n_features_in_ = len(model.pair_weights_) - len(model.emotions_)

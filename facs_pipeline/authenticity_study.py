@@ -91,6 +91,12 @@ def prepare(table: DescriptorTable, pairs: Pairs, *, n_folds: int = 10, need_fol
             folds = ev.check_folds(subjects, table.folds, lambda i: f"{table.source}: row {table.rows[i]}")
         else:
             folds = ev.subject_folds(subjects, n_folds)
+        whose = ", ".join(sorted(set(subjects[pairs.labelled[:, 0]])))
+        if len(np.unique(folds[pairs.labelled[:, 0]])) < 2:
+            raise InputError(
+                f"{table.source}: all labelled pairs ({n_pairs}) are in one fold (subject {whose}); "
+                "who trains and who is tested must differ, so label pairs of two subjects or more in different folds"
+            )
     return Study(table, pairs, usable, labels, emotions, subjects, folds, warnings)
 
 

@@ -271,7 +271,8 @@ def _prediction_lines(table, pairs, predictions, reasons, units, features, out) 
             captions.append(f"{row.decision} ({row.score:+.2f})")
         if (a, b) in units:
             parts = ", ".join(f"{unit} {part:+.2f}" for unit, part in list(units[a, b].items())[:4])
-            lines.append(f"    by action unit (+ speaks for A being real): {parts}")
+            kind = "action unit" if any(unit.startswith("AU") for unit in units[a, b]) else "feature"
+            lines.append(f"    by {kind} (+ speaks for A being real): {parts}")
         own = reasons[(reasons.video_a == table.videos[a]) & (reasons.video_b == table.videos[b])]
         for reason in own.itertuples():
             lines.append(f"    {reason.reason}  -> speaks for {'A' if reason.contribution > 0 else 'B'} being real")

@@ -158,3 +158,17 @@ def test_small_files_are_looked_at_before_long_work(model, tmp_path):
 def test_without_labels_it_says_where_they_go(table, tmp_path):
     pd.read_csv(table).drop(columns="label").to_csv(tmp_path / "d.csv", index=False)
     assert "no video has a label" in failure("--descriptors", tmp_path / "d.csv", "--evaluate")
+
+
+def test_labels_of_one_subject_among_many_cannot_be_evaluated(table, tmp_path):
+    frame = pd.read_csv(table)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(f"video_a,video_b,real\n{frame.video[0]},{frame.video[1]},a\n")
+    assert "all labelled pairs (1) are in one fold (subject 0)" in failure(
+        "--descriptors", table, "--pairs", pairs, "--evaluate", "--out", tmp_path
+    )
+    one = tmp_path / "one.csv"
+    frame.drop(columns="label").to_csv(one, index=False)
+    result = rank("--descriptors", one, "--pairs", pairs, "--train", "--save", tmp_path / "m.npz")
+    assert result.return_value == 0, result.output
+    assert "accuracy unknown" in result.output
