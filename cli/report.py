@@ -17,6 +17,20 @@ Exit codes: 0 written, 2 wrong usage or nothing to report on.
 """
 
 
+def _bar(label: str, total: int):
+    """A progress bar that shows up only where it takes longer than two seconds."""
+    from tqdm import tqdm
+
+    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True, leave=False, delay=2)
+
+    def step(done: int) -> None:
+        bar.update(done)
+        if bar.n >= total:
+            bar.close()
+
+    return step
+
+
 @click.command("report", epilog=EPILOG)
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
@@ -41,7 +55,7 @@ def command(folders: tuple[Path, ...], out: Path, metadata: Path | None, picture
     from facs_pipeline.report.page import write_report
 
     found = gather(folders, metadata=metadata)
-    written = write_report(found, out, pictures=pictures)
+    written = write_report(found, out, pictures=pictures, progress=_bar)
     for note in written.notes[:10]:
         click.echo(f"Note: {note}", err=True)
     if len(written.notes) > 10:

@@ -1,15 +1,14 @@
-"""The accuracy section: tables and charts of a task, whoever wrote its figures; misshapen fields are left out."""
+"""The accuracy section: a task's table with published figures beside it, and the details of each model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from facs_pipeline.report import charts
-from facs_pipeline.report.published import Published, published_for
+from facs_pipeline.report.published import Published, published_for, same_protocol
+from facs_pipeline.report.shapes import is_number, numbers
 
 BARS = 8
 
@@ -21,99 +20,31 @@ class Cell(NamedTuple):
     sort: float | str
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _numbers(value: Any, n: int | None = None) -> bool:
-    return isinstance(value, list) and all(map(is_number, value)) and (n is None or len(value) == n)
-
-
-def clean_task(task: dict[str, Any], notes: list[str]) -> dict[str, Any]:
-    """The task with only fields that can be shown; `notes` gets a sentence for each that cannot."""
-    where = f"{task.get('source', 'accuracy.json')}"
-    models = []
-    for number, model in enumerate(task.get("models", [])):
-        if not isinstance(model, dict) or not is_number(model.get("accuracy")):
-            notes.append(f"{where}: model {number + 1} has no number 'accuracy'; left out")
-            continue
-        cleaned = {key: value for key, value in model.items() if _CHECKS.get(key, lambda _v: True)(value)}
-        bad = sorted(set(model) - set(cleaned))
-        if bad:
-            notes.append(f"{where}: model {model.get('name', number + 1)}: {', '.join(bad)} not as docs/report.md says")
-        if not _square_of(cleaned):
-            cleaned.pop("confusion", None)
-        models.append({**cleaned, "name": str(model.get("name", f"model {number + 1}"))})
-    warnings = [str(text) for text in task.get("warnings", [])] if isinstance(task.get("warnings", []), list) else []
-    plain = {key: str(task.get(key, "")) for key in ("unit", "data", "source", "folder")}
-    return {**plain, "task": str(task.get("task", "A task without a name")), "models": models, "warnings": warnings}
-
-
-def _square_of(model: dict[str, Any]) -> bool:
-    classes, matrix = model.get("classes"), model.get("confusion")
-    return (
-        isinstance(classes, list) and isinstance(matrix, list) and len(matrix) == len(classes)
-        and all(_numbers(row, len(classes)) for row in matrix)
-    )  # fmt: skip
-
-
-def _rows(*fields: str) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, list)
-        and all(
-            isinstance(row, dict)
-            and all(is_number(row.get(name)) for name in fields)
-            and all(is_number(row.get(name, 0)) for name in ("low", "high"))
-            for row in value
-        )
-    )
-
-
-def _curves(x: str, y: str) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, dict)
-        and all(
-            isinstance(curve, dict) and _numbers(curve.get(x)) and _numbers(curve.get(y), len(curve[x]))
-            for curve in value.values()
-        )
-    )
-
-
-_OPTIONAL = ("chance", "macro_f1", "top_2", "log_loss", "calibration_error", "train_s", "predict_s", "total_s", "p")
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    **{name: (lambda value: value is None or is_number(value)) for name in (*_OPTIONAL, "size_bytes", "n")},
-    "wilson_95": lambda value: _numbers(value, 2),
-    "subject_interval_95": lambda value: value is None or _numbers(value, 2),
-    "f_beta": lambda value: isinstance(value, dict) and is_number(value.get("beta")) and is_number(value.get("value")),
-    "classes": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    "per_class": _rows("precision", "recall", "f1", "support"),
-    "reliability": _rows("confidence", "right", "n"),
-    "learning_curve": _rows("n", "accuracy"),
-    "subgroups": lambda value: _rows("n", "accuracy")(value)
-    and all(_numbers(row.get("wilson_95"), 2) and {"column", "group"} <= set(row) for row in value),
-    "mistakes": lambda value: isinstance(value, list) and all(
-        isinstance(row, dict) and isinstance(row.get("reasons", []), list) for row in value
-    ),
-    "roc": _curves("fpr", "tpr"),
-    "pr": _curves("recall", "precision"),
-    "alone": lambda value: isinstance(value, dict) and is_number(value.get("accuracy")),
-}  # fmt: skip
+EMPTY = Cell("", "")
 
 
 def percent(value: Any) -> Cell:
-    return Cell(f"{100 * value:.1f} %", value) if is_number(value) else Cell("", "")
+    return Cell(f"{100 * value:.1f} %", value) if is_number(value) else EMPTY
 
 
 def interval(value: Any) -> Cell:
-    return Cell(f"{100 * value[0]:.1f} to {100 * value[1]:.1f} %", value[0]) if _numbers(value, 2) else Cell("", "")
+    return Cell(f"{100 * value[0]:.1f} to {100 * value[1]:.1f} %", value[0]) if numbers(value, 2) else EMPTY
 
 
 def number(value: Any, form: str = ".3f") -> Cell:
-    return Cell(f"{value:{form}}", value) if is_number(value) else Cell("", "")
+    return Cell(f"{value:{form}}", value) if is_number(value) else EMPTY
 
 
-def size(value: Any) -> Cell:
-    return Cell(f"{value / 1e6:.2f} MB", value) if is_number(value) else Cell("", "")
+def megabytes(value: Any) -> Cell:
+    return (
+        Cell(f"{value / 1e6:,.2f} MB" if value < 1e8 else f"{value / 1e6:,.0f} MB", value)
+        if is_number(value)
+        else EMPTY
+    )
+
+
+def _f_beta(value: Any) -> Cell:
+    return Cell(f"{value['value']:.3f} (β = {value['beta']:g})", value["value"]) if value else EMPTY
 
 
 _COLUMNS: list[tuple[str, Callable[[dict[str, Any]], Cell]]] = [
@@ -122,70 +53,103 @@ _COLUMNS: list[tuple[str, Callable[[dict[str, Any]], Cell]]] = [
     ("95 % interval over subjects", lambda m: interval(m.get("subject_interval_95"))),
     ("Chance", lambda m: percent(m.get("chance"))),
     ("n", lambda m: number(m.get("n"), ".0f")),
+    ("Without near-duplicates", lambda m: percent(m.get("without_near_duplicates", {}).get("accuracy"))),
+    ("Without near-duplicates, 95 %", lambda m: interval(m.get("without_near_duplicates", {}).get("wilson_95"))),
     ("p (permutation)", lambda m: number(m.get("p"), ".2g")),
     ("Single videos", lambda m: percent(m.get("alone", {}).get("accuracy"))),
     ("Single videos, 95 %", lambda m: interval(m.get("alone", {}).get("wilson_95"))),
+    ("Balanced accuracy", lambda m: percent(m.get("balanced_accuracy"))),
     ("Macro-F1", lambda m: number(m.get("macro_f1"))),
     ("F-beta", lambda m: _f_beta(m.get("f_beta"))),
     ("Top 2", lambda m: percent(m.get("top_2"))),
     ("Log-loss", lambda m: number(m.get("log_loss"))),
     ("Calibration error", lambda m: number(m.get("calibration_error"))),
-    ("Training", lambda m: number(m.get("train_s"), ".2f")),
-    ("Prediction", lambda m: number(m.get("predict_s"), ".3f")),
-    ("Evaluation", lambda m: number(m.get("total_s"), ".2f")),
-    ("Size", lambda m: size(m.get("size_bytes"))),
+    ("Training (s)", lambda m: number(m.get("train_s"), ".2f")),
+    ("Prediction (s)", lambda m: number(m.get("predict_s"), ".3f")),
+    ("Training and prediction (s)", lambda m: number(m.get("total_s"), ".2f")),
+    ("Peak memory, training", lambda m: megabytes(m.get("peak_memory_bytes"))),
+    ("Peak memory, prediction", lambda m: megabytes(m.get("predict_peak_memory_bytes"))),
+    ("Size", lambda m: megabytes(m.get("size_bytes"))),
 ]
-_UNITS = {"Training": "Training (s)", "Prediction": "Prediction (s)", "Evaluation": "Training and prediction (s)"}
-
-
-def _f_beta(value: Any) -> Cell:
-    return Cell(f"{value['value']:.3f} (β = {value['beta']:g})", value["value"]) if value else Cell("", "")
 
 
 def accuracy_table(task: dict[str, Any]) -> dict[str, Any]:
-    """Columns and rows of the task's table; columns that no model fills are left out, published systems come last,
-    in columns of their own."""
+    """Columns and rows of the task's table.
+
+    Columns that no model fills are left out. A published figure stands in the row of the model that names it in its
+    field ``published``, the others in rows of their own, all in columns of their own.
+    """
     published = published_for(task["task"])
+    by_name = {figure.system: figure for figure in published}
     columns = [(name, cell) for name, cell in _COLUMNS if any(cell(model).text for model in task["models"])]
-    names = [_UNITS.get(name, name) for name, _cell in columns]
-    rows = [[Cell(model["name"], model["name"]), *(cell(model) for _name, cell in columns)] for model in task["models"]]
-    empty = Cell("", "")
-    for other in published:
-        rows.append([Cell(other.system, other.system), *[empty] * len(columns)])
-    if published:
-        # Beside the accuracies measured here, where both are seen together.
-        at = 1 + next((i for i, (name, _cell) in enumerate(columns) if name.startswith("95 %")), 0)
-        names[at:at] = ["Published accuracy", "Source", "Same protocol"]
-        tails = [[empty] * 3 for _model in task["models"]] + [_published_cells(other) for other in published]
-        rows = [[*row[: at + 1], *tail, *row[at + 1 :]] for row, tail in zip(rows, tails, strict=True)]
-    head = ["Model", *names]
+    rows = [
+        [Cell(model["name"], model["name"]), *(cell(model) for _name, cell in columns),
+         *_published_cells(by_name.get(model.get("published", "")), task, named=True)]
+        for model in task["models"]
+    ]  # fmt: skip
+    taken = {model.get("published") for model in task["models"]}
+    rows += [
+        [Cell(figure.system, figure.system), *[EMPTY] * len(columns), *_published_cells(figure, task)]
+        for figure in published
+        if figure.system not in taken
+    ]
+    head = ["Model", *(name for name, _cell in columns), "Published accuracy", "Source", "Same protocol"]
+    if not published:
+        return {"head": head[:-3], "rows": [row[:-3] for row in rows]}
+    # Beside the accuracies measured here, where both are seen together; source and protocol stay at the end.
+    at = 2 + next((i for i, (name, _cell) in enumerate(columns) if name.startswith("95 %")), 0)
+    for row in (head, *rows):
+        row.insert(at, row.pop(-3))
     return {"head": head, "rows": rows}
 
 
-def _published_cells(other: Published) -> list[Cell]:
-    figure = percent(other.accuracy) if is_number(other.accuracy) else Cell(str(other.accuracy), "")
-    return [figure, Cell(other.source, other.source), Cell(other.protocol, other.protocol)]
+def _published_cells(figure: Published | None, task: dict[str, Any], *, named: bool = False) -> list[Cell]:
+    if figure is None:
+        return [EMPTY] * 3
+    value = percent(figure.accuracy) if is_number(figure.accuracy) else Cell(str(figure.accuracy), "")
+    source = f"{figure.system}: {figure.source}" if named else figure.source
+    same = same_protocol(figure, task["protocol"], task["data"])
+    return [value, Cell(source, source), Cell(same, same)]
 
 
-def model_view(model: dict[str, Any], id: str) -> dict[str, Any]:
-    """A model's details for the template: per-class rows, shaded confusion matrix, charts, subgroups, mistakes."""
-    view = {"name": model["name"], "per_class": model.get("per_class") or []}
-    view["mistakes"] = [_mistake(row) for row in model.get("mistakes") or []]
-    view["id"], view["confusion"] = id, _confusion(model)
-    view["charts"] = [
-        chart for chart in (_reliability(model, id), *_class_curves(model, id), _learning(model, id)) if chart
-    ]
+def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> dict[str, Any]:
+    """A model's details for the template: per-class rows, shaded confusion matrix, charts, subgroups, mistakes.
+
+    Parameters
+    ----------
+    model : cleaned; id : unique on the page.
+    pictures : data URI of what a mistake names as its ``picture``, ``explanation``, ``video`` or ``partner``.
+    """
+    words = [cell.text for cell in (percent(model["accuracy"]), interval(model.get("wilson_95"))) if cell.text]
     groups = model.get("subgroups") or []
-    view["subgroups"] = [
-        (str(column), list(rows)) for column, rows in groupby(groups, key=lambda row: row.get("column", "group"))
-    ]
-    return view
+    return {
+        "id": id,
+        "name": model["name"],
+        "accuracy": " (".join(words) + ")" * (len(words) > 1),
+        "per_class": model.get("per_class") or [],
+        "confusion": _confusion(model),
+        "charts": [c for c in (_reliability(model, id), *_class_curves(model, id), _learning(model, id)) if c],
+        "subgroups": [(str(column), list(rows)) for column, rows in groupby(groups, key=lambda row: row["column"])],
+        "mistakes": [_mistake(row, pictures) for row in model.get("mistakes") or []],
+    }
 
 
-def _mistake(row: dict[str, Any]) -> dict[str, Any]:
+PICTURE_FIELDS = {"picture": "", "video": "", "partner": "the other video of the pair", "explanation": "what moved it"}
+
+
+def _mistake(row: dict[str, Any], pictures: Mapping[str, str]) -> dict[str, Any]:
     confidence = row.get("probability") if is_number(row.get("probability")) else row.get("score")
-    texts = {key: str(row.get(key, "")) for key in ("video", "truth", "predicted", "picture")}
-    return {**texts, "confidence": confidence, "reasons": [str(text) for text in row.get("reasons", [])]}
+    names = {field: str(row.get(field, "")) for field in PICTURE_FIELDS}
+    shown = [(pictures[names[field]], words) for field, words in PICTURE_FIELDS.items() if names[field] in pictures]
+    return {
+        "name": names["video"] or names["picture"],
+        "partner": names["partner"],
+        "pictures": shown,
+        "truth": str(row.get("truth", "")),
+        "predicted": str(row.get("predicted", "")),
+        "confidence": confidence,
+        "reasons": [str(text) for text in row.get("reasons", [])],
+    }
 
 
 def _confusion(model: dict[str, Any]) -> dict[str, Any] | None:
@@ -196,7 +160,7 @@ def _confusion(model: dict[str, Any]) -> dict[str, Any] | None:
         total = sum(counts)
         shares = [count / total if total else 0.0 for count in counts]
         cells = [
-            {"count": f"{count:g}", "share": f"{100 * share:.0f} %", "shade": round(share * BARS)}
+            {"count": f"{count:g}", "share": f"{100 * share:.0f} %", "shade": round(min(max(share, 0), 1) * BARS)}
             for count, share in zip(counts, shares, strict=True)
         ]
         rows.append({"name": name, "cells": cells})
@@ -204,12 +168,13 @@ def _confusion(model: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _figure(curves: Sequence[charts.XY], *, title: str, description: str, **options: Any) -> dict[str, Any]:
-    """A square chart with the words that say the same, for its caption."""
+    """A square chart, a key where it has several curves, and the words that say the same."""
     svg = charts.square(curves, title=title, description=description, **options)
-    return {"svg": svg, "title": title, "description": description}
+    keys = [(f"c{number % 8}", curve.name) for number, curve in enumerate(curves)] if len(curves) > 1 else []
+    return {"svg": svg, "title": title, "description": description if not keys else "", "keys": keys}
 
 
-def _reliability(model: dict[str, Any], id: str):
+def _reliability(model: dict[str, Any], id: str) -> dict[str, Any] | None:
     rows = model.get("reliability")
     if not rows:
         return None
@@ -222,28 +187,30 @@ def _reliability(model: dict[str, Any], id: str):
     )  # fmt: skip
 
 
-def _class_curves(model: dict[str, Any], id: str) -> Sequence[Any]:
+def _class_curves(model: dict[str, Any], id: str) -> list[dict[str, Any]]:
     found = []
     for key, x, y, figure, labels in (
-        ("roc", "fpr", "tpr", "auc", ("false positive rate", "true positive rate", "ROC")),
-        ("pr", "recall", "precision", "average_precision", ("recall", "precision", "Precision and recall")),
+        ("roc", "fpr", "tpr", "auc", ("false positive rate", "true positive rate", "ROC, area under the curve")),
+        ("pr", "recall", "precision", "average_precision", ("recall", "precision", "Precision and recall, average")),
     ):
         curves = model.get(key)
         if not curves:
             continue
-        shown = [charts.XY(str(name), curve[x], curve[y]) for name, curve in curves.items()]
-        known = [(name, curve[figure]) for name, curve in curves.items() if is_number(curve.get(figure))]
-        words = ", ".join(f"{name}: {figure.replace('_', ' ')} {value:.3f}" for name, value in known)
+        names = {
+            name: f"{name} {curve[figure]:.3f}" if is_number(curve.get(figure)) else str(name)
+            for name, curve in curves.items()
+        }
+        shown = [charts.XY(names[name], curve[x], curve[y]) for name, curve in curves.items()]
         found.append(
             _figure(
-                shown, x_label=labels[0], y_label=labels[1], title=labels[2], description=words, id=f"{id}-{key}",
-                diagonal=key == "roc",
+                shown, x_label=labels[0], y_label=labels[1], title=labels[2], description=", ".join(names.values()),
+                id=f"{id}-{key}", diagonal=key == "roc",
             )
         )  # fmt: skip
     return found
 
 
-def _learning(model: dict[str, Any], id: str):
+def _learning(model: dict[str, Any], id: str) -> dict[str, Any] | None:
     rows = model.get("learning_curve")
     if not rows:
         return None

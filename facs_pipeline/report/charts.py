@@ -25,13 +25,15 @@ class Line(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """One strip of a `lanes` chart: its label, its lines, the range of its axis, and what to print at its right end."""
+    """One strip of a `lanes` chart: its label, its lines, the range of its axis, what to print at its right end, and
+    stretches (from, to) in seconds that are marked."""
 
     label: str
     lines: list[Line]
     low: float
     high: float
     note: str = ""
+    marks: Sequence[tuple[float, float]] = ()
 
 
 def lanes(
@@ -67,6 +69,12 @@ def lanes(
     for number, row in enumerate(rows):
         top = TOP + number * (LANE + GAP)
         out.append(f'<rect class="frame" x="0" y="{top}" width="100%" height="{LANE}"/>')
+        for start, end in row.marks:
+            x, width = 100 * (start - first) / length, 100 * (end - start) / length
+            out.append(f'<rect class="mark" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="{top}" height="{LANE}"/>')
+            out.append(
+                f'<rect class="foot" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="{top + LANE - 3}" height="3"/>'
+            )
         if row.low < 0 < row.high:
             y = top + LANE * row.high / (row.high - row.low)
             out.append(f'<line class="zero" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -74,7 +82,7 @@ def lanes(
             f'<svg x="0" y="{top}" width="100%" height="{LANE}" viewBox="0 0 1000 100" preserveAspectRatio="none">'
         )
         for line in row.lines:
-            out += _polylines(line, first, length, row)
+            out += _paths(line, first, length, row)
         out.append("</svg>")
         out.append(f'<text class="label" x="6" y="{top + 13}">{escape(row.label)}</text>')
         if row.note:
@@ -89,18 +97,23 @@ def lanes(
     return Markup("".join(out))
 
 
-def _polylines(line: Line, first: float, length: float, row: Lane) -> list[str]:
-    x = np.round(1000 * (np.asarray(line.x) - first) / length).astype(int)
+def _paths(line: Line, first: float, length: float, row: Lane) -> list[str]:
+    """The line in a box of 1000 x 100, interrupted at NaN, in steps from point to point: half the bytes of places."""
+    x = np.round(1000 * (np.asarray(line.x) - first) / length)
     y = np.asarray(line.y, float)
-    scaled = 100 * (1 - (np.clip(y, row.low, row.high) - row.low) / max(row.high - row.low, 1e-9))
-    parts, points = [], []
-    for px, py in zip(x.tolist(), scaled.tolist(), strict=True):
-        if py == py:
-            points.append(f"{px},{py:.0f}")
-        elif points:
-            parts.append(points)
-            points = []
-    return [f'<polyline class="{line.style}" points="{" ".join(part)}"/>' for part in [*parts, points] if part]
+    scaled = np.round(100 * (1 - (np.clip(y, row.low, row.high) - row.low) / max(row.high - row.low, 1e-9)))
+    seen = np.isfinite(scaled) & np.isfinite(x)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], seen.astype(int), [0]))))
+    out = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        px, py = x[start:end].astype(int), scaled[start:end].astype(int)
+        # A point within a level stretch adds nothing.
+        kept = np.ones(len(px), bool)
+        kept[1:-1] = (py[1:-1] != py[:-2]) | (py[1:-1] != py[2:])
+        px, py = px[kept], py[kept]
+        steps = zip(np.diff(px).tolist(), np.diff(py).tolist(), strict=True)
+        out.append(f"M{px[0]} {py[0]}" + "".join(f"l{dx} {dy}" for dx, dy in steps))
+    return [f'<path class="{line.style}" d="{"".join(out)}"/>'] if out else []
 
 
 def ticks(first: float, last: float, most: int = 6) -> list[float]:
@@ -177,6 +190,32 @@ def square(
     out.append(
         f'<text class="axis" x="11" y="{y_mid}" text-anchor="middle" transform="rotate(-90 11 {y_mid})">'
         f"{escape(y_label)}</text></svg>"
+    )
+    return Markup("".join(out))
+
+
+def heat(counts: np.ndarray, step: float, *, title: str, description: str, id: str) -> Markup:
+    """Counts [m, m], rows from left to right and columns upwards, as cells the darker the more there are."""
+    bins, cell, left, top = len(counts), 100 / len(counts), 24, 4
+    tall = np.log1p(max(int(counts.max()), 1))
+    out = [
+        f'<svg class="heat" viewBox="0 0 130 128" role="img" aria-labelledby="{id}-t {id}-d">'
+        f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>'
+        f'<rect class="frame" x="{left}" y="{top}" width="100" height="100"/>'
+    ]
+    for i, j in zip(*np.nonzero(counts), strict=True):
+        shade = max(1, round(8 * float(np.log1p(counts[i, j]) / tall)))
+        x, y = left + cell * i, top + 100 - cell * (j + 1)
+        out.append(f'<rect class="h{shade}" x="{x:g}" y="{y:g}" width="{cell:g}" height="{cell:g}"/>')
+    out.append(f'<line class="zero" x1="{left}" y1="{top + 100}" x2="{left + 100}" y2="{top}"/>')
+    out.append(f'<text class="tick" x="{left}" y="117" text-anchor="middle">0</text>')
+    end = f"{bins * step:g}"
+    out.append(f'<text class="tick" x="{left + 98}" y="117" text-anchor="middle">{end}</text>')
+    out.append(f'<text class="tick" x="{left - 4}" y="{top + 9}" text-anchor="end">{end}</text>')
+    out.append(f'<text class="axis" x="{left + 50}" y="125" text-anchor="middle">label</text>')
+    out.append(
+        f'<text class="axis" x="9" y="{top + 50}" text-anchor="middle" transform="rotate(-90 9 {top + 50})">'
+        "prediction</text></svg>"
     )
     return Markup("".join(out))
 

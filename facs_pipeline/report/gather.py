@@ -152,7 +152,9 @@ def _read_folder(folder: Path, found: Gathered) -> None:
         if content.get("format") == FORMAT and isinstance(content.get("models"), list):
             found.tasks.append({**content, "source": str(path), "folder": str(folder)})
         elif content.get("kind") in ("action-units", "landmarks"):
-            found.cards.append({"file": str(path), "card": content})
+            model = path.with_suffix(".npz")
+            size = model.stat().st_size if model.is_file() else None
+            found.cards.append({"file": str(path), "card": content, "size_bytes": size})
 
 
 def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
@@ -215,12 +217,21 @@ def _read_run(folder: Path, number: int, notes: list[str]) -> Run:
         videos.append(
             Video(
                 f"v{number + 1}-{index + 1}", name, str(row.get("status", "unknown")), str(row.get("reason", "")), row,
-                {key: value for key, value in about_it.items() if value}, table, str(places.get(name, "")),
+                {key: value for key, value in about_it.items() if value}, table,
+                _place(folder, str(places.get(name, ""))),
             )
         )  # fmt: skip
         if table is None and row.get("status") == "ok":
             notes.append(f"{folder / 'action_units' / name}.csv: missing although videos.csv says ok; {again}")
     return Run(folder, about, videos)
+
+
+def _place(folder: Path, named: str) -> str:
+    """Where a video is: as run.json has it, or, if that was relative to another current folder, from the results up."""
+    if named and not os.path.isabs(named) and not os.path.exists(named):
+        full = folder.resolve()
+        return next((str(up / named) for up in (full, *full.parents) if os.path.exists(up / named)), named)
+    return named
 
 
 def _table_of(folder: Path, name: str, tables: dict[str, Path]) -> Path | None:
@@ -243,7 +254,7 @@ def _read_ranking(folder: Path, found: Gathered) -> None:
     for column in ("model", "partner", "subject", "emotion", "label", "score", "decision", "probability", "note"):
         if column not in predictions:
             predictions[column] = ""
-    for column in ("video_b", "reason", "column", "value_a", "value_b", "contribution"):
+    for column in ("model", "video_b", "reason", "column", "value_a", "value_b", "contribution"):
         if column not in reasons:
             reasons[column] = ""
     if report or len(predictions):
@@ -259,17 +270,24 @@ def _add_metadata(found: Gathered, given: Path | None) -> None:
         path = given or (Path(named) if isinstance(named, str) else None)
         if path is None or not path.is_file():
             continue
+        matched = 0
         rows = _read_table(path, "video", found.notes).to_dict("records")
         by_name = {Path(str(row["video"])).stem: row for row in rows} | {str(row["video"]): row for row in rows}
         for video in run.videos:
             row = by_name.get(video.name) or by_name.get(Path(video.place).name if video.place else video.name)
+            matched += row is not None
             for column, value in (row or {}).items():
                 if column != "video" and column not in video.metadata and isinstance(value, str) and value:
                     video.metadata[str(column)] = value
+        if given is not None and rows and not matched:
+            found.notes.append(
+                f"{path}: none of its {len(rows)} videos is in {run.folder / 'videos.csv'}; "
+                f"expected names such as {run.videos[0].name if run.videos else 'interview'} in the column video"
+            )
 
 
 def _add_cards(found: Gathered) -> None:
-    """Cards of the package's models where a run was made with them (or none is given)."""
+    """Cards of the package's models where a run was made with them, and scatters that lie beside a model."""
     from facs_pipeline.model_file import load_model
 
     known = {str(entry["card"].get("content_sha256")) for entry in found.cards}
@@ -283,4 +301,9 @@ def _add_cards(found: Gathered) -> None:
             found.notes.append(str(error))
             continue
         if card.get("content_sha256") in used - known:
-            found.cards.append({"file": path.name, "card": card})
+            scatter = path.with_suffix(".scatter.json")
+            content = _read_json(scatter, found.notes) if scatter.is_file() else {}
+            # Of another model than the one here, it would show what nobody measured.
+            if content.get("model_sha256") == card["content_sha256"]:
+                card = {"scatter": content, **card}
+            found.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})

@@ -12,7 +12,11 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.classification import MISTAKES, class_figures, subgroup_figures
+from facs_pipeline.explanation import in_words
 from facs_pipeline.report.gather import Ranking
+from facs_pipeline.report.shapes import is_number
+
+REASONS = 3
 
 
 def two_class_figures(labels: Sequence[str], decisions: Sequence[str], probability: np.ndarray, scores: np.ndarray,
@@ -91,19 +95,15 @@ def _reported(entry: Any) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     pairs, videos = entry.get("pairs"), entry.get("videos")
-    if isinstance(pairs, dict) and _is_number(pairs.get("accuracy")):
+    if isinstance(pairs, dict) and is_number(pairs.get("accuracy")):
         found |= {key: pairs[key] for key in ("n", "accuracy", "wilson_95", "chance") if key in pairs}
         found["subject_interval_95"] = pairs.get("subject_bootstrap_95")
         found["p"] = pairs.get("permutation_p_retrained", pairs.get("permutation_p"))
-    if isinstance(videos, dict) and _is_number(videos.get("accuracy")):
+    if isinstance(videos, dict) and is_number(videos.get("accuracy")):
         found["alone"] = {key: videos.get(key) for key in ("n", "accuracy", "wilson_95")}
-    if _is_number(entry.get("seconds")):
+    if is_number(entry.get("seconds")):
         found["total_s"] = entry["seconds"]
     return found
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
 
 
 def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -116,21 +116,56 @@ def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) ->
 
 
 def _mistakes(rows: pd.DataFrame, reasons: pd.DataFrame) -> list[dict[str, Any]]:
-    """The most confident wrong decisions with the statistics that spoke for them, where those were written."""
+    """The most confident wrong decisions, one per pair, with the statistics that spoke for them where those are known.
+
+    Of the two videos of a pair the one wrongly called real is named; the other one is its ``partner``.
+    """
     wrong = rows[rows["label"] != rows["decision"]]
-    order = np.lexsort((wrong["video"].to_numpy(str), -wrong["score"].abs().to_numpy()))
-    found = []
-    for row in wrong.iloc[order[:MISTAKES]].to_dict("records"):
-        own = reasons[(reasons["video_a"] == row["video"]) | (reasons["video_b"] == row["video"])]
+    order = np.lexsort((wrong["video"].to_numpy(str), wrong["decision"] != "real", -wrong["score"].abs().to_numpy()))
+    found, told = [], set()
+    for row in wrong.iloc[order].to_dict("records"):
+        pair = frozenset((row["video"], row["partner"])) if row["partner"] else frozenset((row["video"],))
+        if pair in told or len(found) == MISTAKES:
+            continue
+        told.add(pair)
         probability = row["probability"]
         found.append(
             {
                 "video": row["video"],
+                "partner": row["partner"],
                 "truth": row["label"],
                 "predicted": row["decision"],
                 "score": float(row["score"]),
                 "probability": None if not np.isfinite(probability) else float(max(probability, 1 - probability)),
-                "reasons": own["reason"].head(3).tolist(),
+                "reasons": _spoke_for(row, reasons)[:REASONS],
             }
         )
     return found
+
+
+def _spoke_for(row: Mapping[str, Any], reasons: pd.DataFrame) -> list[str]:
+    """What moved the pair towards the decision on this video, in words with the measured values, strongest first."""
+    own = reasons[(reasons["model"] == "") | (reasons["model"] == row["model"])]
+    first = (own["video_a"] == row["video"]) & (own["video_b"] == row["partner"])
+    second = (own["video_b"] == row["video"]) & (own["video_a"] == row["partner"])
+    found = []
+    for reason in own[first | second].to_dict("records"):
+        a, b, part = (to_number(reason[name]) for name in ("value_a", "value_b", "contribution"))
+        if a is None or b is None or part is None:
+            found.append(reason["reason"])
+            continue
+        is_a = reason["video_a"] == row["video"]
+        if (part > 0) == (is_a == (row["decision"] == "real")):
+            names = ("this video", "the other one")
+            words = in_words(reason["column"], a, b, *(names if is_a else names[::-1]))
+            this, other = (a, b) if is_a else (b, a)
+            found.append(f"{words} ({this:.3g} against {other:.3g})")
+    return found
+
+
+def to_number(text: Any) -> float | None:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if np.isfinite(value) else None

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import hashlib
 import json
 import os
-import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +17,22 @@ import numpy as np
 from markupsafe import Markup
 
 from facs_pipeline.errors import InputError
-from facs_pipeline.report import cards
-from facs_pipeline.report.accuracy import accuracy_table, clean_task, is_number, model_view
+from facs_pipeline.report import au_models, cards
+from facs_pipeline.report.accuracy import PICTURE_FIELDS, accuracy_table, model_view
 from facs_pipeline.report.gather import Gathered, Video
 from facs_pipeline.report.measures import task_of_ranking
-from facs_pipeline.report.pictures import picture_uri, strips
+from facs_pipeline.report.pairs import Pair, pair_card, pairs_of
+from facs_pipeline.report.pictures import Strip, picture_uri, strips
+from facs_pipeline.report.provenance import as_data, environment, plain, run_view, time_of_making
+from facs_pipeline.report.shapes import clean_task, is_number
 from facs_pipeline.store import atomic_write
 from facs_pipeline.video import IMAGE_SUFFIXES
 
 PER_PAGE = 100
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _HERE = Path(__file__).parent / "templates"
+
+Progress = Callable[[str, int], Callable[[int], object]]
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,14 @@ class Written:
     notes: list[str]
 
 
+def _silent(_label: str, _total: int) -> Callable[[int], object]:
+    return lambda _done: None
+
+
 def write_report(
-    found: Gathered, out: str | os.PathLike, *, pictures: str = "quick", per_page: int = PER_PAGE
-) -> Written:
+    found: Gathered, out: str | os.PathLike, *, pictures: str = "quick", per_page: int = PER_PAGE,
+    progress: Progress = _silent,
+) -> Written:  # fmt: skip
     """Write the report of everything gathered.
 
     Parameters
@@ -53,6 +60,7 @@ def write_report(
     out : the HTML file; pages 2, 3 .. and the JSON stand beside it under names that begin alike.
     pictures : ``"quick"``, ``"all"`` or ``"none"``; see `pictures.strips`.
     per_page : videos per page.
+    progress : (label, steps) -> a function to call with the number of steps just done.
 
     Raises
     ------
@@ -64,45 +72,56 @@ def write_report(
         raise InputError(f"{out}: expected a file name that ends in .html")
     notes = list(found.notes)
     tasks = _tasks(found, notes)
-    chunks = [found.videos[i : i + per_page] for i in range(0, len(found.videos), per_page)] or [[]]
-    pages = [out if i == 0 else out.with_name(f"{out.stem}-{i + 1}{out.suffix}") for i in range(len(chunks))]
-    page_of = {video.id: pages[i].name if i else "" for i, chunk in enumerate(chunks) for video in chunk}
-    by_name = {video.name: video for video in reversed(found.videos)}
-    links = {name: f"{page_of[video.id]}#{video.id}" for name, video in by_name.items()}
-    common = {"made": _made(), "pages": [page.name for page in pages], "links": links, "environment": _environment()}
-    template = _template()
-    intensities = cards.Intensities()
-    first: dict[str, Any] = {}
     try:
-        for index, chunk in enumerate(chunks):
-            content = _chunk(found, chunk, by_name, pictures, intensities, notes, first=index == 0)
-            if index == 0:
-                first = content
-                continue
-            with atomic_write(pages[index]) as file:
-                file.write(_render(template, common | content | {"page": index + 1}))
-        views = [
-            {"task": task, "table": accuracy_table(task), "models": _views(task, number)}
-            for number, task in enumerate(tasks)
-        ]
-        first["pictures"] |= _mistaken_pictures(tasks)
-        models = [cards.model_card(entry, number) for number, entry in enumerate(found.cards)]
-        main = {
-            "found": found,
-            "tasks": views,
-            "model_cards": models,
-            "intensities": intensities.rows(),
-            "notes": notes,
-        }
-        with atomic_write(out) as file:
-            file.write(_render(template, common | first | main | {"page": 1}))
+        pages, made = _write_pages(found, tasks, notes, out, pictures, per_page, progress)
         data = out.with_suffix(".json")
         with atomic_write(data) as file:
-            json.dump(_data(found, tasks, notes, common), file, indent=1, ensure_ascii=True, allow_nan=False)
+            content = as_data(found, tasks, notes, made, [page.name for page in pages])
+            json.dump(content, file, indent=1, ensure_ascii=True, allow_nan=False)
             file.write("\n")
     except OSError as error:
         raise InputError(f"{error.filename or out}: the report cannot be written ({error.strerror})") from None
     return Written(pages, data, notes)
+
+
+def _write_pages(
+    found: Gathered, tasks: list[dict[str, Any]], notes: list[str], out: Path, pictures: str, per_page: int,
+    progress: Progress,
+) -> tuple[list[Path], str]:  # fmt: skip
+    """All pages, the first one last: what it says of all videos is known only then."""
+    chunks = [found.videos[i : i + per_page] for i in range(0, len(found.videos), per_page)] or [[]]
+    pages = [out if i == 0 else out.with_name(f"{out.stem}-{i + 1}{out.suffix}") for i in range(len(chunks))]
+    page_of = {video.id: pages[i].name if i else "" for i, chunk in enumerate(chunks) for video in chunk}
+    book = _Book(found, {str(row.get(field)) for row in _mistakes(tasks) for field in ("video", "partner")}, pictures)
+    names = [page.name for page in pages]
+    common = {
+        "found": found,
+        "made": time_of_making(),
+        "pages": names,
+        "links": {name: f"{page_of[video.id]}#{video.id}" for name, video in book.by_name.items()},
+        "provenance": f"{names[-1] if len(names) > 1 else ''}#provenance",
+        "environment": environment(),
+        "runs": [run_view(run) for run in found.runs],
+    }
+    template, first = _template(), {}
+    step = progress("videos", 2 * len(found.videos))
+    for index, chunk in enumerate(chunks):
+        content = book.chapter(chunk, notes, step, first=index == 0)
+        if index == 0:
+            first = content
+            continue
+        with atomic_write(pages[index]) as file:
+            file.write(_render(template, common | content | {"page": index + 1}))
+    main = {
+        "tasks": [_task_view(task, number, book.thumbs) for number, task in enumerate(tasks)],
+        "intensity_table": au_models.intensity_table(found.cards),
+        "model_cards": [au_models.model_card(entry, number) for number, entry in enumerate(found.cards)],
+        "intensities": book.intensities.rows(),
+        "notes": notes,
+    }
+    with atomic_write(out) as file:
+        file.write(_render(template, common | first | main | {"page": 1}))
+    return pages, common["made"]
 
 
 def _tasks(found: Gathered, notes: list[str]) -> list[dict[str, Any]]:
@@ -112,61 +131,95 @@ def _tasks(found: Gathered, notes: list[str]) -> list[dict[str, Any]]:
         task = task_of_ranking(ranking, metadata)
         if task is not None:
             tasks.append(clean_task(task, notes))
+    tasks = [task for task in tasks if task["models"]]
+    evaluated = [ranking.report for ranking in found.rankings if ranking.report]
     if found.runs and not found.rankings:
         notes.append(
             "No ranking of real against fake: facs rank-authenticity --features "
             f"{found.runs[0].folder} --evaluate makes one (it needs subjects, emotions and labels)"
         )
-    elif found.rankings and not any(ranking.report for ranking in found.rankings):
+    elif found.rankings and not evaluated:
         notes.append("How well the ranking does is not known: facs rank-authenticity --features FOLDER --evaluate says")
+    elif evaluated and max(len(report["models"]) for report in evaluated) == 1:
+        notes.append("One ranker was run; facs rank-authenticity --features FOLDER --evaluate --model all compares all")
+    if not found.tasks:
+        notes.append("No accuracy of emotions: facs evaluate-emotion MODEL DATA --out FOLDER measures it")
     if not found.runs:
         notes.append("No extraction among the folders given, so no videos are shown: facs extract-features makes one")
-    return [task for task in tasks if task["models"]]
+    return tasks
 
 
-def _mistaken_pictures(tasks: list[dict[str, Any]]) -> dict[str, str]:
+def _mistakes(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for task in tasks for model in task["models"] for row in model.get("mistakes") or []]
+
+
+def _task_view(task: dict[str, Any], number: int, thumbs: dict[str, str]) -> dict[str, Any]:
+    pictures = thumbs | _named_pictures(task)
+    models = [model_view(model, f"t{number + 1}-{i + 1}", pictures) for i, model in enumerate(task["models"])]
+    return {"task": task, "table": accuracy_table(task), "models": models}
+
+
+def _named_pictures(task: dict[str, Any]) -> dict[str, str]:
     """Pictures that accuracy.json names for its mistakes: images in its own folder only, by the name it gives."""
-    found = {}
-    for task in tasks:
-        if not task["folder"]:
-            continue
-        folder = Path(task["folder"]).resolve()
-        for mistake in (row for model in task["models"] for row in model.get("mistakes") or []):
-            name = str(mistake.get("picture", ""))
+    found: dict[str, str] = {}
+    if not task["folder"]:
+        return found
+    folder = Path(task["folder"]).resolve()
+    names = {str(row[field]) for row in _mistakes([task]) for field in PICTURE_FIELDS if row.get(field)}
+    for name in sorted(names):
+        try:
             path = (folder / name).resolve()
-            if name and path.is_relative_to(folder) and path.suffix.lower() in IMAGE_SUFFIXES:
-                uri = picture_uri(path)
-                found |= {name: uri} if uri else {}
+            inside = path.is_relative_to(folder) and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+        except (OSError, ValueError):
+            continue
+        if inside and (uri := picture_uri(path)):
+            found[name] = uri
     return found
 
 
-def _views(task: dict[str, Any], number: int) -> list[dict[str, Any]]:
-    return [model_view(model, f"t{number + 1}-{index + 1}") for index, model in enumerate(task["models"])]
+class _Book:
+    """Videos and pairs page by page; keeps only what later pages need of earlier ones.
 
+    Attributes
+    ----------
+    by_name : name -> video, of several the first.
+    intensities : distribution over all videos so far; thumbs : name -> a picture, of the videos named as `wanted`.
+    """
 
-def _chunk(
-    found: Gathered, videos: Sequence[Video], by_name: dict[str, Video], pictures: str,
-    intensities: cards.Intensities, notes: list[str], *, first: bool,
-) -> dict[str, Any]:  # fmt: skip
-    """Cards of the videos of one page, and of the pairs whose first video is on it."""
-    series, unread = cards.load_series(videos)
-    notes += unread
-    intensities.add(series.values())
-    taken = strips([video.place for video in videos], [_duration(video, series) for video in videos], mode=pictures)
-    shown = [cards.video_card(video, series.get(video.id), strip) for video, strip in zip(videos, taken, strict=True)]
-    here = {video.name for video in videos if by_name[video.name] is video}
-    pairs = [
-        card
-        for number, ranking in enumerate(found.rankings)
-        for card in cards.pair_cards(ranking, by_name, series, number + 1)
-        if card["a"] in here or (first and card["a"] not in by_name)
-    ]
-    middle = {
-        video.name: strip.pictures[len(strip.pictures) // 2][1]
-        for video, strip in zip(videos, taken, strict=True)
-        if strip.pictures
-    }
-    return {"videos": shown, "pairs": pairs, "pictures": middle}
+    def __init__(self, found: Gathered, wanted: set[str], pictures: str) -> None:
+        self.by_name = {video.name: video for video in reversed(found.videos)}
+        self.intensities = cards.Intensities()
+        self.thumbs: dict[str, str] = {}
+        self._wanted, self._mode = wanted, pictures
+        self._pairs = [pair for number, ranking in enumerate(found.rankings) for pair in pairs_of(ranking, number + 1)]
+
+    def chapter(
+        self, videos: Sequence[Video], notes: list[str], step: Callable[[int], object], *, first: bool
+    ) -> dict[str, Any]:
+        """Cards of the videos of one page, and of the pairs whose first video is on it."""
+        series, unread = cards.load_series(videos, step)
+        notes += unread
+        self.intensities.add(series.values())
+        durations = [_duration(video, series) for video in videos]
+        taken = strips([video.place for video in videos], durations, mode=self._mode, step=step)
+        shown = [
+            cards.video_card(video, series.get(video.id), strip) for video, strip in zip(videos, taken, strict=True)
+        ]
+        for video, strip in zip(videos, taken, strict=True):
+            if strip.pictures and video.name in self._wanted:
+                self.thumbs.setdefault(video.name, strip.pictures[len(strip.pictures) // 2][1])
+        here = {video.name for video in videos if self.by_name[video.name] is video}
+        pairs = [pair for pair in self._pairs if pair.a in here or (first and pair.a not in self.by_name)]
+        elsewhere = self._partners(pairs, here, series)
+        return {"videos": shown, "pairs": [pair_card(pair, self.by_name, series, elsewhere) for pair in pairs]}
+
+    def _partners(self, pairs: Sequence[Pair], here: set[str], series: dict[str, Any]) -> dict[str, Strip]:
+        """Curves (added to `series`) and pictures of partners whose own card is on another page."""
+        names = dict.fromkeys(pair.b for pair in pairs if pair.b not in here and pair.b in self.by_name)
+        videos = [self.by_name[name] for name in names]
+        series |= cards.load_series(videos)[0]
+        taken = strips([v.place for v in videos], [_duration(v, series) for v in videos], mode=self._mode)
+        return {video.id: strip for video, strip in zip(videos, taken, strict=True)}
 
 
 def _duration(video: Video, series: dict[str, Any]) -> float:
@@ -177,24 +230,6 @@ def _duration(video: Video, series: dict[str, Any]) -> float:
         return max(0.0, float(video.facts.get("duration_s") or 0))
     except ValueError:
         return 0.0
-
-
-def _made() -> str:
-    """The time of making, the one thing that differs between two reports of the same results."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.datetime.now(datetime.UTC)
-    if epoch.isdecimal():
-        now = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-    return now.isoformat(timespec="seconds")
-
-
-def _environment() -> dict[str, str]:
-    try:
-        ours = version("facs-pipeline")
-    except PackageNotFoundError:
-        ours = "unknown"
-    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return {"facs-pipeline": ours, "Python": platform.python_version(), "machine of this report": system}
 
 
 def _template() -> jinja2.Template:
@@ -209,7 +244,7 @@ def _template() -> jinja2.Template:
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     )
     environment.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy}
-    environment.filters["plain"] = _plain
+    environment.filters["plain"] = plain
     environment.tests["finite"] = is_number
     return environment.get_template("page.html.j2")
 
@@ -222,56 +257,3 @@ def _render(template: jinja2.Template, content: dict[str, Any]) -> str:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-
-
-def _plain(value: Any) -> str:
-    """A setting as text: dictionaries and lists as JSON, nothing as a dash."""
-    if value is None or value == "":
-        return "–"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-
-
-def _data(found: Gathered, tasks: list[dict[str, Any]], notes: list[str], common: dict[str, Any]) -> dict[str, Any]:
-    return _finite(
-        {
-            "format": "facs-report",
-            "version": 1,
-            "made": common["made"],
-            "environment": common["environment"],
-            "pages": common["pages"],
-            "notes": notes,
-            "runs": [
-                {
-                    "folder": str(run.folder),
-                    "about": run.about,
-                    "videos": [
-                        {**video.facts, "metadata": video.metadata, "reason": video.reason, "status": video.status}
-                        for video in run.videos
-                    ],
-                }
-                for run in found.runs
-            ],
-            "tasks": tasks,
-            "rankings": [
-                {
-                    "folder": str(ranking.folder),
-                    "report": ranking.report,
-                    "predictions": ranking.predictions.to_dict("records"),
-                    "reasons": ranking.reasons.to_dict("records"),
-                }
-                for ranking in found.rankings
-            ],
-            "models": [{"file": entry["file"], "card": entry["card"]} for entry in found.cards],
-        }
-    )
-
-
-def _finite(value: Any) -> Any:
-    """The same with text for keys and None for what JSON has no word for."""
-    if isinstance(value, dict):
-        return {str(key): _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

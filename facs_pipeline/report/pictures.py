@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,10 +15,18 @@ import numpy as np
 from facs_pipeline.errors import VideoError
 from facs_pipeline.video import folder_images, probe, read_image
 
-HEIGHT, QUALITY = 88, 68
-QUICK_PIXELS = 500_000_000
-"""Pixels decoded for all videos of a report together, a second and a half of one core; of longer videos key frames.
-A number of pixels, not of seconds: the same input gives the same report on every machine."""
+HEIGHT, QUALITY = 80, 60
+SHOWN = 8
+"""Pictures of a strip that are seen at once; the others are for the pointer on the curves."""
+COUNTS = {"quick": 16, "all": 100}
+"""Pictures of a video at most, by mode."""
+LARGEST = 160
+"""Height of a single picture at most, in pixels."""
+QUICK_WORK = 2.5
+"""What decoding may cost for the videos of one page, in seconds of one core as `_work` estimates them from sizes alone,
+so that the same input gives the same report on every machine."""
+BYTES_A_SECOND, PIXELS_A_SECOND = 10e6, 900e6
+"""Rates at which one core of 2024 decodes H.264, measured on the shared videos."""
 
 
 @dataclass(frozen=True)
@@ -28,27 +36,64 @@ class Strip:
     pictures: list[tuple[float, str]]
     note: str = ""
 
+    @property
+    def seen(self) -> list[bool]:
+        """[n] which pictures are seen at once: at most `SHOWN`, evenly spread."""
+        n = len(self.pictures)
+        chosen = {int((k + 0.5) * n / min(SHOWN, n)) for k in range(min(SHOWN, n))}
+        return [i in chosen for i in range(n)]
 
-def strips(places: Sequence[str], durations_s: Sequence[float], *, mode: str = "quick", count: int = 8) -> list[Strip]:
+
+def strips(
+    places: Sequence[str], durations_s: Sequence[float], *, mode: str = "quick", count: int | None = None,
+    step: Callable[[int], object] = lambda _done: None,
+) -> list[Strip]:  # fmt: skip
     """One strip per video.
 
     Parameters
     ----------
     places : paths of videos or image folders, ``""`` where unknown.
     durations_s : of the videos, 0 where unknown; pictures are spread evenly over it.
-    mode : ``"quick"`` decodes whole videos up to `QUICK_PIXELS` in all and key frames of the others, ``"all"`` decodes
-        every video, ``"none"`` takes no pictures.
-    count : pictures per video at most.
+    mode : ``"quick"`` decodes whole videos, the cheapest first, up to `QUICK_WORK` in all and key frames of the
+        others, ``"all"`` decodes every video, ``"none"`` takes no pictures.
+    count : pictures per video at most; default: `COUNTS`.
+    step : called with 1 for every video that is done.
     """
     if mode == "none":
+        step(len(places))
         return [Strip([], "pictures were left out (--pictures none)") for _ in places]
-    share = float("inf") if mode == "all" else QUICK_PIXELS / max(1, len(places))
+    count = count or COUNTS[mode]
+    whole = _affordable(places, float("inf") if mode == "all" else QUICK_WORK)
     # Decoding leaves the interpreter's lock, so threads do.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda pair: _strip(*pair, share, count), zip(places, durations_s, strict=True)))
+        found = []
+        for strip in pool.map(lambda one: _strip(*one, count), zip(places, durations_s, whole, strict=True)):
+            step(1)
+            found.append(strip)
+        return found
 
 
-def _strip(place: str, duration: float, share: float, count: int) -> Strip:
+def _affordable(places: Sequence[str], budget: float) -> list[bool]:
+    """[n] which videos are decoded whole: the cheapest ones that fit into the budget together."""
+    work = [_work(place) for place in places]
+    order = sorted(range(len(places)), key=lambda i: work[i])
+    spent = np.cumsum([work[i] for i in order])
+    chosen = {i for i, total in zip(order, spent, strict=True) if total <= budget}
+    return [i in chosen for i in range(len(places))]
+
+
+def _work(place: str) -> float:
+    """What decoding the video costs, in seconds of one core; 0 for what is no video."""
+    try:
+        if not os.path.isfile(place):
+            return 0.0
+        info = probe(place)
+        return os.path.getsize(place) / BYTES_A_SECOND + info.frames * info.width * info.height / PIXELS_A_SECOND
+    except (VideoError, av.FFmpegError, OSError, ValueError):
+        return 0.0
+
+
+def _strip(place: str, duration: float, whole: bool, count: int) -> Strip:
     if not place:
         return Strip([], "run.json does not say where the video is")
     if not os.path.exists(place):
@@ -58,9 +103,8 @@ def _strip(place: str, duration: float, share: float, count: int) -> Strip:
             return _folder_strip(place, count, duration)
         info = probe(place)
         targets = _targets(duration or info.duration_s, count)
-        whole = info.frames * info.width * info.height <= share
         found = _decode(place, targets, whole)
-        missing = not whole and len(found) < count
+        missing = not whole and len(found) < SHOWN
         return Strip(found, "key frames only (facs report --pictures all takes the others)" if missing else "")
     except (VideoError, av.FFmpegError, OSError, ValueError) as error:
         return Strip([], f"no pictures: {error}")
@@ -108,14 +152,15 @@ def _folder_strip(place: str, count: int, duration: float) -> Strip:
 
 
 def picture_uri(path: str | os.PathLike) -> str:
-    """One image file as a small data URI; empty where it cannot be decoded."""
+    """One image file as a small data URI, never larger than it is; empty where it cannot be decoded."""
     image = read_image(path, cv2.IMREAD_COLOR)
-    return "" if image is None else _encode(image)
+    return "" if image is None else _encode(image, min(image.shape[0], LARGEST), quality=85)
 
 
-def _encode(image: np.ndarray) -> str:
+def _encode(image: np.ndarray, tall: int = HEIGHT, quality: int = QUALITY) -> str:
     height, width = image.shape[:2]
-    size = (max(1, min(round(width * HEIGHT / height), 3 * HEIGHT)), HEIGHT)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    _ok, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    size = (max(1, min(round(width * tall / height), 3 * tall)), tall)
+    small = image if (width, height) == size else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    _ok, data = cv2.imencode(".jpg", small, settings)
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

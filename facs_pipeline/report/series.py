@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facs_pipeline.blinks import find_blinks
 from facs_pipeline.descriptors import RATE_HZ, resample_series, smooth_series
 from facs_pipeline.errors import InputError
 
@@ -36,6 +37,13 @@ class VideoSeries:
     smoothed: np.ndarray
     pose: np.ndarray
     faces: int
+
+    @property
+    def blinks(self) -> list[tuple[float, float]]:
+        """(from, to) in seconds of every blink of the drawn face; none without AU45."""
+        if 45 not in self.aus:
+            return []
+        return find_blinks(self.intensities[:, self.aus.index(45)], self.times_s)
 
     @property
     def gaps(self) -> list[tuple[float, float]]:

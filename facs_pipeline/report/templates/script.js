@@ -75,12 +75,26 @@
     else save(text, table.id + "." + endings[format]);
   });
 
+  // ------------------------------------------------------------------ print: nothing stays folded away
+  addEventListener("beforeprint", () => {
+    for (const part of document.querySelectorAll("details:not([open]):not(.export):not(.figures)")) {
+      part.dataset.folded = "1";
+      part.open = true;
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const part of document.querySelectorAll("details[data-folded]")) {
+      delete part.dataset.folded;
+      part.open = false;
+    }
+  });
+
   // ------------------------------------------------------------------ curves: the picture under the pointer
   const stripOf = (id) => document.querySelector(`#${id} .strip`);
-  const firstOf = (id) => Number(document.querySelector(`#${id} svg.lanes`)?.dataset.first ?? 0);
-  const nearest = (strip, time) => {
+  const firstOf = (id) => Number((document.querySelector(`#${id} svg.lanes`) ?? document.getElementById(id))?.dataset.first ?? 0);
+  const nearest = (items, time) => {
     let best = null;
-    for (const item of strip.children) {
+    for (const item of items) {
       if (!best || Math.abs(item.dataset.time - time) < Math.abs(best.dataset.time - time)) best = item;
     }
     return best;
@@ -91,16 +105,21 @@
     plot.dataset.share = share;
     for (const end of ["x1", "x2"]) cursor.setAttribute(end, (100 * share).toFixed(3) + "%");
     peek.replaceChildren();
+    const taken = [];
     for (const id of plot.dataset.strips.split(" ").filter(Boolean)) {
       const strip = stripOf(id);
       if (!strip) continue;
-      const near = nearest(strip, plot.dataset.pair ? time + firstOf(id) : time);
-      for (const item of strip.children) item.classList.toggle("near", item === near);
-      if (near) peek.append(near.querySelector("img").cloneNode());
+      const first = plot.dataset.pair ? firstOf(id) : 0;
+      const near = nearest(strip.children, time + first), seen = nearest(strip.querySelectorAll("li:not(.film)"), time + first);
+      for (const item of strip.children) item.classList.toggle("near", item === seen);
+      if (!near) continue;
+      peek.append(near.querySelector("img").cloneNode());
+      taken.push((near.dataset.time - first).toFixed(2) + " s");
     }
-    const text = document.createElement("div");
+    const text = document.createElement("div"), pictures = document.createElement("small");
     text.textContent = time.toFixed(2) + " s";
-    peek.append(text);
+    pictures.textContent = taken.length ? "picture: " + taken.join(", ") : "";
+    peek.append(text, pictures);
     peek.hidden = false;
     const x = share * plot.clientWidth, width = peek.offsetWidth;
     peek.style.left = Math.max(0, x + 14 + width < plot.clientWidth ? x + 14 : x - width - 14) + "px";

@@ -1,0 +1,162 @@
+"""Action-unit models: the accuracy table over all of them, and a card each with agreement, scatter, distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.action_units import AU_NAMES
+from facs_pipeline.report import charts
+from facs_pipeline.report.accuracy import Cell, megabytes, number
+from facs_pipeline.report.shapes import is_number
+
+_FIGURES = ("r", "ccc", "icc", "mae", "bias", "f1", "n", "subjects")
+_HIDDEN = ("title", "kind", "content_sha256", "format_version")
+
+
+def unit_name(au: int) -> str:
+    """``AU12 Lip corner puller``"""
+    return f"AU{au:02d} {AU_NAMES.get(au, '')}".strip()
+
+
+def intensity_table(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The accuracy table of action-unit intensity: one row per model, means over its action units; None without any."""
+    rows = []
+    for entry in entries:
+        agreement = _agreement(entry["card"])
+        if not agreement:
+            continue
+        card = entry["card"]
+        mean = {name: _mean([row[name] for row in agreement]) for name in _FIGURES}
+        with_r = [row for row in agreement if is_number(row["r"])]
+        lowest = min(with_r, key=lambda row: row["r"]) if with_r else None
+        labels = str(card.get("labels", "not stated"))
+        rows.append(
+            [
+                Cell(entry["file"], entry["file"]),
+                number(mean["r"], ".2f"),
+                Cell(f"{lowest['r']:.2f} ({lowest['short']})", lowest["r"]) if lowest else Cell("", ""),
+                *(number(mean[name], ".2f") for name in ("ccc", "icc", "mae", "bias", "f1")),
+                number(len(agreement), "d"),
+                number(max((row["n"] for row in agreement if is_number(row["n"])), default=None), ".0f"),
+                number(max((row["subjects"] for row in agreement if is_number(row["subjects"])), default=None), ".0f"),
+                Cell(labels, labels),
+                number(card.get("train_s"), ".1f"),
+                megabytes(entry.get("size_bytes")),
+            ]
+        )
+    head = [
+        "Model", "Mean r", "Lowest r", "Mean CCC", "Mean ICC", "Mean MAE", "Mean bias", "Mean F1", "Action units",
+        "Faces", "Persons", "Labels", "Training (s)", "Size",
+    ]  # fmt: skip
+    kept = [i for i, name in enumerate(head) if name == "Model" or any(row[i].text for row in rows)]
+    return {"head": [head[i] for i in kept], "rows": [[row[i] for i in kept] for row in rows]} if rows else None
+
+
+def _mean(values: Sequence[Any]) -> float | None:
+    known = [value for value in values if is_number(value)]
+    return float(np.mean(known)) if known else None
+
+
+def _agreement(card: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per action unit of a card, in their order; empty for models of another kind."""
+    agreement = card.get("metrics_on_unseen_persons")
+    rows = []
+    if isinstance(agreement, dict):
+        for au, row in sorted(agreement.items(), key=lambda item: int(item[0]) if str(item[0]).isdecimal() else 99):
+            if isinstance(row, dict) and str(au).isdecimal():
+                figures = {name: value for name, value in row.items() if is_number(value)}
+                rows.append(
+                    {"au": unit_name(int(au)), "short": f"AU{int(au):02d}", **dict.fromkeys(_FIGURES), **figures}
+                )
+    return rows
+
+
+def model_card(entry: dict[str, Any], index: int) -> dict[str, Any]:
+    """A model file's card for the page: plain facts, agreement per action unit, scatters, a landmark model's errors."""
+    card = entry["card"]
+    rows = _agreement(card)
+    facts = [(k, card[k]) for k in sorted(card) if k not in _HIDDEN and isinstance(card[k], str | int | float)]
+    landmark_rows = card.get("error_on_persons_held_out")
+    scatter = card.get("scatter")
+    scatter = scatter if isinstance(scatter, dict) else {}
+    return {
+        "id": f"m{index + 1}",
+        "file": entry["file"],
+        "title": str(card.get("title", card.get("kind", "A model"))),
+        "kind": str(card.get("kind", "")),
+        "sha256": str(card.get("content_sha256", "")),
+        "facts": facts,
+        "rows": rows,
+        "errors": _errors(landmark_rows) if isinstance(landmark_rows, dict) else None,
+        "plot": _agreement_plot(rows, index) if any(is_number(row["r"]) for row in rows) else "",
+        "scatters": _scatters(scatter, index),
+        "scatter_data": str(scatter.get("data", "")),
+    }
+
+
+def _errors(rows: dict[str, Any]) -> dict[str, Any] | None:
+    """The landmark model's errors as a table, one row per source of images."""
+    good = {str(name): figures for name, figures in rows.items() if isinstance(figures, dict)}
+    columns = list(dict.fromkeys(str(key) for figures in good.values() for key in figures))
+    return {
+        "columns": [name.replace("_", " ") for name in columns],
+        "rows": [(name, [figures.get(key) for key in columns]) for name, figures in good.items()],
+    } if columns else None  # fmt: skip
+
+
+def _agreement_plot(rows: Sequence[dict[str, Any]], index: int):
+    usable = [row for row in rows if is_number(row["r"])]
+    curve = charts.XY(
+        "r",
+        list(range(1, len(usable) + 1)),
+        [row["r"] for row in usable],
+        [row.get("r_low", row["r"]) for row in usable],
+        [row.get("r_high", row["r"]) for row in usable],
+    )
+    return charts.dots(
+        [row["short"] for row in usable], curve, title="Agreement (Pearson r) per action unit", id=f"m{index + 1}-r"
+    )
+
+
+def _scatters(scatter: dict[str, Any], index: int) -> list[dict[str, Any]]:
+    """Per action unit the counts of labels against predictions as a picture, and both distributions."""
+    counts, step = scatter.get("counts"), scatter.get("step")
+    if not isinstance(counts, dict) or not is_number(step) or not step > 0:
+        return []
+    found = []
+    for au, lines in sorted(counts.items(), key=lambda item: int(item[0]) if str(item[0]).isdecimal() else 99):
+        matrix = _matrix(lines)
+        if matrix is None or not str(au).isdecimal():
+            continue
+        n, bins = int(matrix.sum()), np.arange(len(matrix))
+        near = int(matrix[np.abs(bins[:, None] - bins) <= 1].sum())
+        edges, name, id = np.arange(len(matrix) + 1) * step, unit_name(int(au)), f"m{index + 1}-s{int(au)}"
+        found.append(
+            {
+                "au": name,
+                "n": n,
+                "near": near / n,
+                "plot": charts.heat(
+                    matrix, step, title=f"{name}: predictions against labels",
+                    description=f"{n} faces; {near / n:.0%} within one bin of {step:g} of the label", id=id,
+                ),
+                "labels": charts.histogram(matrix.sum(axis=1).tolist(), edges, title=f"{name}: labels", id=f"{id}l"),
+                "predictions": charts.histogram(
+                    matrix.sum(axis=0).tolist(), edges, title=f"{name}: predictions", id=f"{id}p"
+                ),
+            }
+        )  # fmt: skip
+    return found
+
+
+def _matrix(lines: Any) -> np.ndarray | None:
+    """A square matrix of counts from lines of numbers; None for anything else or an empty one."""
+    try:
+        matrix = np.array([[int(number) for number in line.split()] for line in lines], np.int64)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return None
+    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and len(matrix) <= 50
+    return matrix if square and (matrix >= 0).all() and matrix.sum() else None
