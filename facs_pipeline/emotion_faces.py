@@ -28,6 +28,9 @@ from facs_pipeline.store import atomic_write
 SIDE = 48
 """Side of the small crops in pixels, that of FER2013's images."""
 _ZOOM = 1.2
+CROP_SCALE = SIDE / appearance.TEXTURE * _ZOOM
+CROP_OFFSET = (SIDE - appearance.TEXTURE * CROP_SCALE) / 2
+"""Pixel p of the registered texture is pixel ``CROP_SCALE * p + CROP_OFFSET`` of the small crop."""
 _VERSION = 1
 _CHUNK = 200
 _WINDOW, _WINDOW_STRIDE = 24, 6
@@ -70,9 +73,8 @@ def registered_crop_48(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
 
     The same similarity as `facs_pipeline.appearance.registration`, smaller, and closer to the face by a fifth.
     """
-    scale = SIDE / appearance.TEXTURE * _ZOOM
-    matrix = appearance.registration(points) * scale
-    matrix[:, 2] += (SIDE - appearance.TEXTURE * scale) / 2
+    matrix = appearance.registration(points) * CROP_SCALE
+    matrix[:, 2] += CROP_OFFSET
     return registered_crop(grey, matrix, SIDE)
 
 

@@ -1,0 +1,163 @@
+"""Exact contributions of a face's numbers to a linear model's decision, and where on the face those numbers lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from facs_pipeline import appearance, geometry
+from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.emotion_faces import SIDE, SeenFaces
+from facs_pipeline.emotion_heads import LinearHead
+from facs_pipeline.emotion_model import EmotionModel, face_numbers
+from facs_pipeline.face_regions import AU_REGIONS, REGIONS, region_map
+from facs_pipeline.landmarks import INNER_49
+
+TEXTURE = appearance.TEXTURE
+SHAPE = "shape"
+"""Where products of shape modes count: they belong to the face's shape as a whole."""
+_LANDMARK_SPREAD = 4.0
+_PIXEL_SPREAD = 1.5
+
+
+class Contributions(NamedTuple):
+    """What moved a linear model from one emotion to another, in log odds.
+
+    Attributes
+    ----------
+    values : ndarray [d]
+        Of each number of the face. They sum exactly to the log odds of `first` against `second` for this face, less
+        those for the reference.
+    heat : ndarray [120, 120]
+        The same summed over the pixels of the registered texture that they were measured at; without `shape`.
+    landmarks : ndarray [49]
+        Of the position of each inner landmark; 0 where the model does not look at them.
+    shape : float
+        Sum of those of products of shape modes, which have no place of their own.
+    log_odds, reference_log_odds : float
+        Of the face and of the reference.
+    """
+
+    values: np.ndarray
+    heat: np.ndarray
+    landmarks: np.ndarray
+    shape: float
+    log_odds: float
+    reference_log_odds: float
+
+
+def is_linear(model: EmotionModel) -> bool:
+    """Whether a model's decision is a weighted sum of a face's numbers."""
+    return isinstance(model.head, LinearHead) and not model.families
+
+
+def difference_weights(model: EmotionModel, first: int, second: int) -> tuple[np.ndarray, float]:
+    """Weights [d] and intercept of a linear model's log odds of emotion `first` against `second`."""
+    head = model.head
+    weights = head.coef.astype(np.float64) * head.temperature
+    intercept = head.intercept.astype(np.float64) * head.temperature
+    weights, offset = weights[:, first] - weights[:, second], intercept[first] - intercept[second]
+    if model.projection is not None:
+        mean, axes = (part.astype(np.float64) for part in model.projection)
+        weights = axes @ weights
+        offset -= mean @ weights
+    return weights, float(offset)
+
+
+def contributions(
+    model: EmotionModel,
+    face: SeenFaces,
+    reference: np.ndarray,
+    first: int,
+    second: int,
+    points: np.ndarray,
+    to_texture: np.ndarray,
+) -> Contributions:
+    """What each number of one face speaks for, compared with a reference.
+
+    Parameters
+    ----------
+    model : a linear one, see `is_linear`.
+    face : m = 1.
+    reference : ndarray [d]
+        Numbers to compare with, such as those of an average face.
+    first, second : positions of two emotions.
+    points : ndarray [68, 2]
+        The face's landmarks in pixels of the registered texture.
+    to_texture : ndarray [2, 3], from pixels of ``face.pixels`` (48 x 48) to the registered texture.
+
+    Notes
+    -----
+    With weights w (of the log odds of `first` against `second`), numbers x and reference r: ``w * (x - r)``. These are
+    the Shapley values of a linear model for a single reference (Lundberg and Lee, NeurIPS 2017).
+    """
+    weights, offset = difference_weights(model, first, second)
+    numbers = face_numbers(face, model.inputs)[0].astype(np.float64)
+    values = weights * (numbers - reference)
+    heat, landmarks, shape = np.zeros((TEXTURE, TEXTURE)), np.zeros(appearance.N_LANDMARKS // 2), 0.0
+    for name, part in _blocks(model, values):
+        if name == "lbp":
+            cells = part.reshape(appearance.GRID, appearance.GRID, -1).sum(axis=2)
+            side = TEXTURE // appearance.GRID
+            heat += np.kron(cells, np.full((side, side), 1 / side**2))
+        elif name == "hog":
+            _add_windows(heat, part)
+        elif name == "landmarks":
+            landmarks = part.reshape(-1, 2).sum(axis=1)
+            heat += _spread(landmarks, points[INNER_49], _LANDMARK_SPREAD)
+        elif name == "products":
+            shape += float(part.sum())
+        elif name == "pixels":
+            places = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).reshape(-1, 2)
+            heat += _spread(part, geometry.apply(to_texture, places.astype(float)), _PIXEL_SPREAD)
+        elif name == "windows":
+            heat += _spread(*_window_cells(part, to_texture), 2 * _PIXEL_SPREAD)
+        else:
+            parts = region_map(points)
+            for au, value in zip(ActionUnitModel.load_default().aus, part, strict=True):
+                inside = parts == REGIONS.index(AU_REGIONS.get(au, "mouth"))
+                # A part can be hidden at the edge of the texture; its share then lies all over the face.
+                inside = inside if inside.any() else np.ones_like(inside)
+                heat += np.where(inside, value / inside.sum(), 0)
+    return Contributions(
+        values, heat, landmarks, shape, float(numbers @ weights + offset), float(reference @ weights + offset)
+    )
+
+
+def _blocks(model: EmotionModel, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    lengths = {name: span.stop - span.start for name, span in appearance.BLOCKS.items()}
+    lengths |= {"pixels": SIDE * SIDE, "windows": 1800, "action_units": len(ActionUnitModel.load_default().aus)}
+    start = 0
+    for name in model.inputs:
+        yield name, values[start : start + lengths[name]]
+        start += lengths[name]
+
+
+def _add_windows(heat: np.ndarray, part: np.ndarray) -> None:
+    window, stride, orientations = appearance.SETTINGS["hog"]
+    side = int(np.sqrt(len(part) / orientations))
+    sums = part.reshape(side, side, orientations).sum(axis=2) / window**2
+    for row in range(side):
+        for column in range(side):
+            heat[stride * row : stride * row + window, stride * column : stride * column + window] += sums[row, column]
+
+
+def _window_cells(part: np.ndarray, to_texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums [225] over the 3 x 3 cells of 8 pixels in each of 5 x 5 windows at a stride of 6, and their places."""
+    sums = part.reshape(5, 5, 3, 3, 8).sum(axis=4)
+    centre = 6 * np.arange(5)[:, None] + 8 * np.arange(3)[None, :] + 3.5
+    y = np.broadcast_to(centre[:, None, :, None], sums.shape)
+    x = np.broadcast_to(centre[None, :, None, :], sums.shape)
+    return sums.ravel(), geometry.apply(to_texture, np.stack([x.ravel(), y.ravel()], axis=1))
+
+
+def _spread(values: np.ndarray, places: np.ndarray, width: float) -> np.ndarray:
+    """Values [n] at places [n, 2] (x, y) as a smooth map [120, 120] of the same sum; those outside lie at its edge."""
+    columns, rows = np.clip(np.round(places), 0, TEXTURE - 1).astype(np.intp).T
+    dots = np.zeros((TEXTURE, TEXTURE))
+    np.add.at(dots, (rows, columns), values)
+    # A border that reflects gives back what a bell would lose beyond it.
+    return cv2.GaussianBlur(dots, (0, 0), width, borderType=cv2.BORDER_REFLECT)
