@@ -85,11 +85,11 @@ def _covered(
 ) -> SeenFaces:
     """The face as often as there are masks [k, 120, 120], each time grey where the mask is."""
     features, crops, pixels = (np.repeat(part, len(masks), axis=0) for part in (face.features, face.crops, face.pixels))
-    needed = model.families or not set(model.inputs) <= {"pixels", "windows"}
+    needed = not set(model.inputs) <= {"pixels", "windows"}
     for number, mask in enumerate(masks):
         crops[number][_warped(mask, to_crop)] = round(float(face.crops.mean()))
         pixels[number][_warped(mask, to_pixels)] = round(float(face.pixels.mean()))
-        if needed and not model.families:
+        if needed:
             shown = np.where(mask, np.uint8(round(float(texture.mean()))), texture)
             features[number, appearance.BLOCKS["lbp"]] = appearance.lbp_histograms(shown)
             features[number, appearance.BLOCKS["hog"]] = appearance.hog(shown)
