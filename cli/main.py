@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Make synthetic videos and run the whole pipeline on them."),
     "train-au": ("train_au", "Train action-unit intensity models."),
     "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),
+    "train-emotion": ("train_emotion", "Train models of seven emotions on labelled faces."),
+    "evaluate-emotion": ("evaluate_emotion", "Measure an emotion model on labelled faces."),
     "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
     "report": ("report", "Everything that was run as one HTML file to read."),
     "dataset": ("dataset", "Check a dataset's folder before using it."),

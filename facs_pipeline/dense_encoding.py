@@ -20,7 +20,6 @@ _DIRECTIONS = np.stack([np.cos(_ANGLE), np.sin(_ANGLE)]).astype(np.float32)
 # A mirror turns the angle a into pi - a.
 _MIRRORED_ORIENTATIONS = (_ORIENTATIONS // 2 - np.arange(_ORIENTATIONS)) % _ORIENTATIONS
 _CELLS = 4
-_STRIDE = 2
 # Keep flat windows from being blown up to full contrast: a Sobel sum per pixel, and a variance in grey levels squared.
 _FLAT_GRADIENT = 4.0
 _FLAT_VARIANCE = 100.0
@@ -28,8 +27,8 @@ _ZCA_SHRINKAGE = 0.1
 KINDS = ("sift", "pixels")
 
 
-def root_sift(face: np.ndarray, window: int) -> np.ndarray:
-    """Descriptors [m, 128] of all windows at a stride of 2: 4 x 4 cells, 8 signed orientations, square roots.
+def root_sift(face: np.ndarray, window: int, stride: int = 2) -> np.ndarray:
+    """Descriptors [m, 128] of windows every `stride` pixels: 4 x 4 cells, 8 signed orientations, square roots.
 
     Gradient energy is rectified, not binned, and each window is divided by its sum before the square root.
 
@@ -48,7 +47,7 @@ def root_sift(face: np.ndarray, window: int) -> np.ndarray:
     energy = dx[..., None] * _DIRECTIONS[0] + dy[..., None] * _DIRECTIONS[1]
     np.maximum(energy, 0, out=energy)
     sums = cv2.boxFilter(energy, cv2.CV_32F, (cell, cell), anchor=(0, 0), normalize=False)
-    corner = [np.arange((side - window) // _STRIDE + 1) * _STRIDE for side in face.shape]
+    corner = [np.arange((side - window) // stride + 1) * stride for side in face.shape]
     rows, columns = (start[:, None] + cell * np.arange(_CELLS) for start in corner)
     values = sums[rows[:, None, :, None], columns[None, :, None, :]].reshape(len(rows) * len(columns), -1)
     # The running sums of the box filter can end a rounding error below zero.
@@ -56,9 +55,9 @@ def root_sift(face: np.ndarray, window: int) -> np.ndarray:
     return np.sqrt(values / (values.sum(axis=1, keepdims=True) + window * window * _FLAT_GRADIENT))
 
 
-def normalised_patches(face: np.ndarray, window: int) -> np.ndarray:
-    """Pixels [m, window^2] of all windows at a stride of 2, each of mean 0 and about unit variance."""
-    views = np.lib.stride_tricks.sliding_window_view(face, (window, window))[::_STRIDE, ::_STRIDE]
+def normalised_patches(face: np.ndarray, window: int, stride: int = 2) -> np.ndarray:
+    """Pixels [m, window^2] of windows every `stride` pixels, each of mean 0 and about unit variance."""
+    views = np.lib.stride_tricks.sliding_window_view(face, (window, window))[::stride, ::stride]
     pixels = views.reshape(views.shape[0] * views.shape[1], -1).astype(np.float32)
     pixels -= pixels.mean(axis=1, keepdims=True)
     return pixels / np.sqrt(pixels.var(axis=1, keepdims=True) + _FLAT_VARIANCE)
@@ -85,6 +84,7 @@ class DenseEncoder:
     ----------
     kind : ``"sift"`` or ``"pixels"`` (whitened).
     window : side of a window in pixels.
+    stride : distance of neighbouring windows; the windows have to end with the face, or mirroring is not exact.
     atoms : size of the dictionary, even.
     cells : the pooling grid has cells x cells.
 
@@ -105,10 +105,10 @@ class DenseEncoder:
     (2, 64)
     """
 
-    def __init__(self, kind: str, window: int, *, atoms: int = 1600, cells: int = 4):
+    def __init__(self, kind: str, window: int, *, stride: int = 2, atoms: int = 1600, cells: int = 4):
         if kind not in KINDS or window % _CELLS or atoms % 2:
             raise ValueError(f"{kind!r}, window {window}, {atoms} atoms; expected {KINDS}, a multiple of 4, even")
-        self.kind, self.window, self.atoms, self.cells = kind, window, atoms, cells
+        self.kind, self.window, self.stride, self.atoms, self.cells = kind, window, stride, atoms, cells
 
     @property
     def name(self) -> str:
@@ -116,8 +116,8 @@ class DenseEncoder:
 
     def _describe(self, face: np.ndarray) -> np.ndarray:
         if self.kind == "sift":
-            return root_sift(face, self.window)
-        return normalised_patches(face, self.window)
+            return root_sift(face, self.window, self.stride)
+        return normalised_patches(face, self.window, self.stride)
 
     def fit(self, faces: np.ndarray, *, n_windows: int = 150_000, n_faces: int = 4000, seed: int = 0) -> DenseEncoder:
         """Learn the dictionary from random windows of faces [n, h, w] uint8 and their mirror images."""
@@ -159,7 +159,13 @@ class DenseEncoder:
 
     def settings(self) -> dict[str, Any]:
         """What it was made with."""
-        return {"kind": self.kind, "window": self.window, "atoms": self.atoms, "cells": self.cells}
+        return {
+            "kind": self.kind,
+            "window": self.window,
+            "stride": self.stride,
+            "atoms": self.atoms,
+            "cells": self.cells,
+        }
 
     def encode(self, face: np.ndarray) -> np.ndarray:
         """One face [h, w] uint8 -> symmetric and antisymmetric part [2, cells^2 * atoms / 2] float16.
@@ -178,7 +184,7 @@ class DenseEncoder:
         np.sqrt(distance, out=distance)
         code = np.subtract(distance.mean(axis=1, keepdims=True), distance, out=distance)
         np.maximum(code, 0, out=code)
-        side = (face.shape[0] - self.window) // _STRIDE + 1
+        side = (face.shape[0] - self.window) // self.stride + 1
         weights = pooling(side, self.cells)
         pooled = weights @ code.reshape(side, -1)
         pooled = np.matmul(weights, pooled.reshape(self.cells, side, -1))

@@ -12,6 +12,7 @@ from sklearn.svm import LinearSVC
 
 from facs_pipeline.mirror_kernel import MirrorKernelRidge, fit_temperature
 from facs_pipeline.ridge import BatchedRidge
+from facs_pipeline.small_kernel import SmallKernel
 from facs_pipeline.svr_ensemble import mean_and_scale
 
 _CS = (1e-4, 1e-3, 1e-2)
@@ -31,7 +32,11 @@ class LinearHead:
     kind = "linear"
 
     def __init__(self, coef: np.ndarray, intercept: np.ndarray, temperature: float):
-        self.coef, self.intercept = np.asarray(coef, np.float32), np.asarray(intercept, np.float32)
+        # Kept as it will be stored, in half precision relative to each emotion's largest weight.
+        coef = np.asarray(coef, np.float32)
+        self._scale = np.maximum(np.abs(coef).max(axis=0), np.float32(1e-30))
+        self.coef = (coef / self._scale).astype(np.float16).astype(np.float32) * self._scale
+        self.intercept = np.asarray(intercept, np.float32)
         self.temperature = float(temperature)
 
     def scores(self, X: np.ndarray) -> np.ndarray:
@@ -44,14 +49,15 @@ class LinearHead:
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {
-            "coef": self.coef,
+            "coef": (self.coef / self._scale).astype(np.float16),
+            "scale": self._scale,
             "intercept": self.intercept,
             "temperature": np.array([self.temperature]),
         }
 
     @classmethod
     def restore(cls, arrays: dict[str, np.ndarray]) -> LinearHead:
-        return cls(arrays["coef"], arrays["intercept"], arrays["temperature"][0])
+        return cls(arrays["coef"].astype(np.float32) * arrays["scale"], arrays["intercept"], arrays["temperature"][0])
 
 
 class LightGBMHead:
@@ -75,39 +81,37 @@ class LightGBMHead:
         return cls(lightgbm.Booster(model_str=bytes(arrays["booster"]).decode()))
 
 
-class KernelHead:
-    """A fitted `facs_pipeline.mirror_kernel.MirrorKernelRidge`; training faces are kept in half precision."""
+class FullKernel:
+    """A fitted `facs_pipeline.mirror_kernel.MirrorKernelRidge`; its training faces are kept in half precision."""
 
-    kind = "mirror-kernel"
+    kind = "full"
 
     def __init__(self, ridge: MirrorKernelRidge):
         self.ridge = ridge
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def scores(self, X: np.ndarray) -> np.ndarray:
         """[n, d] -> [n, c]."""
-        return self.ridge.predict_proba(X)
+        return self.ridge.scores(X)
 
     def arrays(self) -> dict[str, np.ndarray]:
         ridge = self.ridge
         return {
             "faces": ridge.X_fit_.astype(np.float16),
             "dual": ridge.dual_coef_,
-            "temperature": np.array([ridge.temperature_]),
             "gamma": np.array([ridge.gamma]),
             "n_symmetric": np.array([ridge.n_symmetric]),
         }
 
     @classmethod
-    def restore(cls, arrays: dict[str, np.ndarray]) -> KernelHead:
+    def restore(cls, arrays: dict[str, np.ndarray]) -> FullKernel:
         ridge = MirrorKernelRidge(float(arrays["gamma"][0]), n_symmetric=int(arrays["n_symmetric"][0]))
-        ridge.X_fit_ = arrays["faces"].astype(np.float32)
-        ridge.dual_coef_ = arrays["dual"]
-        ridge.temperature_ = float(arrays["temperature"][0])
+        ridge.X_fit_, ridge.dual_coef_ = arrays["faces"].astype(np.float32), arrays["dual"]
         ridge.n_features_in_, ridge.classes_ = ridge.X_fit_.shape[1], np.arange(ridge.dual_coef_.shape[1])
         return cls(ridge)
 
 
-HEADS: dict[str, Any] = {head.kind: head for head in (LinearHead, LightGBMHead, KernelHead)}
+HEADS: dict[str, Any] = {head.kind: head for head in (LinearHead, LightGBMHead)}
+KERNELS: dict[str, Any] = {kernel.kind: kernel for kernel in (FullKernel, SmallKernel)}
 
 
 def fit_svm(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearHead, dict[str, Any]]:
@@ -133,8 +137,8 @@ def fit_svm(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearH
     return LinearHead(coef, svm.intercept_ - mean @ coef, temperature), {"C": _CS[best]}
 
 
-def fit_logistic(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearHead, dict[str, Any]]:
-    """Multinomial logistic regression; nothing is chosen, so no row is held out."""
+def fit_logistic(X: np.ndarray, y: np.ndarray) -> tuple[LinearHead, dict[str, Any]]:
+    """Multinomial logistic regression, of which nothing is chosen."""
     mean, scale = mean_and_scale(X)
     scale = np.where(scale > 0, scale, 1.0)
     model = LogisticRegression(max_iter=2000).fit((X - mean) / scale, y)
@@ -144,8 +148,11 @@ def fit_logistic(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[Li
 
 def fit_ridge(
     X: np.ndarray, y: np.ndarray, held_out: np.ndarray, feature_weights: np.ndarray
-) -> tuple[LinearHead, dict[str, Any]]:
-    """Ridge regression to the classes' indicators; the penalty chosen, and probabilities learnt, on `held_out` rows."""
+) -> tuple[LinearHead, dict[str, Any], np.ndarray]:
+    """Ridge regression to the classes' indicators; the penalty chosen, and probabilities learnt, on `held_out` rows.
+
+    Returns also the scores of the held-out rows [h, c] by the model that was not trained on them.
+    """
     targets = np.eye(int(y.max()) + 1)[y]
     rows, tried = ~held_out, []
     for alpha in _ALPHAS:
@@ -154,7 +161,8 @@ def fit_ridge(
     right = [float((scores.argmax(axis=1) == y[held_out]).mean()) for scores in tried]
     best = int(np.argmax(right))
     ridge = BatchedRidge(_ALPHAS[best], feature_weights=feature_weights).fit(X, targets)
-    return LinearHead(ridge.coef_, ridge.intercept_, fit_temperature(tried[best], y[held_out])), {"alpha": _ALPHAS[best]}
+    head = LinearHead(ridge.coef_, ridge.intercept_, fit_temperature(tried[best], y[held_out]))
+    return head, {"alpha": _ALPHAS[best]}, tried[best]
 
 
 def fit_lightgbm(

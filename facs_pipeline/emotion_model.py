@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from facs_pipeline import appearance
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.emotion_faces import SeenFaces, window_hog
-from facs_pipeline.emotion_heads import HEADS
-from facs_pipeline.encoded_faces import EncodedFaces
+from facs_pipeline.emotion_heads import HEADS, KERNELS
+from facs_pipeline.encoded_faces import EncodedFaces, Parts
 from facs_pipeline.errors import ModelError
 from facs_pipeline.landmarks import default_landmarks
 from facs_pipeline.model_file import load_model, save_model
@@ -56,10 +57,11 @@ class EmotionModel:
     ----------
     name : key of `facs_pipeline.emotion_rows.ROWS`.
     emotions : c names, in the order of the probabilities.
-    head : the last stage, see `facs_pipeline.emotion_heads`.
-    inputs : for `face_numbers`; empty for a model of encoded faces.
-    families : `EncodedFaces` of a model of encoded faces.
+    head : the last stage for plain numbers of a face, see `facs_pipeline.emotion_heads`.
+    inputs : what the head takes, for `face_numbers`.
     projection : None, or (mean [d], axes [d, k]) of a PCA between the numbers and the head.
+    families, kernel : None of them, or `EncodedFaces` and what scores them (`FullKernel` or `SmallKernel`). Then
+        probabilities are ``softmax(temperature * (kernel scores + head_weight * head scores))``.
     card : what it was trained on, how well it does, versions.
 
     Example
@@ -76,12 +78,16 @@ class EmotionModel:
         head: Any,
         *,
         inputs: Sequence[str] = (),
-        families: Sequence[EncodedFaces] = (),
         projection: tuple[np.ndarray, np.ndarray] | None = None,
+        families: Sequence[EncodedFaces] = (),
+        kernel: Any = None,
+        head_weight: float = 0.0,
+        temperature: float = 1.0,
         card: dict[str, Any] | None = None,
     ):
         self.name, self.emotions, self.head = name, tuple(emotions), head
         self.inputs, self.families, self.projection = tuple(inputs), tuple(families), projection
+        self.kernel, self.head_weight, self.temperature = kernel, float(head_weight), float(temperature)
         self.card = dict(card or {})
 
     @property
@@ -89,25 +95,28 @@ class EmotionModel:
         """Hash of the model's numbers, once it was saved or loaded."""
         return self.card.get("content_sha256", "unsaved")
 
-    def numbers(
-        self, seen: SeenFaces, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
-    ) -> np.ndarray:
-        """What the head takes [m, d], of m faces; `progress` is called with the number of faces just done."""
-        if self.families:
-            return side_by_side([f.transform(seen.crops, jobs=jobs, progress=progress) for f in self.families])
+    def plain_numbers(self, seen: SeenFaces) -> np.ndarray:
+        """What the head takes [m, d], of m faces."""
         numbers = face_numbers(seen, self.inputs)
-        progress(len(numbers))
         return numbers if self.projection is None else (numbers - self.projection[0]) @ self.projection[1]
 
     def predict_proba(
         self, seen: SeenFaces, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
     ) -> np.ndarray:
-        """Probabilities [m, c] of m faces; rows sum to 1."""
-        return np.asarray(self.head.predict_proba(self.numbers(seen, jobs=jobs, progress=progress)), np.float64)
+        """Probabilities [m, c] of m faces; rows sum to 1. `progress` is called with faces done, once for each family."""
+        numbers = self.plain_numbers(seen)
+        if self.kernel is None:
+            progress(len(numbers))
+            return np.asarray(self.head.predict_proba(numbers), np.float64)
+        encoded = [family.transform(seen.crops, jobs=jobs, progress=progress) for family in self.families]
+        scores = self.kernel.scores(side_by_side(encoded)) + self.head_weight * self.head.scores(numbers)
+        return softmax(self.temperature * scores.astype(np.float64), axis=1)
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the model and its card to an ``.npz`` that runs no code when loaded."""
         arrays = {f"head_{name}": array for name, array in self.head.arrays().items()}
+        if self.kernel is not None:
+            arrays |= {f"kernel_{name}": array for name, array in self.kernel.arrays().items()}
         for number, family in enumerate(self.families):
             arrays |= {f"family{number}_{name}": array for name, array in family.arrays().items()}
         if self.projection is not None:
@@ -118,6 +127,9 @@ class EmotionModel:
             "emotions": list(self.emotions),
             "head": self.head.kind,
             "inputs": list(self.inputs),
+            "kernel": None if self.kernel is None else self.kernel.kind,
+            "head_weight": self.head_weight,
+            "temperature": self.temperature,
             "families": [family.settings() for family in self.families],
             "settings": appearance.SETTINGS,
             "landmark_model": default_landmarks().sha256,
@@ -147,13 +159,17 @@ class EmotionModel:
                 for number, settings in enumerate(card["families"])
             ]
             projection = (arrays["pca_mean"], arrays["pca_axes"]) if "pca_mean" in arrays else None
+            kernel = KERNELS[card["kernel"]].restore(_under(arrays, "kernel_")) if card["kernel"] else None
             return cls(
                 card["name"],
                 card["emotions"],
                 head,
                 inputs=card["inputs"],
-                families=families,
                 projection=projection,
+                families=families,
+                kernel=kernel,
+                head_weight=card["head_weight"],
+                temperature=card["temperature"],
                 card=card,
             )
         except KeyError as error:
@@ -169,8 +185,8 @@ def _under(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def side_by_side(families: Sequence[np.ndarray]) -> np.ndarray:
-    """Features [m, d] of several families [2, m, k] each: all symmetric parts, then all antisymmetric ones.
+def side_by_side(families: Sequence[Parts]) -> np.ndarray:
+    """Features [m, d] of several families: all symmetric parts, then all antisymmetric ones.
 
     Squared distances of the result are the mean of the families' squared distances.
     """

@@ -14,6 +14,9 @@ from facs_pipeline.dense_encoding import DenseEncoder
 
 _CHUNK = 200
 
+# Symmetric part [n, k] and antisymmetric part [n, l] of n faces' features, float32.
+Parts = tuple[np.ndarray, np.ndarray]
+
 
 def encode_faces(
     encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
@@ -62,15 +65,17 @@ class EncodedFaces:
         seed: int = 0,
         jobs: int = 1,
         progress: Callable[[int], object] = lambda _done: None,
-    ) -> np.ndarray:
-        """Learn dictionary and projections from faces [n, h, w] uint8; returns their features [2, n, k] float32."""
+    ) -> Parts:
+        """Learn dictionary and projections from faces [n, h, w] uint8; returns their features, symmetric and antisymmetric [n, k]."""
         self.encoder.fit(faces, seed=seed)
         codes = encode_faces(self.encoder, faces, jobs=jobs, progress=progress)
         found, projections, offsets = [], [], []
         for part in range(2):
             X = codes[:, part].astype(np.float32)
             # Over faces and their mirror images the antisymmetric part has mean 0.
-            mean = X.mean(axis=0, dtype=np.float64).astype(np.float32) if part == 0 else np.zeros(X.shape[1], np.float32)
+            mean = (
+                X.mean(axis=0, dtype=np.float64).astype(np.float32) if part == 0 else np.zeros(X.shape[1], np.float32)
+            )
             X -= mean
             k = min(self.components, *X.shape)
             _u, spread, axes = randomized_svd(
@@ -84,29 +89,43 @@ class EncodedFaces:
             offsets.append(mean)
         length = np.sqrt(sum((part.astype(np.float64) ** 2).sum() for part in found) / len(faces))
         # Stored in half precision; what is computed later must not differ from what is computed now.
-        projections = [(projection / length).astype(np.float16) for projection in projections]
-        self.projections_ = np.stack(projections)
+        self.projections_ = tuple((projection / length).astype(np.float16) for projection in projections)
         self.means_ = np.stack(offsets)
         return self._project(codes)
 
     def transform(
         self, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
-    ) -> np.ndarray:
-        """Features [2, n, k] float32 of faces [n, h, w] uint8: symmetric and antisymmetric parts."""
+    ) -> Parts:
+        """Features of faces [n, h, w] uint8: symmetric part [n, k] and antisymmetric part [n, l], float32."""
         return self._project(encode_faces(self.encoder, faces, jobs=jobs, progress=progress))
 
-    def _project(self, codes: np.ndarray) -> np.ndarray:
-        found = np.empty((2, len(codes), self.projections_.shape[2]), np.float32)
-        for part in range(2):
-            projection = self.projections_[part].astype(np.float32)
+    def reduced(self, symmetric: np.ndarray, antisymmetric: np.ndarray) -> EncodedFaces:
+        """The same family, its two parts projected further by [k, r] and [l, q]; mean square lengths are not kept."""
+        family = EncodedFaces(self.encoder, components=symmetric.shape[1], power=self.power)
+        pairs = zip(self.projections_, (symmetric, antisymmetric), strict=True)
+        family.projections_ = tuple((first.astype(np.float32) @ then).astype(np.float16) for first, then in pairs)
+        family.means_ = self.means_
+        return family
+
+    def _project(self, codes: np.ndarray) -> Parts:
+        found = []
+        for part, projection in enumerate(self.projections_):
+            wide = projection.astype(np.float32)
+            values = np.empty((len(codes), projection.shape[1]), np.float32)
             for start in range(0, len(codes), _CHUNK):
                 rows = slice(start, start + _CHUNK)
-                found[part, rows] = (codes[rows, part].astype(np.float32) - self.means_[part]) @ projection
-        return found
+                values[rows] = (codes[rows, part].astype(np.float32) - self.means_[part]) @ wide
+            found.append(values)
+        return found[0], found[1]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What was learnt, to be stored."""
-        return {**self.encoder.arrays(), "projections": self.projections_, "means": self.means_}
+        return {
+            **self.encoder.arrays(),
+            "symmetric": self.projections_[0],
+            "antisymmetric": self.projections_[1],
+            "means": self.means_,
+        }
 
     def settings(self) -> dict[str, Any]:
         """What it was made with."""
@@ -115,9 +134,10 @@ class EncodedFaces:
     @classmethod
     def restore(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> EncodedFaces:
         """From what `settings` and `arrays` gave."""
-        encoder = DenseEncoder(
-            settings["kind"], settings["window"], atoms=settings["atoms"], cells=settings["cells"]
-        ).restore(arrays)
-        family = cls(encoder, components=settings["components"], power=settings["power"])
-        family.projections_, family.means_ = arrays["projections"], arrays["means"]
+        made_with = {key: settings[key] for key in ("kind", "window", "stride", "atoms", "cells")}
+        family = cls(
+            DenseEncoder(**made_with).restore(arrays), components=settings["components"], power=settings["power"]
+        )
+        family.projections_ = (arrays["symmetric"], arrays["antisymmetric"])
+        family.means_ = arrays["means"]
         return family

@@ -103,11 +103,13 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
     gamma : of the kernel, for features of about unit mean square length.
     penalty : added to the kernel's diagonal.
     n_symmetric : columns of the symmetric part; None: all are, which makes it a plain Gaussian kernel.
-    random_state : of the order of the rows, on which only `temperature_` depends.
+    random_state : of the order of the rows, on which only `ahead_` and `temperature_` depend; None keeps the given one.
 
     Attributes
     ----------
-    classes_ : [c]; X_fit_ : [n, d] float32; dual_coef_ : [n, c]
+    classes_ : [c]; X_fit_ : [n, d] float32 and dual_coef_ : [n, c], rows in the order used
+    ahead_ : [n, c]
+        Scores of each training row, in that order, by a model trained on the rows before its block of 2,048 only.
     temperature_ : float
         Factor before the softmax, learnt from the scores of the second half of the training rows by models trained
         only on rows before them.
@@ -144,15 +146,17 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has the one class {self.classes_[0]!r}; expected two or more")
-        order = check_random_state(self.random_state).permutation(len(X))
+        order = np.arange(len(X))
+        if self.random_state is not None:
+            order = check_random_state(self.random_state).permutation(len(X))
         self.X_fit_, codes = X[order], codes[order]
         targets = np.eye(len(self.classes_), dtype=np.float32)[codes] - np.float32(1 / len(self.classes_))
         kernel = mirror_kernel(self.X_fit_, self.X_fit_, self._split(X), self.gamma)
         kernel.flat[:: len(X) + 1] += self.penalty
-        self.dual_coef_, ahead = solve_in_place(kernel, targets, progress)
+        self.dual_coef_, self.ahead_ = solve_in_place(kernel, targets, progress)
         later = np.arange(len(X)) >= max(len(X) // 2, _BLOCK)
         # With too few rows for scores of rows never trained on, probabilities stay as unsure as the scores themselves.
-        self.temperature_ = fit_temperature(ahead[later], codes[later]) if later.any() else 1.0
+        self.temperature_ = fit_temperature(self.ahead_[later], codes[later]) if later.any() else 1.0
         return self
 
     def _split(self, X: np.ndarray) -> int:
@@ -160,10 +164,11 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X) -> np.ndarray:
         """Scores [n, c] (of two classes: [n], positive for the second)."""
-        scores = self._scores(X)
+        scores = self.scores(X)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
-    def _scores(self, X) -> np.ndarray:
+    def scores(self, X) -> np.ndarray:
+        """Scores [n, c], of two classes too."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
         parts = [
@@ -174,8 +179,8 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities [n, c]."""
-        return softmax(self.temperature_ * self._scores(X), axis=1)
+        return softmax(self.temperature_ * self.scores(X), axis=1)
 
     def predict(self, X) -> np.ndarray:
         """Classes [n]."""
-        return self.classes_[self._scores(X).argmax(axis=1)]
+        return self.classes_[self.scores(X).argmax(axis=1)]
