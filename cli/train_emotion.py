@@ -62,7 +62,7 @@ Exit codes: 0 done, 2 wrong usage or data that cannot be used.
 @click.option("--test-split", help="Split to measure on.  [default: validation, else test]")
 @click.option("--subset", type=click.IntRange(20), help="Train on so many faces only, drawn at random.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder for faces and features between runs.  [default: OUT/cache]")  # fmt: skip
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder for faces and features.  [default: OUT/cache]")
 @data_options
 def command(data, names, out, split, test_split, subset, seed, cache, kind, protocol, angles, jobs) -> None:
     """Train emotion models on the faces of DATA: FER2013 in any form, KDEF, folders by emotion, or a manifest.

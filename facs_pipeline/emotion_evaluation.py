@@ -27,17 +27,17 @@ def labelled_for(faces: LabelledFaces, emotions: tuple[str, ...]) -> tuple[Label
         If none is left.
     """
     known = np.isin(faces.emotions, emotions)
-    skipped = tuple(
-        Skipped(faces.sources[row], f"emotion {str(faces.emotions[row])!r} is not among the model's" if faces.emotions[row]
-                else "no emotion given")
-        for row in np.flatnonzero(~known)
-    )  # fmt: skip
+    skipped = tuple(Skipped(faces.sources[row], _why_not(str(faces.emotions[row]))) for row in np.flatnonzero(~known))
     if not known.any():
         raise InputError(
             f"{faces.name}: no face labelled with one of {', '.join(emotions)}; "
             f"found {', '.join(sorted(set(faces.emotions) - {''})) or 'no labels'}"
         )
     return faces.take(np.flatnonzero(known)), skipped
+
+
+def _why_not(emotion: str) -> str:
+    return f"emotion {emotion!r} is not among the model's" if emotion else "no emotion given"
 
 
 def predict_table(

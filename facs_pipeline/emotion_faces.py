@@ -69,7 +69,7 @@ class SeenFaces(NamedTuple):
 
 
 def registered_crop_48(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Face [48, 48] uint8 of an image [h, w] uint8, registered by landmarks [68, 2]: brows to chin, mouth in the middle.
+    """Face [48, 48] uint8 of an image [h, w] uint8, registered by landmarks [68, 2], from brows to chin.
 
     The same similarity as `facs_pipeline.appearance.registration`, smaller, and closer to the face by a fifth.
     """

@@ -1,4 +1,4 @@
-"""The last stage of an emotion model: numbers of a face -> probabilities of the emotions. All are stored as plain arrays."""
+"""The last stage of an emotion model: numbers of a face -> probabilities; all is stored as plain arrays."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ KERNELS: dict[str, Any] = {kernel.kind: kernel for kernel in (FullKernel, SmallK
 
 
 def fit_svm(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearHead, dict[str, Any]]:
-    """One linear SVM for each class against the others; C chosen, and probabilities learnt, on `held_out` rows [n] bool.
+    """One linear SVM a class against the others; C chosen, and probabilities learnt, on `held_out` rows [n] bool.
 
     Returns
     -------

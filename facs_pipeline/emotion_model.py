@@ -103,7 +103,7 @@ class EmotionModel:
     def predict_proba(
         self, seen: SeenFaces, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
     ) -> np.ndarray:
-        """Probabilities [m, c] of m faces; rows sum to 1. `progress` is called with faces done, once for each family."""
+        """Probabilities [m, c] of m faces. `progress` is called with the faces done, once for each family."""
         numbers = self.plain_numbers(seen)
         if self.kernel is None:
             progress(len(numbers))

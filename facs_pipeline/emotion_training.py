@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def classes_of(emotions: np.ndarray, known: tuple[str, ...]) -> tuple[np.ndarray
 
 
 def held_out_rows(y: np.ndarray, subjects: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """[n] bool: a tenth of the rows, for settings and probabilities; no person on both sides where persons are known."""
+    """[n] bool: a tenth of the rows, for settings and probabilities; persons, where known, are on one side only."""
     if (subjects != "").all() and len(np.unique(subjects)) > 10:
         splits = GroupShuffleSplit(1, test_size=_HELD_OUT, random_state=seed).split(y, y, subjects)
     else:
@@ -204,10 +204,8 @@ def _encode(
 
 def reset_peak_memory() -> None:
     """From now on `peak_memory_bytes` counts anew; without effect where the system cannot."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def peak_memory_bytes() -> int | None:

@@ -1,4 +1,4 @@
-"""A family of face features for kernels: dictionary codes, reduced by PCA of their symmetric and antisymmetric parts."""
+"""A family of face features for kernels: dictionary codes, their two parts reduced by PCA."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class EncodedFaces:
         jobs: int = 1,
         progress: Callable[[int], object] = lambda _done: None,
     ) -> Parts:
-        """Learn dictionary and projections from faces [n, h, w] uint8; returns their features, symmetric and antisymmetric [n, k]."""
+        """Learn from faces [n, h, w] uint8; returns their features, symmetric and antisymmetric [n, k]."""
         self.encoder.fit(faces, seed=seed)
         codes = encode_faces(self.encoder, faces, jobs=jobs, progress=progress)
         found, projections, offsets = [], [], []

@@ -1,6 +1,7 @@
 """Kernel ridge classification that treats a face and its mirror image alike, for tens of thousands of training faces.
 
-With features split into a symmetric part s and an antisymmetric part a, the mirror image of (s, a) is (s, -a). The kernel
+With features split into a symmetric part s and an antisymmetric part a, the mirror image of (s, a) is (s, -a). The
+kernel
 
     k(x, y) = exp(-gamma |x - y|^2) + exp(-gamma |x - mirror y|^2)
 

@@ -88,7 +88,7 @@ class SmallKernel:
         gamma: float = 0.7,
         penalty: float = 0.1,
     ) -> SmallKernel:
-        """Ridge regression of targets [n, c] on kernels of X [n, d]; the first `n_centres` of `rows` are the centres."""
+        """Ridge regression of targets [n, c] on kernels of X [n, d]; the first `n_centres` of `rows` are centres."""
         chosen = X[rows[:n_centres]]
         steps = np.maximum(np.abs(chosen).max(axis=0), 1e-9) / 127
         small = cls(np.round(chosen / steps).astype(np.int8), steps, np.zeros((len(chosen), 1)), gamma, n_symmetric)
