@@ -180,8 +180,10 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities [n, c]."""
-        return softmax(self.temperature_ * self.scores(X), axis=1)
+        scores = self.scores(X)
+        return softmax(self.temperature_ * scores, axis=1)
 
     def predict(self, X) -> np.ndarray:
         """Classes [n]."""
-        return self.classes_[self.scores(X).argmax(axis=1)]
+        best = self.scores(X).argmax(axis=1)
+        return self.classes_[best]
