@@ -129,6 +129,18 @@ def _entries(file: Path, data: str) -> list[dict[str, Any]]:
     return [entry for entry in document.get("models", []) if "name" in entry] if same else []
 
 
+def note_on_card(model: EmotionModel, entry: dict[str, Any], split: str, path: Path) -> None:
+    """Write what was measured on which split into the model's own card, where that is not there yet."""
+    names = ("n", "accuracy", "wilson_95", "chance", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error")
+    measured = {"split": split, **{name: entry[name] for name in names}}
+    measured["per_class"] = entry["per_class"]
+    if "without_near_duplicates" in entry:
+        measured["without_near_duplicates"] = entry["without_near_duplicates"]
+    if model.card.get("measured") != measured:
+        model.card["measured"] = measured
+        model.save(path)
+
+
 def accuracy_line(entry: dict[str, Any]) -> str:
     """One line: accuracy, interval, chance, balanced accuracy, what is left without near-duplicates, time."""
     low, high = entry["wilson_95"]

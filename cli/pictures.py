@@ -49,7 +49,7 @@ def open_spec(spec: tuple[str, dict]) -> Pictures:
 
 def progress_bar(label: str, total: int):
     """A bar of `total` steps; returns the function to call with the number of steps just done."""
-    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True)
+    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True, delay=2)
 
     def step(done: int) -> None:
         bar.update(done)

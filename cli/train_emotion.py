@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from facs_cli.emotion_data import accuracy_line, measure, open_labelled, say_skipped, see, split_to_test
+from facs_cli.emotion_data import accuracy_line, measure, note_on_card, open_labelled, say_skipped, see, split_to_test
 from facs_cli.pictures import progress_bar
 
 from facs_pipeline.datasets.face_images import training_partners
@@ -99,17 +99,14 @@ def command(data, names, out, split, test_split, subset, seed, cache, kind, prot
                 name, seen, y, emotions, subjects=subjects, cache=cache, jobs=jobs, seed=seed, progress=progress_bar
             )
             model.card |= {"data": about, "trained_on_sha256": digest}
-            if wanted is not None:
-                # What will be read on the card has to be measured before the card is closed.
-                model.card["measured_on"] = f"{wanted} of {faces.name}, {len(tested_seen.rows)} images"
             model.save(path)
         else:
             click.echo(f"{path}: trained on these faces already; kept")
         if wanted is not None:
             entry = measure(
-                model, path, tested, tested_seen, out,
-                near_duplicate=near, data=f"{wanted} of {about}", jobs=jobs,
-            )  # fmt: skip
+                model, path, tested, tested_seen, out, near_duplicate=near, data=f"{wanted} of {about}", jobs=jobs
+            )
+            note_on_card(model, entry, wanted, path)
             click.echo(accuracy_line(entry))
     click.echo(f"\nIn {out}: models, accuracy.json, predictions. To read: facs report {out} --open")
 

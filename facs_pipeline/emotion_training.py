@@ -26,6 +26,8 @@ from facs_pipeline.mirror_kernel import MirrorKernelRidge, fit_temperature
 from facs_pipeline.small_kernel import SmallKernel, steepest_directions
 from facs_pipeline.store import atomic_write
 
+LABELS = "emotions as people labelled the images: what a face looks like to others, not what someone feels"
+
 _HELD_OUT = 0.1
 _COMPONENTS = 700
 _GAMMA, _PENALTY = 0.9, 0.15
@@ -100,7 +102,7 @@ def train_emotion(
     step = progress(f"{name}: {row.head}", 1)
     X, projection = face_numbers(seen, row.inputs), None
     if row.components:
-        pca = PCA(min(row.components, *X.shape), svd_solver="full", random_state=seed).fit(X[~held_out])
+        pca = PCA(min(row.components, *X[~held_out].shape), svd_solver="full", random_state=seed).fit(X[~held_out])
         projection = (pca.mean_.astype(np.float32), pca.components_.T.astype(np.float32))
         X = (X - projection[0]) @ projection[1]
     head, chosen, beside = _fit(row, X, seen, y, held_out, jobs, seed)
@@ -115,6 +117,7 @@ def train_emotion(
     card: dict[str, Any] = {
         "title": f"Emotions of faces. {row.title}",
         "recipe": {"row": name, "seed": seed, **chosen},
+        "labels": LABELS,
         "images": len(y),
         "without_face": int((~seen.found).sum()),
         "faces_per_emotion": {emotion: int((y == number).sum()) for number, emotion in enumerate(emotions)},

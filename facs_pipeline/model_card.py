@@ -36,9 +36,31 @@ def card_text(card: dict[str, Any]) -> str:
         lines += [f"  AU{int(au):02d}  {AU_NAMES[int(au)]}: {why}" for au, why in card["left_out"].items()]
     if "emotion_check" in card:
         lines += ["", *emotion_text(card["emotion_check"])]
+    if "faces_per_emotion" in card:
+        lines += ["", "Trained on faces of", *(f"  {name}: {n}" for name, n in card["faces_per_emotion"].items())]
+    if isinstance(card.get("measured"), dict):
+        lines += ["", *measured_text(card["measured"])]
     if "settings" in card:
         lines += ["", "Features", *(f"  {k}: {v}" for k, v in sorted(card["settings"].items()))]
     return "\n".join(lines)
+
+
+def measured_text(measured: dict[str, Any]) -> list[str]:
+    """Accuracy of an emotion model with its interval and chance, and a line an emotion."""
+    low, high = measured["wilson_95"]
+    lines = [
+        f"On {measured['n']} faces of split {measured['split']}, none trained on",
+        f"  accuracy {measured['accuracy']:.1%} (95 %: {low:.1%} to {high:.1%}; chance {measured['chance']:.1%}), "
+        f"balanced {measured['balanced_accuracy']:.1%}, calibration error {measured['calibration_error']:.3f}",
+    ]
+    if "without_near_duplicates" in measured:
+        rest = measured["without_near_duplicates"]
+        lines.append(f"  without near-duplicates of training faces {rest['accuracy']:.1%} of {rest['n']}")
+    lines.append(f"  {'':<10}{'precision':>10}{'recall':>10}{'F1':>10}{'faces':>8}")
+    for row in measured["per_class"]:
+        values = "".join(f"{row[name]:>10.2f}" for name in ("precision", "recall", "f1"))
+        lines.append(f"  {row['class']:<10}{values}{row['support']:>8}")
+    return lines
 
 
 def _is_plain(value: Any) -> bool:
