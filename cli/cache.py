@@ -35,12 +35,12 @@ def command() -> None:
 @FOLDER
 def list_results(folder: Path) -> int:
     """Say what is stored: results and bytes per stage."""
-    from facs_pipeline.stages import STAGES
+    from facs_pipeline.stages import EXTRA_STAGES, STAGES
 
     cache = _cache(folder)
     paths = list(cache.artifacts())
     click.echo(f"{'stage':<14} results         bytes")
-    for stage in STAGES:
+    for stage in (*STAGES, *EXTRA_STAGES):
         sizes = [path.stat().st_size for path in paths if path.name.startswith(f"{stage}-")]
         click.echo(f"{stage:<14} {len(sizes):>7} {sum(sizes):>13,}")
     videos = len({path.parent for path in paths})

@@ -14,6 +14,7 @@ Examples:
   facs extract-features interviews/ --out results
   facs extract-features 'study/*/smile*.mp4' --metadata study.csv --baseline subject
   facs extract-features clip.mp4 --overlay --format parquet
+  facs extract-features clip.mp4 --emotion
 \b
 Results: action_units/<video>.csv, descriptors.csv, videos.csv, run.json; `facs columns` explains the columns.
 Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usage.
@@ -29,6 +30,14 @@ Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usag
     help="Format of the action-unit tables.",
 )  # fmt: skip
 @click.option("--au-model", type=click.Path(path_type=Path), help="Action-unit model file.  [default: the package's]")
+@click.option(
+    "--emotion", is_flag=True,
+    help="Also give probabilities of seven emotions: how people would label the face, not what somebody feels.",
+)  # fmt: skip
+@click.option(
+    "--emotion-model", type=click.Path(path_type=Path),
+    help="Emotion model file that looks at a video's features (compact); implies --emotion.  [default: the package's]",
+)  # fmt: skip
 @click.option("--landmarks", type=click.Path(path_type=Path), help="Landmark model file.  [default: the package's]")
 @click.option(
     "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,

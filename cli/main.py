@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),
     "train-emotion": ("train_emotion", "Train models of seven emotions on labelled faces."),
     "evaluate-emotion": ("evaluate_emotion", "Measure an emotion model on labelled faces."),
+    "predict-emotion": ("predict_emotion", "Images or videos -> probabilities of emotion labels, and why."),
     "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
     "report": ("report", "Everything that was run as one HTML file to read."),
     "dataset": ("dataset", "Check a dataset's folder before using it."),

@@ -28,7 +28,7 @@ from facs_pipeline.video import IMAGE_SUFFIXES, folder_images, read_frames, read
 _FEATURES_VERSION = 1
 _CHUNK = 500
 # Below this many pixels a still is a tight crop such as FER2013's: the face search needs it larger, with a margin.
-_SMALL_PX = 128
+SMALL_PX = 128
 _IS_A_FACE = 0.5
 _SURE = 0.3
 
@@ -68,7 +68,7 @@ def locate_face(grey: np.ndarray) -> tuple[np.ndarray, bool]:
     Without one they are the landmarks of a default place: where the face of a tight crop would be.
     """
     factor, pad, shown = 1.0, 0, grey
-    if max(grey.shape) < _SMALL_PX:
+    if max(grey.shape) < SMALL_PX:
         factor = 4.0
         shown = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
         pad = round(0.25 * max(shown.shape))

@@ -17,7 +17,7 @@ from facs_pipeline.store import atomic_write
 N_POINTS = 68
 POSE_COLUMNS = ("pose_Rx", "pose_Ry", "pose_Rz")
 # Decimals: below a microsecond, a hundredth of a pixel and a thousandth of a degree there is noise only.
-_TIME, _CONFIDENCE, _ANGLE, _PIXEL, _INTENSITY = 6, 4, 5, 3, 4
+_TIME, _CONFIDENCE, _ANGLE, _PIXEL, _INTENSITY, _PROBABILITY = 6, 4, 5, 3, 4, 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class FaceRows:
     pose : ndarray [m, 3], radians, for the m rows that have a face.
     points : ndarray [m, 68, 2], pixels, likewise.
     intensities : ndarray [m, k], 0..5, likewise.
+    emotions : ndarray [m, c], probabilities, likewise; None without an emotion model.
     """
 
     frame: np.ndarray
@@ -42,17 +43,23 @@ class FaceRows:
     pose: np.ndarray
     points: np.ndarray
     intensities: np.ndarray
+    emotions: np.ndarray | None = None
 
 
-def au_table_columns(aus: Sequence[int]) -> list[str]:
-    """Names of the columns, in order.
+def au_table_columns(aus: Sequence[int], emotions: Sequence[str] = ()) -> list[str]:
+    """Names of the columns, in order; `emotions` are those of the emotion model, if there is one.
 
     >>> au_table_columns([1, 12])[:6], au_table_columns([1, 12])[-2:]
     (['video', 'frame', 'face_id', 'timestamp', 'confidence', 'success'], ['AU01_r', 'AU12_r'])
+    >>> au_table_columns([1], ["happy", "sad"])[-4:]
+    ['emotion', 'emotion_confidence', 'emotion_happy', 'emotion_sad']
     """
     points = [f"{axis}_{number}" for axis in "xy" for number in range(N_POINTS)]
     intensities = [f"AU{au:02d}_r" for au in aus]
-    return ["video", "frame", "face_id", "timestamp", "confidence", "success", *POSE_COLUMNS, *points, *intensities]
+    start = ["video", "frame", "face_id", "timestamp", "confidence", "success"]
+    probabilities = [f"emotion_{emotion}" for emotion in emotions]
+    about_emotions = ["emotion", "emotion_confidence", *probabilities] if emotions else []
+    return [*start, *POSE_COLUMNS, *points, *intensities, *about_emotions]
 
 
 class CsvTable:
@@ -61,7 +68,8 @@ class CsvTable:
     Use it as a context manager: the file is there, complete, once the block has ended without an error.
     """
 
-    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int]) -> None:
+    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], emotions: Sequence[str] = ()) -> None:
+        self._emotions = tuple(emotions)
         self._stack = contextlib.ExitStack()
         self._file = self._stack.enter_context(atomic_write(path))
         buffer = io.StringIO()
@@ -72,13 +80,23 @@ class CsvTable:
             *[f"%.{_PIXEL}f"] * (2 * N_POINTS),
             *[f"%.{_INTENSITY}f"] * len(aus),
         ]
+        if emotions:
+            measured += ["%s", *[f"%.{_PROBABILITY}f"] * (1 + len(emotions))]
         self._seen = f"%s,%d,%d,%.{_TIME}f,%.{_CONFIDENCE}f,1,{','.join(measured)}\n"
         self._unseen = f"%s,%d,,%.{_TIME}f,0,0{',' * len(measured)}\n"
-        self._file.write(",".join(au_table_columns(aus)) + "\n")
+        self._file.write(",".join(au_table_columns(aus, emotions)) + "\n")
 
     def write(self, rows: FaceRows) -> None:
         """Append rows."""
-        measured = iter(_measured(rows).tolist())
+        values = _measured(rows).tolist()
+        if self._emotions:
+            first, probabilities = _emotions(rows)
+            named = [self._emotions[number] for number in first]
+            values = [
+                [*before, name, *after]
+                for before, name, after in zip(values, named, probabilities.tolist(), strict=True)
+            ]
+        measured = iter(values)
         lines = []
         for frame, face, time, confidence in zip(
             rows.frame.tolist(), rows.face_id.tolist(), rows.time_s.tolist(), rows.confidence.tolist(), strict=True
@@ -99,14 +117,15 @@ class CsvTable:
 class ParquetTable:
     """Writes an action-unit table as Parquet; the counterpart of `CsvTable`, same columns and values."""
 
-    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int]) -> None:
+    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], emotions: Sequence[str] = ()) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         types = {"video": pa.string(), "frame": pa.int64(), "face_id": pa.int64(), "success": pa.int8()}
-        names = au_table_columns(aus)
+        types["emotion"] = pa.string()
+        names = au_table_columns(aus, emotions)
         self._schema = pa.schema([(name, types.get(name, pa.float64())) for name in names])
-        self._video, self._pa = video, pa
+        self._video, self._pa, self._emotions = video, pa, tuple(emotions)
         self._stack = contextlib.ExitStack()
         file = self._stack.enter_context(atomic_write(path, "wb"))
         self._writer = self._stack.enter_context(pq.ParquetWriter(file, self._schema, compression="zstd"))
@@ -114,8 +133,9 @@ class ParquetTable:
     def write(self, rows: FaceRows) -> None:
         """Append rows as one row group."""
         n, seen = len(rows.frame), rows.face_id >= 0
-        measured = np.full((n, len(self._schema) - 6), np.nan)
-        measured[seen] = _measured(rows)
+        values = _measured(rows)
+        measured = np.full((n, values.shape[1]), np.nan)
+        measured[seen] = values
         columns = [
             self._pa.array([self._video] * n, self._pa.string()),
             self._pa.array(rows.frame.astype(np.int64)),
@@ -125,6 +145,14 @@ class ParquetTable:
             self._pa.array(seen.astype(np.int8)),
             *(self._pa.array(column, mask=~seen) for column in measured.T.copy()),
         ]
+        if self._emotions:
+            first, probabilities = _emotions(rows)
+            names = np.full(n, None, object)
+            names[seen] = [self._emotions[number] for number in first]
+            of_all = np.full((n, probabilities.shape[1]), np.nan)
+            of_all[seen] = probabilities
+            columns.append(self._pa.array(names, self._pa.string()))
+            columns += [self._pa.array(column, mask=~seen) for column in of_all.T.copy()]
         self._writer.write_table(self._pa.Table.from_arrays(columns, schema=self._schema))
 
     def __enter__(self) -> ParquetTable:
@@ -143,3 +171,9 @@ def _measured(rows: FaceRows) -> np.ndarray:
     points = np.asarray(rows.points, dtype=float).transpose(0, 2, 1).reshape(m, 2 * N_POINTS)
     parts = [(rows.pose, _ANGLE), (points, _PIXEL), (rows.intensities, _INTENSITY)]
     return np.hstack([np.round(np.asarray(part, dtype=float), decimals) + 0.0 for part, decimals in parts])
+
+
+def _emotions(rows: FaceRows) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [m] of the most probable emotions; their probabilities and all others' [m, 1 + c], rounded."""
+    probabilities = np.round(np.asarray(rows.emotions, dtype=float), _PROBABILITY)
+    return rows.emotions.argmax(axis=1), np.column_stack([probabilities.max(axis=1), probabilities])

@@ -17,10 +17,12 @@ TABLES: dict[str, str] = {
     "descriptors": "`descriptors.csv`: one row per video and face.",
     "videos": "`videos.csv`: one row per video.",
     "predictions": "`predictions.csv` of `facs rank-authenticity`: one row per video and model.",
+    "emotions": "The table that `facs predict-emotion` writes: one row per face of an image, and per frame and face "
+    "of a video.",
 }
 """Table -> where it is and what its rows are."""
 
-_NUMBERS = {"<i>": r"\d{1,2}", "<nn>": r"\d{2}"}
+_PLACEHOLDERS = {"<i>": r"\d{1,2}", "<nn>": r"\d{2}", "<emotion>": r"(?!confidence$)\w[\w -]*"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Column:
     Attributes
     ----------
     table : name of the table, a key of `TABLES`.
-    name : the column's name; ``<i>`` stands for a point's number 0..67, ``<nn>`` for an AU's number in two digits.
+    name : the column's name; ``<i>`` stands for a point's number 0..67, ``<nn>`` for an AU's number in two digits,
+        ``<emotion>`` for the name of one of the model's emotions.
     meaning : what it says, in one or two sentences.
     unit : unit, ``"-"`` where it has none.
     range : smallest and largest value, or the possible texts.
@@ -47,13 +50,25 @@ class Column:
     def matches(self, name: str) -> bool:
         """Whether `name` is this column or one of the family."""
         pattern = re.escape(self.name)
-        for placeholder, digits in _NUMBERS.items():
-            pattern = pattern.replace(re.escape(placeholder), digits)
+        for placeholder, texts in _PLACEHOLDERS.items():
+            pattern = pattern.replace(re.escape(placeholder), texts)
         return re.fullmatch(pattern, name) is not None
 
 
 def _table(table: str, rows: Iterable[tuple[str, str, str, str, str]]) -> tuple[Column, ...]:
     return tuple(Column(table, *row) for row in rows)
+
+
+_LABELLED = "It is how people labelled FER2013's images, not what somebody feels."
+
+
+def _emotions(prefix: str, when: str) -> list[tuple[str, str, str, str, str]]:
+    confidence = "emotion_confidence" if prefix == "emotion_" else "confidence"
+    return [
+        ("emotion", f"The most probable label of the face. {_LABELLED}", "-", "an emotion of the model", when),
+        (confidence, "Probability of that label.", "-", "0 .. 1", when),
+        (f"{prefix}<emotion>", "Probability of the label <emotion>; all of them sum to 1.", "-", "0 .. 1", when),
+    ]
 
 
 _ACTION_UNITS = _table(
@@ -120,6 +135,7 @@ _ACTION_UNITS = _table(
             "0 .. 5",
             "linear ensemble on LBP, HOG and landmarks (after Werner et al. 2015)",
         ),
+        *_emotions("emotion_", "--emotion; empty without a face"),
     ],
 )
 
@@ -194,6 +210,14 @@ _VIDEOS = _table(
         ("blinks", "Blinks counted in AU45; empty if the model has no AU45.", "count", "0 ...", "AU45 series"),
         ("blink_rate_hz", "Blinks per second in which a face was found.", "Hz", "0 ...", "AU45 series"),
         ("sha256", "Hash of the video's content.", "-", "64 hexadecimal digits", "file"),
+        (
+            "main_emotion",
+            f"The most probable label of most frames with a face. {_LABELLED}",
+            "-",
+            "an emotion of the model",
+            "--emotion",
+        ),
+        ("main_emotion_share", "Share of the frames with a face that have it.", "-", "0 .. 1", "--emotion"),
     ],
 )
 
@@ -221,11 +245,43 @@ _PREDICTIONS = _table(
     ],
 )
 
+_EMOTIONS = _table(
+    "emotions",
+    [
+        ("input", "The image, as it was named or found in the folder; the video.", "-", "text", "file"),
+        ("frame", "Number of the frame in the video; empty for an image.", "-", "1 ...", "decoder"),
+        (
+            "timestamp",
+            "Presentation time of the frame; empty for an image.",
+            "s",
+            "0 ...",
+            "the container's time stamps",
+        ),
+        (
+            "face_id",
+            "Number of the face in the image or video; empty for a frame without a face.",
+            "-",
+            "0 ...",
+            "--faces",
+        ),
+        (
+            "found",
+            "1 if a face was found; 0 in an image: the place where the face of a tight crop usually is was looked at; "
+            "0 in a frame: the following cells are empty.",
+            "-",
+            "0, 1",
+            "face search",
+        ),
+        *_emotions("p_", "emotion model"),
+    ],
+)
+
 COLUMNS: tuple[Column, ...] = (
     *_ACTION_UNITS,
     *_table("descriptors", [*_ABOUT, *_statistics()]),
     *_VIDEOS,
     *_PREDICTIONS,
+    *_EMOTIONS,
 )
 """Every column of every table, in the tables' order."""
 
@@ -255,11 +311,11 @@ def find_columns(name: str, columns: Sequence[Column] = COLUMNS) -> list[Column]
         if not column.matches(name):
             continue
         meaning = column.meaning
-        for placeholder in _NUMBERS:
+        for placeholder, texts in _PLACEHOLDERS.items():
             if placeholder in column.name:
                 before = column.name.index(placeholder)
-                number = re.match(r"\d+", name[before:])[0]
-                meaning = meaning.replace(placeholder, number)
+                text = re.match(texts, name[before:])[0]
+                meaning = meaning.replace(placeholder, text)
         found.append(replace(column, name=name, meaning=meaning))
     return found
 
@@ -273,7 +329,8 @@ def as_markdown(columns: Sequence[Column] = COLUMNS) -> str:
     """Columns as Markdown, one section and one table per output table."""
     parts = [
         "# What the columns mean\n\n`facs columns --format markdown` writes this page. `<nn>` is an action unit's "
-        "number, `<i>` a landmark's; m, lo and hi are a series' mean, minimum and maximum.\n"
+        "number, `<i>` a landmark's, `<emotion>` one of the model's; m, lo and hi are a series' mean, minimum and "
+        "maximum.\n"
     ]
     for table, where in TABLES.items():
         rows = [column for column in columns if column.table == table]

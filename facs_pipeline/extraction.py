@@ -24,7 +24,7 @@ from facs_pipeline.pool import Pool
 from facs_pipeline.progress import FrameEstimate, size_on_disk
 from facs_pipeline.run_settings import run_settings
 from facs_pipeline.run_tables import VideoResult, write_run
-from facs_pipeline.stages import Cache, stage_keys
+from facs_pipeline.stages import Cache, stage_keys, table_key
 from facs_pipeline.store import BadArtifact, discard, load_key, remove_leftovers, temporary_path
 from facs_pipeline.video_hashes import VideoHashes
 
@@ -41,6 +41,8 @@ class Options:
     jobs : worker processes; None for one per core.
     format : ``"csv"`` or ``"parquet"``, of the action-unit tables.
     au_model, landmarks : model files; None for those of the package.
+    emotion : also measure emotions.
+    emotion_model : file of the emotion model, which implies `emotion`; None for that of the package.
     faces : ``"one"`` or ``"all"``.
     baseline : ``"none"``, ``"video"``, ``"subject"``, or the path of a clip of the person at rest.
     overlay : also write annotated videos.
@@ -58,6 +60,8 @@ class Options:
     format: str = "csv"
     au_model: Path | None = None
     landmarks: Path | None = None
+    emotion: bool = False
+    emotion_model: Path | None = None
     faces: str = "one"
     baseline: str = "none"
     overlay: bool = False
@@ -231,6 +235,7 @@ class _Run:
             "overlay": options.overlay,
             "landmarks": str(self.settings.landmarks),
             "au_model": str(self.settings.au_model),
+            "emotion_model": str(self.settings.emotion_model or ""),
         }
 
     def _do(
@@ -291,7 +296,9 @@ class _Run:
         for stage, seconds in content["seconds"].items():
             self.seconds[stage] += seconds
         self.hashes.learn(video, content["sha256"])
-        return VideoResult.done(video, content["sha256"], content["facts"], content.get("descriptors"))
+        return VideoResult.done(
+            video, content["sha256"], content["facts"], content.get("descriptors"), content.get("emotions")
+        )
 
     def _cached(self, video: VideoInput, settings: dict[str, Any], only_action_units: bool) -> VideoResult | None:
         sha256 = self.hashes.known(video)
@@ -303,13 +310,14 @@ class _Run:
             if only_action_units:
                 self.cache.open(keys["action_units"])
                 return VideoResult.done(video, sha256, facts, None)
-            if not self.outputs.table_is_current(video.name, keys["action_units"].key, settings["baseline"]):
+            if not self.outputs.table_is_current(video.name, table_key(keys), settings["baseline"]):
                 return None
+            emotions = self.cache.open(keys["emotions"]).facts if "emotions" in keys else None
             [descriptors] = self.cache.open(keys["descriptors"])
         except (FileNotFoundError, BadArtifact):
             # The worker finds out what is missing, and says so.
             return None
-        return VideoResult.done(video, sha256, facts, descriptors)
+        return VideoResult.done(video, sha256, facts, descriptors, emotions)
 
     # --------------------------------------------------------------------------------------------------- baselines
 

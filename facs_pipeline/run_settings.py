@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.appearance import SETTINGS as APPEARANCE_SETTINGS
+from facs_pipeline.emotion_series import why_not_for_videos
 from facs_pipeline.errors import InputError
 from facs_pipeline.faces import SETTINGS as FACE_SETTINGS
 from facs_pipeline.landmarks import DEFAULT_MODEL as LANDMARK_MODEL
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 # As in facs_pipeline.action_units, which is not imported here because it imports scikit-learn.
 AU_MODEL = Path(str(files("facs_pipeline.models").joinpath("action_units.npz")))
 AU_MODEL_KIND = "action-units"
+# As in facs_pipeline.emotion_model.
+EMOTION_MODEL = Path(str(files("facs_pipeline.models").joinpath("emotions.npz")))
+EMOTION_MODEL_KIND = "emotion"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class RunSettings:
     ----------
     stages : settings of all stages but `baseline` and `image_fps`, which differ from video to video.
     au_model, landmarks : the model files.
+    emotion_model : likewise; None where emotions are not asked for.
     models : their names and hashes, for ``run.json``.
     """
 
@@ -39,6 +44,7 @@ class RunSettings:
     au_model: Path
     landmarks: Path
     models: dict[str, Any]
+    emotion_model: Path | None = None
 
 
 def run_settings(options: Options) -> RunSettings:
@@ -84,4 +90,24 @@ def run_settings(options: Options) -> RunSettings:
         "action_units": {"file": au_path.name, "sha256": au_hash},
         "landmarks": {"file": landmark_path.name, "sha256": landmark_hash},
     }
-    return RunSettings(stages, au_path, landmark_path, models)
+    emotion_path = None
+    if options.emotion or options.emotion_model:
+        emotion_path = Path(os.path.abspath(options.emotion_model or EMOTION_MODEL))
+        stages["emotion_model"] = _emotion_model_hash(emotion_path, own=options.emotion_model is None)
+        models["emotions"] = {"file": emotion_path.name, "sha256": stages["emotion_model"]}
+    return RunSettings(stages, au_path, landmark_path, models, emotion_path)
+
+
+def _emotion_model_hash(path: Path, *, own: bool) -> str:
+    card = load_model(path, EMOTION_MODEL_KIND).card
+    reason = why_not_for_videos(card)
+    if reason:
+        raise InputError(
+            f"{path}: {reason}; use the package's own with --emotion, train one with `facs train-emotion --model "
+            "compact`, or use `facs predict-emotion`, which takes any"
+        )
+    if not own:
+        from facs_pipeline.emotion_model import EmotionModel
+
+        EmotionModel.load(path)
+    return card["content_sha256"]

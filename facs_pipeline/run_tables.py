@@ -13,11 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facs_pipeline.emotion_series import most_frequent
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput
 from facs_pipeline.machine import about_machine
 from facs_pipeline.metadata import COLUMNS as METADATA_COLUMNS
-from facs_pipeline.stages import STAGES
+from facs_pipeline.stages import EXTRA_STAGES, STAGES
 from facs_pipeline.store import atomic_write
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ VIDEO_COLUMNS = (
     "blink_rate_hz",
     "sha256",
 )
+EMOTION_COLUMNS = ("main_emotion", "main_emotion_share")
+"""Of ``videos.csv``, after the others, where emotions were asked for."""
 PACKAGES = ("av", "dlib-bin", "joblib", "numpy", "opencv-python-headless", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
@@ -52,6 +55,7 @@ class VideoResult:
     sha256 : of its content; empty if it failed.
     facts : frames, frames_with_face, first_s, last_s, cuts; empty if it failed.
     descriptors : ``columns``; ``faces``: face id -> values; ``blinks``. None if it failed.
+    emotions : ``emotions``: names; ``frames``: how many show each. None if it failed, or they were not asked for.
     """
 
     name: str
@@ -61,6 +65,7 @@ class VideoResult:
     sha256: str
     facts: dict[str, Any]
     descriptors: dict[str, Any] | None
+    emotions: dict[str, Any] | None = None
 
     @classmethod
     def failed(cls, video: VideoInput, reason: str) -> VideoResult:
@@ -71,15 +76,20 @@ class VideoResult:
 
     @classmethod
     def done(
-        cls, video: VideoInput, sha256: str, facts: dict[str, Any], descriptors: dict[str, Any] | None
+        cls,
+        video: VideoInput,
+        sha256: str,
+        facts: dict[str, Any],
+        descriptors: dict[str, Any] | None,
+        emotions: dict[str, Any] | None = None,
     ) -> VideoResult:
         """A video that was decoded to its end."""
         if not facts["frames_with_face"]:
             reason = f"no face found in {facts['frames']} frames"
-            return cls(video.name, video.path, "no_face", reason, sha256, facts, descriptors)
+            return cls(video.name, video.path, "no_face", reason, sha256, facts, descriptors, emotions)
         left_out = (descriptors or {}).get("not_described", {})
         reason = "; ".join(f"face {face} has no descriptors: {why}" for face, why in left_out.items())
-        return cls(video.name, video.path, "ok", reason, sha256, facts, descriptors)
+        return cls(video.name, video.path, "ok", reason, sha256, facts, descriptors, emotions)
 
     @property
     def fps(self) -> float | None:
@@ -106,6 +116,12 @@ class VideoResult:
             self.sha256,
         ]
 
+    @property
+    def emotion_row(self) -> list[str]:
+        """What follows in ``videos.csv`` where emotions were asked for."""
+        emotion, share = most_frequent(**self.emotions) if self.emotions else ("", None)
+        return [emotion, "" if share is None else f"{share:.4f}"]
+
 
 def write_run(
     out: Path,
@@ -126,7 +142,12 @@ def write_run(
     header = ["video", "face_id", *METADATA_COLUMNS, *columns]
     try:
         _write_csv(out / "descriptors.csv", header, _descriptor_rows(results, metadata))
-        _write_csv(out / "videos.csv", VIDEO_COLUMNS, (result.row for result in results))
+        if settings.emotion_model:
+            header_of_videos = (*VIDEO_COLUMNS, *EMOTION_COLUMNS)
+            rows_of_videos = [result.row + result.emotion_row for result in results]
+        else:
+            header_of_videos, rows_of_videos = VIDEO_COLUMNS, [result.row for result in results]
+        _write_csv(out / "videos.csv", header_of_videos, rows_of_videos)
         with atomic_write(out / "run.json") as file:
             json.dump(_about(results, settings, options, seconds), file, indent=1, ensure_ascii=True)
             file.write("\n")
@@ -169,7 +190,7 @@ def _about(
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "options": {field.name: _plain(getattr(options, field.name)) for field in fields(options)},
         "stage_settings": settings.stages,
-        "stage_versions": {stage.name: stage.version for stage in STAGES.values()},
+        "stage_versions": {stage.name: stage.version for stage in (STAGES | EXTRA_STAGES).values()},
         "models": settings.models,
         "frames": frames,
         "seconds": {name: round(value, 4) for name, value in seconds.items()},

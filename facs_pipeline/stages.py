@@ -50,6 +50,11 @@ STAGES: dict[str, Stage] = {
 }
 """The stages in the order the data flow."""
 
+EXTRA_STAGES: dict[str, Stage] = {
+    stage.name: stage for stage in (Stage("emotions", 1, ("emotion_model",), "features"),)
+}
+"""Stages that are only there when all of their settings are given."""
+
 
 @dataclass(frozen=True)
 class StageKey:
@@ -66,7 +71,8 @@ def stage_keys(video_sha256: str, settings: Mapping[str, Any]) -> dict[str, Stag
     Parameters
     ----------
     video_sha256 : hash of the video's content.
-    settings : name -> JSON-able value, for every name in `Stage.settings`.
+    settings : name -> JSON-able value, for every name in `Stage.settings`; those of `EXTRA_STAGES` may be missing or
+        None, then their keys are missing too.
 
     Examples
     --------
@@ -76,7 +82,8 @@ def stage_keys(video_sha256: str, settings: Mapping[str, Any]) -> dict[str, Stag
     ['descriptors']
     """
     keys: dict[str, StageKey] = {}
-    for stage in STAGES.values():
+    extra = [stage for stage in EXTRA_STAGES.values() if all(settings.get(name) for name in stage.settings)]
+    for stage in (*STAGES.values(), *extra):
         about = {
             "video": video_sha256,
             "stage": stage.name,
@@ -87,6 +94,11 @@ def stage_keys(video_sha256: str, settings: Mapping[str, Any]) -> dict[str, Stag
         text = json.dumps(about, sort_keys=True, ensure_ascii=True, allow_nan=False)
         keys[stage.name] = StageKey(stage.name, hashlib.sha256(text.encode()).hexdigest(), about)
     return keys
+
+
+def table_key(keys: Mapping[str, StageKey]) -> str:
+    """What a video's action-unit table is made of."""
+    return "+".join(keys[stage].key for stage in ("action_units", *EXTRA_STAGES) if stage in keys)
 
 
 class Cache:
@@ -134,7 +146,9 @@ class Cache:
         """All files that are results, verified or not, in the order of their names."""
         for folder in sorted(self.folder.glob("*")):
             if folder.is_dir():
-                yield from sorted(p for p in folder.glob("*-*.joblib") if p.name.split("-")[0] in STAGES)
+                yield from sorted(
+                    p for p in folder.glob("*-*.joblib") if p.name.split("-")[0] in {*STAGES, *EXTRA_STAGES}
+                )
 
 
 def _difference(before: Mapping[str, Any], now: StageKey) -> str:

@@ -27,12 +27,13 @@ from facs_pipeline.descriptors import (
     descriptor_names,
     why_not_described,
 )
+from facs_pipeline.emotion_series import emotion_probabilities
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.frame_chunk import FrameChunk
 from facs_pipeline.landmarks import LandmarkModel, load_landmarks
 from facs_pipeline.outputs import Outputs
 from facs_pipeline.pose import head_pose
-from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys
+from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys, table_key
 from facs_pipeline.store import Artifact, ArtifactWriter, BadArtifact
 from facs_pipeline.video import folder_images, probe, read_frames
 
@@ -69,6 +70,7 @@ class Models:
 
     landmarks_path: str
     au_path: str
+    emotion_path: str = ""
     _loaded: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -84,6 +86,15 @@ class Models:
         if "action_units" not in self._loaded:
             self._loaded["action_units"] = ActionUnitModel.load(self.au_path)
         return self._loaded["action_units"]
+
+    @property
+    def emotions(self) -> Any:
+        """Probabilities of emotions from features; imported only where it is asked for."""
+        if "emotions" not in self._loaded:
+            from facs_pipeline.emotion_model import EmotionModel
+
+            self._loaded["emotions"] = EmotionModel.load(self.emotion_path)
+        return self._loaded["emotions"]
 
 
 class VideoRun:
@@ -114,6 +125,7 @@ class VideoRun:
         self.seconds: dict[str, float] = defaultdict(float)
         self._bad: dict[str, str] = {}
         self._resting: dict[int, np.ndarray] | None = None
+        self._emotion_frames = np.zeros(0, np.int64)
 
     def run(self) -> dict[str, Any]:
         """Do the job and return the row of ``videos.csv``, the descriptors and the seconds of each stage."""
@@ -130,7 +142,7 @@ class VideoRun:
 
     def _attempt(self, sha256: str, keys: dict[str, StageKey]) -> dict[str, Any]:
         stored = self._stored(keys)
-        if "action_units" not in stored or "faces" not in stored or "landmarks" not in stored:
+        if not keys.keys() - {"features", "descriptors"} <= stored.keys():
             self._compute(keys, stored)
             stored = self._stored(keys)
         if self.job.only_action_units:
@@ -145,6 +157,7 @@ class VideoRun:
             "sha256": sha256,
             "facts": stored["faces"].facts,
             "descriptors": descriptors,
+            "emotions": stored["emotions"].facts if "emotions" in stored else None,
             "seconds": dict(self.seconds),
         }
 
@@ -177,18 +190,24 @@ class VideoRun:
     # ------------------------------------------------------------------------------------------------- computing
 
     def _compute(self, keys: dict[str, StageKey], stored: dict[str, Artifact]) -> None:
+        self._emotion_frames = np.zeros(len(self.models.emotions.emotions) if "emotions" in keys else 0, np.int64)
         if {"faces", "landmarks", "features"} <= stored.keys():
-            self._say("action_units", keys)
-            with self._writer(keys["action_units"]) as writer:
-                for chunk in self._chunks("features", stored):
-                    writer.append(self._intensities(chunk))
-                    self._tick(0)
-                writer.finish()
+            for stage in [stage for stage in ("action_units", "emotions") if stage in keys and stage not in stored]:
+                self._say(stage, keys)
+                with self._writer(keys[stage]) as writer:
+                    for chunk in self._chunks("features", stored):
+                        writer.append(self._intensities(chunk) if stage == "action_units" else self._emotions(chunk))
+                        self._tick(0)
+                    writer.finish(self._emotion_facts() if stage == "emotions" else None)
             return
-        for stage in ("faces", "landmarks", "features", "action_units"):
+        for stage in self._decoded(keys):
             if stage not in stored or stage in self._bad:
                 self._say(stage, keys)
         self._decode(keys)
+
+    @staticmethod
+    def _decoded(keys: dict[str, StageKey]) -> list[str]:
+        return [stage for stage in ("faces", "landmarks", "features", "action_units", "emotions") if stage in keys]
 
     @property
     def _image_fps(self) -> float:
@@ -204,12 +223,22 @@ class VideoRun:
                 return np.empty((0, len(self.models.action_units.aus)), np.float32)
             return self.models.action_units.predict(chunk)
 
+    def _emotions(self, chunk: np.ndarray) -> np.ndarray:
+        model = self.models.emotions
+        with self._timed("emotions"):
+            probabilities = emotion_probabilities(model, chunk)
+        self._emotion_frames += np.bincount(probabilities.argmax(axis=1), minlength=len(model.emotions))
+        return probabilities
+
+    def _emotion_facts(self) -> dict[str, Any]:
+        return {"emotions": list(self.models.emotions.emotions), "frames": self._emotion_frames.tolist()}
+
     def _decode(self, keys: dict[str, StageKey]) -> None:
         self._expect(probe(self.job.path, image_fps=self._image_fps).frames)
         follower = FaceFollower(self.models.landmarks, faces=self.job.settings["faces"])
         frames = read_frames(self.job.path, image_fps=self._image_fps)
         facts = {"frames": 0, "frames_with_face": 0, "first_s": 0.0, "last_s": 0.0, "cuts": 0}
-        decoded = ("faces", "landmarks", "features", "action_units")
+        decoded = self._decoded(keys)
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
             chunk = FrameChunk()
@@ -235,7 +264,8 @@ class VideoRun:
                 self._flush(chunk, writers)
             with self._timed("write"):
                 for stage in decoded:
-                    writers[stage].finish(facts if stage == "faces" else None)
+                    emotions = self._emotion_facts() if stage == "emotions" else None
+                    writers[stage].finish(facts if stage == "faces" else emotions)
 
     def _flush(self, chunk: FrameChunk, writers: dict[str, ArtifactWriter]) -> None:
         arrays = chunk.arrays()
@@ -244,16 +274,20 @@ class VideoRun:
             pose = head_pose(points)
         vectors = arrays.pop("features")
         intensities = self._intensities(vectors)
+        emotions = self._emotions(vectors) if "emotions" in writers else None
         with self._timed("write"):
             writers["faces"].append(arrays)
             writers["landmarks"].append({"points": points, "pose": np.asarray(pose, np.float32)})
             writers["features"].append(vectors)
             writers["action_units"].append(intensities)
+            if emotions is not None:
+                writers["emotions"].append(emotions)
 
     # --------------------------------------------------------------------------------------------------- results
 
     def _rows(self, stored: dict[str, Artifact]) -> Iterator[FaceRows]:
-        for faces, landmarks, intensities in self._together(stored, "faces", "landmarks", "action_units"):
+        stages = ("faces", "landmarks", "action_units", *(("emotions",) if "emotions" in stored else ()))
+        for faces, landmarks, intensities, *emotions in self._together(stored, *stages):
             ids = faces["face_id"]
             yield FaceRows(
                 faces["frame"] + 1,
@@ -263,6 +297,7 @@ class VideoRun:
                 landmarks["pose"],
                 landmarks["points"],
                 self._above_baseline(intensities, ids[ids >= 0], stored),
+                *emotions,
             )
 
     def _together(self, stored: dict[str, Artifact], *stages: str) -> Iterator[tuple[Any, ...]]:
@@ -282,12 +317,13 @@ class VideoRun:
         return np.array(rows).reshape(intensities.shape)
 
     def _table(self, keys: dict[str, StageKey], stored: dict[str, Artifact]) -> None:
-        outputs, key = self.job.outputs, keys["action_units"].key
+        outputs, key = self.job.outputs, table_key(keys)
+        emotions = stored["emotions"].facts["emotions"] if "emotions" in stored else ()
         if outputs.table_is_current(self.job.name, key, self.job.settings["baseline"]):
             return
         with self._timed("tables"):
             path = outputs.table(self.job.name)
-            with TABLES[outputs.format](path, self.job.name, self.models.action_units.aus) as table:
+            with TABLES[outputs.format](path, self.job.name, self.models.action_units.aus, emotions) as table:
                 for rows in self._rows(stored):
                     table.write(rows)
                     self._tick(0)

@@ -50,7 +50,7 @@ def _server(run: dict[str, Any], answers: IO[str]):
     from facs_pipeline.video_job import Models, VideoJob, VideoRun
 
     cache = Cache(run["cache"], bytes.fromhex(run["key"]))
-    models = Models(run["landmarks"], run["au_model"])
+    models = Models(run["landmarks"], run["au_model"], run["emotion_model"])
     outputs = Outputs(Path(run["out"]), run["format"], run["overlay"], cache.folder / "outputs")
 
     def send(kind: str, **content: Any) -> None:

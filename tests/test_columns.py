@@ -16,8 +16,9 @@ from facs_pipeline import columns
 from facs_pipeline.au_table import au_table_columns
 from facs_pipeline.columns import COLUMNS, TABLES, as_markdown, find_columns
 from facs_pipeline.descriptors import descriptor_names
+from facs_pipeline.emotion_predictions import prediction_columns
 from facs_pipeline.errors import InputError
-from facs_pipeline.run_tables import VIDEO_COLUMNS
+from facs_pipeline.run_tables import EMOTION_COLUMNS, VIDEO_COLUMNS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -30,13 +31,14 @@ def written(table: str) -> list[str]:
     """Names of the columns that are really written."""
     about = ["video", "face_id", "subject", "emotion", "label"]
     return {
-        "action_units": au_table_columns([1, 12, 45]),
+        "action_units": au_table_columns([1, 12, 45], ["happy", "sad"]),
         "descriptors": about + descriptor_names([1, 45]),
-        "videos": list(VIDEO_COLUMNS),
+        "videos": [*VIDEO_COLUMNS, *EMOTION_COLUMNS],
+        "emotions": prediction_columns(["happy", "sad"]),
     }[table]
 
 
-@pytest.mark.parametrize("table", ["action_units", "descriptors", "videos"])
+@pytest.mark.parametrize("table", ["action_units", "descriptors", "videos", "emotions"])
 def test_every_written_column_is_in_the_dictionary_once_and_no_other(table):
     of_table = [column for column in COLUMNS if column.table == table]
     matches = [[column.name for column in of_table if column.matches(name)] for name in written(table)]
@@ -63,7 +65,12 @@ def test_a_column_is_found_with_its_number():
     assert "AU12's speed" in speed.meaning and "<nn>" not in speed.meaning
     (point,) = find_columns("y_67")
     assert point.meaning.startswith("Landmark 67,")
-    assert {column.table for column in find_columns("video")} == set(TABLES)
+    assert {column.table for column in find_columns("video")} == {
+        "action_units",
+        "descriptors",
+        "videos",
+        "predictions",
+    }
     assert find_columns("videos.csv") == find_columns("videos") != []
     assert find_columns("AU12_speed_maximum") == find_columns("x_123") == find_columns("AU1_r") == []
 
