@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from report_checks import check_html
 from report_results import demo_results
 
 from facs_pipeline.errors import InputError
@@ -38,17 +39,6 @@ def own(demo, tmp_path) -> Path:
 
 def report(folders, out: Path, **options) -> str:
     return write_report(gather(folders), out, **options).pages[0].read_text(encoding="utf-8")
-
-
-def check_html(text: str) -> None:
-    html5lib.HTMLParser(strict=True).parse(text)
-    ids = re.findall(r'\bid="([^"]+)"', text)
-    assert len(ids) == len(set(ids))
-    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(ids)
-    assert not re.findall(r"<img(?![^>]*\balt=)", text)
-    assert not re.findall(r"<th(?![^>]*\bscope=)[ >]", text)
-    assert not re.findall(r'\bstyle="', text), "the policy forbids style attributes"
-    assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text)
 
 
 def test_the_whole_report(demo, tmp_path):

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from report_results import demo_results
+from report_results import demo_results, emotion_results
 
 from facs_pipeline.report.gather import gather
 from facs_pipeline.report.page import write_report
@@ -26,6 +26,14 @@ def file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def emotions(tmp_path_factory) -> Path:
+    """A report of seven emotions by four models."""
+    folder = tmp_path_factory.mktemp("emotions")
+    emotion_results(folder)
+    return write_report(gather([folder]), folder / "report.html").pages[0]
+
+
+@pytest.fixture(scope="module")
 def browser():
     from playwright.sync_api import sync_playwright
 
@@ -41,7 +49,7 @@ def opened(browser, file):
     """Opens the report; at the end nothing may have been complained of, and nothing requested but the file."""
     pages = []
 
-    def open_page(*, width: int = 1280, scheme: str = "light"):
+    def open_page(*, width: int = 1280, scheme: str = "light", file: Path = file):
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
         )
@@ -52,11 +60,11 @@ def opened(browser, file):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         page.goto(file.as_uri())
-        pages.append((context, complaints, requests))
+        pages.append((context, complaints, requests, file))
         return page
 
     yield open_page
-    for context, complaints, requests in pages:
+    for context, complaints, requests, file in pages:
         context.close()
         assert complaints == []
         assert {url for url in requests if not url.startswith(("data:", "blob:"))} == {file.as_uri()}
@@ -105,6 +113,22 @@ def test_curves_by_keyboard(opened):
     assert plot.locator(".peek div").inner_text() == "2.90 s"
 
 
+def test_the_picture_under_the_pointer_says_when_it_was_taken(opened):
+    page = opened()
+    card = page.locator("#v1-1")
+    plot = card.locator(".plot")
+    plot.scroll_into_view_if_needed()
+    plot.hover(position={"x": plot.bounding_box()["width"] * 0.4, "y": 60})
+    said = float(plot.locator(".peek small").inner_text().removeprefix("picture: ").removesuffix(" s"))
+    times = card.locator(".strip li").evaluate_all("all => all.map(one => Number(one.dataset.time))")
+    assert len(times) == 16 and said in [round(time, 2) for time in times]
+    # Sixteen pictures of three seconds: the nearest one is at most half a step and a frame away.
+    assert abs(said - 0.4 * 2.96) <= 3 / 16 / 2 + 0.04
+    # Eight are seen; the nearest of those is marked.
+    assert card.locator(".strip li:visible").count() == 8
+    assert card.locator(".strip li.near:visible").count() == 1
+
+
 def test_a_pair_shows_both_pictures(opened):
     page = opened()
     plot = page.locator("#pairs .plot").first
@@ -131,10 +155,60 @@ def test_copy_and_download(opened):
     assert Path(saved.value.path()).read_text() == copied["CSV"]
 
 
+def test_every_table_can_be_copied(opened, emotions):
+    page = opened(file=emotions)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    tools = page.locator(".tools")
+    assert tools.count() >= 1 + 4 * 3
+    for number in range(tools.count()):
+        one = tools.nth(number)
+        id = one.get_attribute("data-table")
+        one.get_by_role("button", name="Copy CSV").click()
+        one.get_by_text("Copied.").wait_for()
+        lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+        assert len(lines) == page.locator(f"#{id} tr").count()
+    classes = page.locator(".tools[data-table=t1-1-classes]")
+    classes.get_by_role("button", name="Copy LaTeX").click()
+    classes.get_by_text("Copied.").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines()[2].strip() == "Class & Precision & Recall & F1 & Support \\\\"
+
+
+def test_emotions_sort_by_any_figure_and_empty_cells_stay_last(opened, emotions):
+    page = opened(file=emotions)
+    table = page.locator("#accuracy-1")
+    names = "rows => rows.map(row => row.cells[0].textContent)"
+    for _ in range(2):
+        table.locator("th button", has_text="Log-loss").click()
+    assert table.locator("tbody tr").evaluate_all(names)[:4] == [
+        "emotions from 11 AU intensities", "SVM on HOG", "LightGBM on HOG, LBP and landmarks", "best",
+    ]  # fmt: skip
+    table.locator("th button", has_text="Published accuracy").click()
+    assert table.locator("tbody tr").evaluate_all(names)[0] == "SVM on HOG in sliding windows"
+
+
+def test_the_keyboard_reaches_everything(opened, emotions):
+    page = opened(file=emotions)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    second = page.locator("details.model").nth(1)
+    assert second.get_attribute("open") is None
+    second.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert second.get_attribute("open") == ""
+    # What scrolls sideways can be focused, and then scrolled with the arrow keys.
+    scrolling = page.locator(".scroll").evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.tabIndex)"
+    )
+    assert scrolling and set(scrolling) == {0}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_sticks_out_and_text_stands_out(opened, width, scheme):
-    page = opened(width=width, scheme=scheme)
+@pytest.mark.parametrize("which", ["videos", "emotions"])
+def test_nothing_sticks_out_and_text_stands_out(opened, file, emotions, width, scheme, which):
+    page = opened(width=width, scheme=scheme, file=file if which == "videos" else emotions)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     colours = page.evaluate(
         "() => ['color', 'backgroundColor'].map(n => getComputedStyle(document.body)[n].match(/\\d+/g).map(Number))"
@@ -155,6 +229,33 @@ def test_print(opened):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator(".tools").first.is_hidden()
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_print_unfolds_models_and_folds_them_again(opened, emotions):
+    page = opened(file=emotions)
+    folded = "document.querySelectorAll('details.model:not([open])').length"
+    assert page.evaluate(folded) == 3
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(folded) == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(folded) == 3
+
+
+def test_links_lead_from_page_to_page(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages and spaces")
+    demo = demo_results(tmp_path_factory)
+    written = write_report(gather([demo]), folder / "a report.html", pictures="none", per_page=5)
+    page = browser.new_page()
+    page.goto(written.pages[0].as_uri())
+    page.get_by_role("link", name="Provenance").click()
+    page.locator("#provenance").wait_for()
+    assert page.url.endswith("/a%20report-3.html#provenance")
+    link = page.locator("#videos-1 tbody a").first
+    name = link.inner_text()
+    link.click()
+    page.wait_for_url("**/a%20report.html#v1-1")
+    assert page.locator("#v1-1 h3").inner_text() == name
+    page.close()
 
 
 def test_the_policy_holds_script_back(browser, file):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import numpy as np
@@ -91,19 +92,27 @@ def _write_pages(
     """All pages, the first one last: what it says of all videos is known only then."""
     chunks = [found.videos[i : i + per_page] for i in range(0, len(found.videos), per_page)] or [[]]
     pages = [out if i == 0 else out.with_name(f"{out.stem}-{i + 1}{out.suffix}") for i in range(len(chunks))]
-    page_of = {video.id: pages[i].name if i else "" for i, chunk in enumerate(chunks) for video in chunk}
     book = _Book(found, {str(row.get(field)) for row in _mistakes(tasks) for field in ("video", "partner")}, pictures)
-    names = [page.name for page in pages]
+    names = [quote(page.name) for page in pages]
+    page_of = {video.id: i for i, chunk in enumerate(chunks) for video in chunk}
+    places = {name: (page_of[video.id], f"#{video.id}") for name, video in book.by_name.items()}
     common = {
         "found": found,
         "made": time_of_making(),
         "pages": names,
-        "links": {name: f"{page_of[video.id]}#{video.id}" for name, video in book.by_name.items()},
-        "provenance": f"{names[-1] if len(names) > 1 else ''}#provenance",
         "environment": environment(),
         "runs": [run_view(run) for run in found.runs],
     }
     template, first = _template(), {}
+
+    def links(here: int) -> dict[str, Any]:
+        on = [name if i != here else "" for i, name in enumerate(names)]
+        return {
+            "page": here + 1,
+            "links": {name: on[page] + anchor for name, (page, anchor) in places.items()},
+            "provenance": f"{on[-1]}#provenance",
+        }
+
     step = progress("videos", 2 * len(found.videos))
     for index, chunk in enumerate(chunks):
         content = book.chapter(chunk, notes, step, first=index == 0)
@@ -111,7 +120,7 @@ def _write_pages(
             first = content
             continue
         with atomic_write(pages[index]) as file:
-            file.write(_render(template, common | content | {"page": index + 1}))
+            file.write(_render(template, common | content | links(index)))
     main = {
         "tasks": [_task_view(task, number, book.thumbs) for number, task in enumerate(tasks)],
         "intensity_table": au_models.intensity_table(found.cards),
@@ -120,7 +129,7 @@ def _write_pages(
         "notes": notes,
     }
     with atomic_write(out) as file:
-        file.write(_render(template, common | first | main | {"page": 1}))
+        file.write(_render(template, common | first | main | links(0)))
     return pages, common["made"]
 
 

@@ -102,7 +102,8 @@ def _strip(place: str, duration: float, whole: bool, count: int) -> Strip:
         if os.path.isdir(place):
             return _folder_strip(place, count, duration)
         info = probe(place)
-        targets = _targets(duration or info.duration_s, count)
+        every = whole and 0 < info.frames <= count
+        targets = np.full(count, -np.inf) if every else _targets(duration or info.duration_s, count)
         found = _decode(place, targets, whole)
         missing = not whole and len(found) < SHOWN
         return Strip(found, "key frames only (facs report --pictures all takes the others)" if missing else "")
@@ -115,7 +116,10 @@ def _targets(duration: float, count: int) -> np.ndarray:
 
 
 def _decode(place: str, targets: np.ndarray, whole: bool) -> list[tuple[float, str]]:
-    """The first frame at or after each target, of all frames or of the key frames; only those taken are converted."""
+    """The first frame at or after each target, of all frames or of the key frames; only those taken are converted.
+
+    Targets of minus infinity take one frame after the other.
+    """
     found, wanted = [], 0
     with av.open(place, metadata_errors="replace") as container:
         stream = container.streams.video[0]
@@ -127,7 +131,8 @@ def _decode(place: str, targets: np.ndarray, whole: bool) -> list[tuple[float, s
             # Key frames are few: the first one counts wherever it is.
             if time >= targets[wanted] or not (whole or found):
                 found.append((time, _encode(_small(picture))))
-                wanted = max(wanted + 1, int(np.searchsorted(targets, time, side="right")))
+                passed = int(np.searchsorted(targets, time, side="right")) if np.isfinite(targets[0]) else 0
+                wanted = max(wanted + 1, passed)
                 if wanted >= len(targets):
                     break
     return found

@@ -1,0 +1,400 @@
+"""What the report shows of each result: emotions, action-unit models, blinks, mistakes, provenance, many videos."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from report_checks import VALIDATOR, check_html, validate
+from report_results import EMOTIONS, MODELS, demo_results, emotion_results
+
+from facs_pipeline.action_units import DEFAULT_MODEL, ActionUnitModel
+from facs_pipeline.report.gather import gather
+from facs_pipeline.report.page import write_report
+from facs_pipeline.report.pictures import COUNTS, strips
+from facs_pipeline.report.published import FER2013_TEST
+from facs_pipeline.report.series import read_series
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    return demo_results(tmp_path_factory)
+
+
+@pytest.fixture()
+def own(demo, tmp_path) -> Path:
+    """A copy to spoil, with its videos."""
+    copy = Path(shutil.copytree(demo, tmp_path / "demo", ignore=shutil.ignore_patterns("cache")))
+    about = json.loads((copy / "results/run.json").read_text())
+    about["videos"] = {name: str(copy / "videos" / Path(place).name) for name, place in about["videos"].items()}
+    (copy / "results/run.json").write_text(json.dumps(about))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def emotions(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("emotions")
+    emotion_results(folder / "test")
+    return folder
+
+
+def rows_of(text: str, id: str) -> list[dict[str, str]]:
+    """A table of the page as text, row by row."""
+    table = re.search(rf'<table id="{id}".*?</table>', text, re.S)[0]
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in re.findall(r"<tr>.*?</tr>", table, re.S)]
+    plain = [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in cells]
+    return [dict(zip(plain[0], row, strict=True)) for row in plain[1:]]
+
+
+def write(folders, out: Path, **options) -> str:
+    return write_report(gather(folders), out, **options).pages[0].read_text(encoding="utf-8")
+
+
+class TestEmotions:
+    def test_every_figure_stands_in_the_table(self, emotions, tmp_path):
+        text = write([emotions], tmp_path / "r.html")
+        check_html(text)
+        shown = {row["Model"]: row for row in rows_of(text, "accuracy-1")}
+        for model in json.loads((emotions / "test" / "accuracy.json").read_text())["models"]:
+            row = shown[model["name"]]
+            assert row["Accuracy here"] == f"{100 * model['accuracy']:.1f} %"
+            assert row["Chance"] == f"{100 * model['chance']:.1f} %"
+            assert row["Balanced accuracy"] == f"{100 * model['balanced_accuracy']:.1f} %"
+            assert row["Without near-duplicates"] == f"{100 * model['without_near_duplicates']['accuracy']:.1f} %"
+            assert row["Macro-F1"] == f"{model['macro_f1']:.3f}" and row["Log-loss"] == f"{model['log_loss']:.3f}"
+            assert row["F-beta"] == f"{model['f_beta']['value']:.3f} (β = 2)"
+            assert row["Top 2"] == f"{100 * model['top_2']:.1f} %"
+            assert row["Calibration error"] == f"{model['calibration_error']:.3f}"
+            assert row["Peak memory, training"].endswith(" MB") and row["Peak memory, prediction"] == "180 MB"
+            assert row["Training (s)"] == f"{model['train_s']:.2f}" and row["Size"].endswith(" MB")
+            low, high = model["wilson_95"]
+            assert row["95 % interval (Wilson)"] == f"{100 * low:.1f} to {100 * high:.1f} %"
+
+    def test_published_figures_stand_beside_what_they_belong_to(self, emotions, tmp_path):
+        rows = rows_of(write([emotions], tmp_path / "r.html"), "accuracy-1")
+        shown = {row["Model"]: row for row in rows}
+        assert shown["SVM on HOG"]["Published accuracy"] == "32.8 %"
+        assert shown["SVM on HOG"]["Source"].startswith("SVM on HOG: FER2013")
+        assert shown["best"]["Published accuracy"] == "67.5 %" and shown["best"]["Same protocol"].startswith("yes")
+        assert "Dense SIFT bag of visual words, local learning" not in shown
+        assert (
+            shown["mini-Xception"]["Accuracy here"] == "" and shown["mini-Xception"]["Published accuracy"] == "66.0 %"
+        )
+        assert shown["Human agreement"]["Same protocol"].startswith("no")
+        assert len(shown) == len(rows)
+
+    def test_another_protocol_is_said_to_be_another_one(self, tmp_path):
+        emotion_results(tmp_path / "e", n=80, protocol="FER2013 PublicTest (validation), 7 classes")
+        rows = rows_of(write([tmp_path / "e"], tmp_path / "r.html"), "accuracy-1")
+        assert all(
+            row["Same protocol"].startswith("no: published on") and "here on FER2013 PublicTest" in row["Same protocol"]
+            for row in rows
+            if row["Published accuracy"]
+        )
+
+    def test_each_model_has_its_charts_and_gallery(self, emotions, tmp_path):
+        text = write([emotions], tmp_path / "r.html")
+        assert text.count('<details class="card model"') == len(MODELS)
+        for title in ("Reliability", "ROC, area under the curve", "Precision and recall, average", "Learning curve"):
+            assert text.count(f"<b>{title}</b>") == len(MODELS)
+        confusion = rows_of(text, "t1-1-classes")
+        assert [row["Class"] for row in confusion] == EMOTIONS
+        assert {row["sex"] for row in rows_of(text, "t1-1-by-1")} == {"female", "male"}
+        gallery = re.findall(r'<ul class="gallery">.*?</ul>\s*</details>', text, re.S)
+        assert len(gallery) == len(MODELS)
+        # Twelve mistakes, each with the picture and what moved the decision.
+        assert all(part.count('<img src="data:image/jpeg') == 24 for part in gallery)
+        assert all(part.count('alt="what moved it"') == 12 for part in gallery)
+        assert gallery[0].count("AU12 Lip corner puller: 3.1") == 12
+
+    def test_a_key_names_every_class_of_a_chart(self, emotions, tmp_path):
+        text = write([emotions], tmp_path / "r.html")
+        figure = re.search(r"<figure>(?:(?!</figure>).)*<b>ROC.*?</figure>", text, re.S)[0]
+        curves = json.loads((emotions / "test" / "accuracy.json").read_text())["models"][0]["roc"]
+        for number, name in enumerate(EMOTIONS):
+            assert f'<line class="c{number}"' in figure and f"{name} {curves[name]['auc']:.3f}" in figure
+
+    def test_pictures_outside_the_folder_are_not_read(self, emotions, tmp_path):
+        shutil.copytree(emotions / "test", tmp_path / "in")
+        secret = next((emotions / "test" / "mistakes").iterdir())
+        shutil.copy(secret, tmp_path / "secret.png")
+        document = json.loads((tmp_path / "in" / "accuracy.json").read_text())
+        names = ["../secret.png", str(tmp_path / "secret.png"), "\0", "accuracy.json", "x" * 5000]
+        document["models"] = document["models"][:1]
+        document["models"][0]["mistakes"] = [{"picture": name, "truth": "a", "predicted": "b"} for name in names]
+        (tmp_path / "in" / "accuracy.json").write_text(json.dumps(document))
+        text = write([tmp_path / "in"], tmp_path / "out" / "r.html")
+        check_html(text)
+        assert "data:image/jpeg" not in text and text.count("decided <b>") == len(names)
+
+    def test_same_names_of_pictures_in_two_folders_are_kept_apart(self, tmp_path):
+        for name in ("one", "two"):
+            emotion_results(tmp_path / name, n=60)
+        first = next((tmp_path / "one" / "mistakes").glob("picture-0-*.png"))
+        shutil.copy(next((tmp_path / "two" / "mistakes").glob("explanation-3-*.png")), first)
+        text = write([tmp_path / "one", tmp_path / "two"], tmp_path / "r.html")
+        shown = re.findall(rf'<img src="([^"]+)" alt="mistakes/{first.name}"', text)
+        assert len(shown) == 2 and shown[0] != shown[1]
+
+
+class TestActionUnits:
+    def test_the_embedded_models_scatter_is_drawn(self, demo, tmp_path):
+        text = write([demo / "results"], tmp_path / "r.html", pictures="none")
+        stored = json.loads(DEFAULT_MODEL.with_suffix(".scatter.json").read_text())
+        assert stored["model_sha256"] == ActionUnitModel.load_default().sha256
+        id = re.search(r'id="(m\d)-scatter"', text)[1]
+        rows = rows_of(text, f"{id}-scatter")
+        assert len(rows) == len(stored["counts"]) == 10
+        counts = np.array([list(map(int, line.split())) for line in stored["counts"]["12"]])
+        row = next(row for row in rows if row["Action unit"] == "AU12 Lip corner puller")
+        near = sum(np.trace(counts, k) for k in (-1, 0, 1)) / counts.sum()
+        assert row["Faces"] == str(counts.sum()) and row["Within one bin"] == f"{100 * near:.0f} %"
+        drawn = re.search(rf'<svg class="heat"[^>]*aria-labelledby="{id}-s12-t.*?</svg>', text, re.S)[0]
+        assert len(re.findall(r'class="h\d"', drawn)) == (counts > 0).sum()
+        assert stored["data"] in html.unescape(text)
+
+    def test_a_scatter_of_another_model_is_not_shown(self, demo, tmp_path, monkeypatch):
+        from facs_pipeline.report import gather as module
+
+        real = module._read_json
+
+        def other(path, notes):
+            content = real(path, notes)
+            return content | {"model_sha256": "0" * 64} if path.name.endswith(".scatter.json") else content
+
+        monkeypatch.setattr(module, "_read_json", other)
+        text = write([demo / "results"], tmp_path / "r.html", pictures="none")
+        assert "this model's card holds none" in html.unescape(text) and 'class="heat"' not in text
+
+    def test_models_that_were_trained_are_compared(self, demo, tmp_path):
+        card = {
+            "kind": "action-units", "content_sha256": "ab", "title": "Mine <b>", "labels": "coded by FACS coders",
+            "train_s": 12.5, "metrics_on_unseen_persons": {
+                "12": {"r": 0.8, "ccc": 0.7, "icc": 0.7, "mae": 0.3, "bias": 0.1, "f1": 0.6, "n": 50, "subjects": 5},
+                "4": {"r": 0.6, "ccc": 0.5, "icc": 0.5, "mae": 0.5, "bias": 0.0, "f1": None, "n": 40, "subjects": 5},
+                "x": 3, "25": "odd",
+            },
+            "scatter": {"data": "d", "step": 0.5, "counts": {"12": ["1 0", "0 3"], "4": ["1 x"], "5": 3, "y": ["1"]}},
+        }  # fmt: skip
+        (tmp_path / "mine.json").write_text(json.dumps(card))
+        (tmp_path / "mine.npz").write_bytes(b"0" * 123_000)
+        text = write([demo / "results", tmp_path], tmp_path / "out" / "r.html", pictures="none")
+        check_html(text)
+        rows = {Path(row["Model"]).name: row for row in rows_of(text, "accuracy-au")}
+        assert rows["mine.json"] | {"Mean r": "0.70", "Lowest r": "0.60 (AU04)", "Mean F1": "0.60"} == rows["mine.json"]
+        assert rows["mine.json"] | {"Training (s)": "12.5", "Size": "0.12 MB", "Faces": "50"} == rows["mine.json"]
+        assert float(rows["action_units.npz"]["Mean r"]) == pytest.approx(0.84, abs=0.1)
+        assert text.count('class="heat"') == 10 + 1
+
+
+class TestVideos:
+    def test_blinks_are_drawn_where_they_are(self, demo, tmp_path):
+        text = write([demo / "results"], tmp_path / "r.html", pictures="none")
+        found = 0
+        for video in gather([demo / "results"]).videos:
+            chart = re.search(rf'<svg class="lanes"[^>]*aria-labelledby="{video.id}-plot-t.*?cursor', text, re.S)[0]
+            marks = [float(x) for x in re.findall(r'class="mark" x="([\d.]+)%"', chart)]
+            series = read_series(video.table)
+            span = series.times_s[-1] - series.times_s[0]
+            assert marks == pytest.approx([100 * (a - series.times_s[0]) / span for a, _b in series.blinks], abs=0.01)
+            assert len(marks) == int(video.facts["blinks"])
+            assert (f"{len(marks)} blink" in chart) and ("Blinks at" in chart) == bool(marks)
+            found += len(marks)
+        assert found >= 12
+
+    def test_another_number_of_blinks_than_in_the_table_is_said(self, own, tmp_path):
+        table = pd.read_csv(own / "results/videos.csv", dtype=str, keep_default_na=False)
+        table.loc[0, "blinks"] = "9"
+        table.to_csv(own / "results/videos.csv", index=False)
+        assert "in this curve, 9 in videos.csv" in write([own / "results"], tmp_path / "r.html", pictures="none")
+
+    def test_mistakes_say_what_the_features_saw(self, own, tmp_path):
+        predictions = pd.read_csv(own / "ranking/predictions.csv", dtype=str, keep_default_na=False)
+        wrong = predictions[predictions.label != predictions.decision]
+        if not len(wrong):  # make the first pair a wrong one
+            pair = set(predictions.loc[0, ["video", "partner"]])
+            other = predictions.video.isin(pair)
+            predictions.loc[other, "label"] = predictions.loc[other, "label"].map({"real": "fake", "fake": "real"})
+            predictions.to_csv(own / "ranking/predictions.csv", index=False)
+        write_report(gather([own]), tmp_path / "r.html")
+        text = (tmp_path / "r.html").read_text(encoding="utf-8")
+        mistakes = json.loads((tmp_path / "r.json").read_text())["tasks"][0]["models"][0]["mistakes"]
+        assert mistakes and all(row["partner"] for row in mistakes)
+        assert len({frozenset((row["video"], row["partner"])) for row in mistakes}) == len(mistakes)
+        reasons = pd.read_csv(own / "ranking/reasons.csv")
+        for row in mistakes:
+            assert row["predicted"] == "real"
+            both = reasons[reasons.video_a.isin([row["video"], row["partner"]])
+                           & reasons.video_b.isin([row["video"], row["partner"]])]  # fmt: skip
+            for_it = (both.contribution > 0) == (both.video_a == row["video"])
+            assert len(row["reasons"]) == min(3, for_it.sum())
+            for text_of, (_i, reason) in zip(row["reasons"], both[for_it].iterrows(), strict=False):
+                this, other = (reason.value_a, reason.value_b) if reason.video_a == row["video"] else (
+                    reason.value_b, reason.value_a)  # fmt: skip
+                assert text_of.endswith(f"({this:.3g} against {other:.3g})")
+                assert ("in this video" in text_of) == (this > other)
+        gallery = re.search(r'<ul class="gallery">.*?</ul>\s*</details>', text, re.S)[0]
+        assert gallery.count("<img") == 2 * len(mistakes)
+
+    def test_a_strip_shows_eight_pictures_and_keeps_more_for_the_pointer(self, demo):
+        place = gather([demo / "results"]).videos[0].place
+        for mode in ("quick", "all"):
+            strip = strips([place], [3.0], mode=mode)[0]
+            times = [time for time, _uri in strip.pictures]
+            assert len(times) == min(COUNTS[mode], 75) and times == sorted(times)
+            assert sum(strip.seen) == 8 and not strip.note
+        # Every frame of a short video: what the pointer shows is that frame.
+        assert np.diff(times) == pytest.approx(0.04, abs=1e-6)
+
+    def test_what_is_too_long_to_decode_gives_key_frames(self, demo, monkeypatch):
+        places = [video.place for video in gather([demo / "results"]).videos]
+        monkeypatch.setattr("facs_pipeline.report.pictures.QUICK_WORK", 0.06)
+        found = strips(places, [3.0] * len(places))
+        whole = [len(strip.pictures) == COUNTS["quick"] for strip in found]
+        assert 1 <= sum(whole) < len(places)
+        assert all(strip.pictures for strip in found)
+        assert all(("--pictures all" in strip.note) == (not one) for strip, one in zip(found, whole, strict=True))
+
+    def test_results_from_another_current_folder_find_their_videos(self, own, tmp_path, monkeypatch):
+        about = json.loads((own / "results/run.json").read_text())
+        about["videos"] = {name: f"demo/videos/{Path(place).name}" for name, place in about["videos"].items()}
+        (own / "results/run.json").write_text(json.dumps(about))
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert all(Path(video.place).is_file() for video in gather([own / "results"]).videos)
+
+    def test_metadata_that_fit_no_video_are_said_to(self, demo, tmp_path):
+        (tmp_path / "people.csv").write_text("video,gender\nnobody,f\n")
+        notes = gather([demo], metadata=tmp_path / "people.csv").notes
+        assert any("people.csv: none of its 1 videos" in note and "expected names such as" in note for note in notes)
+
+
+class TestProvenance:
+    def test_machine_versions_hashes_and_time_per_stage(self, demo, tmp_path):
+        text = html.unescape(write([demo / "results"], tmp_path / "r.html", pictures="none"))
+        about = json.loads((demo / "results/run.json").read_text())
+        assert about["machine"]["processor"] in text and f"memory_mb <code>{about['machine']['memory_mb']}" in text
+        stages = {row["Stage"]: row for row in rows_of(text, "stages-1")}
+        assert stages["total"]["Seconds"] == f"{about['seconds']['total']:.2f}"
+        each = 1000 * about["seconds"]["decode"] / about["frames"]
+        assert stages["decode"]["ms a frame"] == f"{each:.3f}"
+        assert about["models"]["landmarks"]["sha256"] in text and about["packages"]["scipy"] in text
+        hashes = {row["SHA-256"] for row in rows_of(text, "videos-1")}
+        assert hashes == set(pd.read_csv(demo / "results/videos.csv").sha256)
+
+    def test_an_older_run_without_a_machine_says_so(self, own, tmp_path):
+        about = json.loads((own / "results/run.json").read_text())
+        about.pop("machine")
+        (own / "results/run.json").write_text(json.dumps(about))
+        assert "not stated (an older version" in write([own / "results"], tmp_path / "r.html", pictures="none")
+
+    def test_it_is_on_the_last_page(self, demo, tmp_path):
+        written = write_report(gather([demo]), tmp_path / "r.html", pictures="none", per_page=5)
+        texts = [page.read_text(encoding="utf-8") for page in written.pages]
+        assert ['id="provenance"' in text for text in texts] == [False, False, True]
+        assert '<a href="r-3.html#provenance">' in texts[0] and '<a href="r-3.html#provenance">' in texts[1]
+
+
+class TestManyVideos:
+    def test_a_pair_on_two_pages_keeps_both_curves_and_pictures(self, demo, tmp_path):
+        written = write_report(gather([demo]), tmp_path / "r.html", per_page=5)
+        cards = {}
+        for page in written.pages:
+            text = page.read_text(encoding="utf-8")
+            check_html(text)
+            cards |= dict(re.findall(r'<article class="card" id="(p1-\d+)">(.*?)</article>', text, re.S))
+        assert len(cards) == 6
+        for id, card in cards.items():
+            assert card.count('<path class="pair c0"') == card.count('<path class="pair c1"') > 0, id
+        apart = [card for card in cards.values() if "has its card on another page" in card]
+        assert apart and all(card.count('<ul class="strip">') == 1 for card in apart)
+        for card in apart:
+            named = re.search(r'data-strips="([^"]+)"', card)[1].split()
+            assert re.search(r'<div id="([^"]+)" data-first', card)[1] in named
+
+    @pytest.mark.parametrize("count", [100])
+    def test_a_hundred_videos_stay_below_ten_megabytes(self, demo, tmp_path, count):
+        _multiply(demo / "results", tmp_path / "many", count)
+        written = write_report(gather([tmp_path / "many", demo / "ranking"]), tmp_path / "r.html")
+        text = written.pages[0].read_text(encoding="utf-8")
+        assert len(written.pages) == 1 and text.count("data:image/jpeg") >= count * 8
+        assert written.pages[0].stat().st_size < 10_000_000
+
+    def test_thousands_of_videos_are_paged_without_growing_memory(self, tmp_path):
+        count = 2500
+        tables = tmp_path / "run" / "action_units"
+        tables.mkdir(parents=True)
+        times = np.arange(8) / 25
+        table = pd.DataFrame({"frame": np.arange(1, 9), "face_id": 0, "timestamp": times, "success": 1})
+        content = table.assign(AU12_r=np.linspace(0, 2, 8), AU45_r=0.0).to_csv(index=False)
+        names = [f"video{number:04d}" for number in range(count)]
+        for name in names:
+            (tables / f"{name}.csv").write_text(content)
+        rows = [f"{name},{'failed,broken' if k % 500 == 7 else 'ok,'},8" for k, name in enumerate(names)]
+        (tmp_path / "run" / "videos.csv").write_text("video,status,reason,frames\n" + "\n".join(rows) + "\n")
+        start = time.process_time()
+        steps = []
+        written = write_report(
+            gather([tmp_path / "run"]), tmp_path / "r.html", progress=lambda _label, total: (
+                lambda done: steps.append((done, total)))
+        )  # fmt: skip
+        # Of one core, so that a busy machine does not matter; five seconds a hundred would be 125.
+        assert time.process_time() - start < 60
+        assert len(written.pages) == 25 and sum(done for done, _total in steps) == steps[0][1] == 2 * count
+        assert sum(page.stat().st_size for page in written.pages) / len(written.pages) < 1_500_000
+        first, last = (page.read_text(encoding="utf-8") for page in (written.pages[0], written.pages[-1]))
+        check_html(first)
+        check_html(last)
+        assert {row["Video"] for row in rows_of(last, "failed-1")} == {names[k] for k in range(7, count, 500)}
+        assert f"{count}</dd>" in first and "r-25.html" in first
+
+
+def _multiply(results: Path, out: Path, count: int) -> None:
+    """Copies of results under further names, up to `count` videos."""
+    (out / "action_units").mkdir(parents=True)
+    about = json.loads((results / "run.json").read_text())
+    table = pd.read_csv(results / "videos.csv", dtype=str, keep_default_na=False)
+    places, parts = {}, []
+    for copy in range(-(-count // len(table))):
+        part = table.head(count - copy * len(table)).copy()
+        part["video"] += f"-{copy}"
+        for name in part.video:
+            old = name.rsplit("-", 1)[0]
+            shutil.copy(results / "action_units" / f"{old}.csv", out / "action_units" / f"{name}.csv")
+            places[name] = about["videos"][old]
+        parts.append(part)
+    pd.concat(parts).to_csv(out / "videos.csv", index=False)
+    shutil.copy(results / "descriptors.csv", out)
+    (out / "run.json").write_text(json.dumps(about | {"videos": places}))
+
+
+if VALIDATOR:
+
+    def test_the_nu_html_checker_finds_no_error(demo, emotions, tmp_path):
+        written = write_report(gather([demo, emotions]), tmp_path / "r.html", per_page=5)
+        assert validate(*written.pages) == ""
+        (tmp_path / "bad.html").write_text("<!DOCTYPE html><title>x</title><ul><p>no</p></ul>")
+        assert "not allowed as child" in validate(tmp_path / "bad.html")
+
+
+def test_open_shows_it_in_the_browser(emotions, tmp_path, monkeypatch):
+    from facs_cli.report import command
+
+    opened = []
+    for answer, expected in ((True, ""), (False, "no browser could be opened")):
+        monkeypatch.setattr("webbrowser.open", lambda url, answer=answer: opened.append(url) or answer)
+        result = CliRunner().invoke(command, [str(emotions), "--out", str(tmp_path / "r x.html"), "--open"])
+        assert result.exit_code == 0 and expected in result.output
+    assert opened == [(tmp_path / "r x.html").resolve().as_uri()] * 2
+
+
+def test_the_document_names_what_the_report_says(emotions):
+    assert json.loads((emotions / "test" / "accuracy.json").read_text())["protocol"] == FER2013_TEST
