@@ -1,4 +1,4 @@
-"""Emotions of every frame of a video, from the features that its action units are measured on."""
+"""Emotions of every frame of a video, from the features that its action units are measured on and a small crop."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from facs_pipeline.appearance import BLOCKS
 
 EMOTION_INPUTS = frozenset({*BLOCKS, "action_units"})
-"""What a model may take of a face to be used here: all of it is in the stored features."""
+"""What a model may take of a face, beside its registered crop, to be used here: all of it is in the features."""
 
 
 def why_not_for_videos(card: Mapping[str, Any]) -> str:
-    """Why the emotion model with this card needs more than stored features; empty where it does not.
+    """Why the emotion model with this card is not one for every frame of a video; empty where it is.
 
     Examples
     --------
@@ -24,8 +24,10 @@ def why_not_for_videos(card: Mapping[str, Any]) -> str:
     "model 'svm-windows' takes windows of each image, which are not among the features of a video"
     """
     needed = [name for name in card.get("inputs", ()) if name not in EMOTION_INPUTS]
-    if card.get("families"):
-        needed.append("encoded faces")
+    if card.get("kernel") == "full":
+        return (
+            f"model {card.get('name')!r} compares each face with all faces it was trained on, too slow for every frame"
+        )
     if not needed:
         return ""
     return (
@@ -34,8 +36,8 @@ def why_not_for_videos(card: Mapping[str, Any]) -> str:
     )
 
 
-def emotion_probabilities(model: Any, features: np.ndarray) -> np.ndarray:
-    """Probabilities [m, c] float32 of m faces by their features [m, 9055] uint8.
+def emotion_probabilities(model: Any, features: np.ndarray, crops: np.ndarray) -> np.ndarray:
+    """Probabilities [m, c] float32 of m faces by their features [m, 9055] and registered crops [m, 48, 48], uint8.
 
     Parameters
     ----------
@@ -46,9 +48,9 @@ def emotion_probabilities(model: Any, features: np.ndarray) -> np.ndarray:
     m = len(features)
     if not m:
         return np.empty((0, len(model.emotions)), np.float32)
-    # Nothing but the features is looked at.
+    # Nothing else is looked at.
     nothing = np.empty((m, 0, 0), np.uint8)
-    seen = SeenFaces(np.arange(m), nothing, np.ones(m, bool), nothing, nothing, features, nothing, ())
+    seen = SeenFaces(np.arange(m), nothing, np.ones(m, bool), crops, nothing, features, nothing, ())
     return model.predict_proba(seen).astype(np.float32)
 
 

@@ -192,13 +192,16 @@ class VideoRun:
     def _compute(self, keys: dict[str, StageKey], stored: dict[str, Artifact]) -> None:
         self._emotion_frames = np.zeros(len(self.models.emotions.emotions) if "emotions" in keys else 0, np.int64)
         if {"faces", "landmarks", "features"} <= stored.keys():
-            for stage in [stage for stage in ("action_units", "emotions") if stage in keys and stage not in stored]:
-                self._say(stage, keys)
-                with self._writer(keys[stage]) as writer:
+            if "action_units" not in stored:
+                self._say("action_units", keys)
+                with self._writer(keys["action_units"]) as writer:
                     for chunk in self._chunks("features", stored):
-                        writer.append(self._intensities(chunk) if stage == "action_units" else self._emotions(chunk))
+                        writer.append(self._intensities(chunk))
                         self._tick(0)
-                    writer.finish(self._emotion_facts() if stage == "emotions" else None)
+                    writer.finish()
+            if "emotions" in keys and "emotions" not in stored:
+                self._say("emotions", keys)
+                self._emotions_again(keys["emotions"], stored)
             return
         for stage in self._decoded(keys):
             if stage not in stored or stage in self._bad:
@@ -223,10 +226,35 @@ class VideoRun:
                 return np.empty((0, len(self.models.action_units.aus)), np.float32)
             return self.models.action_units.predict(chunk)
 
-    def _emotions(self, chunk: np.ndarray) -> np.ndarray:
+    def _emotions_again(self, identity: StageKey, stored: dict[str, Artifact]) -> None:
+        """Only the emotions: the video is decoded once more for its pictures; where the faces are is known."""
+        frames = read_frames(self.job.path, image_fps=self._image_fps)
+        self._expect(stored["faces"].facts["frames"])
+        with self._writer(identity) as writer:
+            for faces, landmarks, vectors in self._together(stored, "faces", "landmarks", "features"):
+                crops, points = [], iter(landmarks["points"])
+                number, image = -1, None
+                for index, face in zip(faces["frame"].tolist(), faces["face_id"].tolist(), strict=True):
+                    # Several faces of one picture are neighbouring rows.
+                    if index != number:
+                        with self._timed("decode"):
+                            number, _, image = next(frames)
+                    if face >= 0:
+                        crops.append(self._crop(image, next(points)))
+                    self._tick(index + 1)
+                writer.append(self._emotions(vectors, crops))
+            writer.finish(self._emotion_facts())
+
+    def _crop(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
+        from facs_pipeline.emotion_faces import registered_crop_48
+
+        with self._timed("emotions"):
+            return registered_crop_48(image, points)
+
+    def _emotions(self, chunk: np.ndarray, crops: list[np.ndarray]) -> np.ndarray:
         model = self.models.emotions
         with self._timed("emotions"):
-            probabilities = emotion_probabilities(model, chunk)
+            probabilities = emotion_probabilities(model, chunk, np.array(crops))
         self._emotion_frames += np.bincount(probabilities.argmax(axis=1), minlength=len(model.emotions))
         return probabilities
 
@@ -241,19 +269,21 @@ class VideoRun:
         decoded = self._decoded(keys)
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
-            chunk = FrameChunk()
+            chunk, crops = FrameChunk(), []
             while True:
                 with self._timed("decode"):
                     frame = next(frames, None)
                 if frame is None:
                     break
                 if len(chunk) >= CHUNK_FRAMES:
-                    self._flush(chunk, writers)
-                    chunk = FrameChunk()
+                    self._flush(chunk, crops, writers)
+                    chunk, crops = FrameChunk(), []
                 with self._timed("faces and landmarks"):
                     faces = follower.update(frame.image, frame.time_s)
                 with self._timed("features"):
                     chunk.add(frame, faces, [features(frame.image, face.points) for face in faces])
+                if "emotions" in writers:
+                    crops += [self._crop(frame.image, face.points) for face in faces]
                 facts["first_s"] = frame.time_s if frame.index == 0 else facts["first_s"]
                 facts["last_s"] = frame.time_s
                 facts["frames"] += 1
@@ -261,20 +291,20 @@ class VideoRun:
                 facts["cuts"] += any(face.cut for face in faces)
                 self._tick(facts["frames"])
             if len(chunk):
-                self._flush(chunk, writers)
+                self._flush(chunk, crops, writers)
             with self._timed("write"):
                 for stage in decoded:
                     emotions = self._emotion_facts() if stage == "emotions" else None
                     writers[stage].finish(facts if stage == "faces" else emotions)
 
-    def _flush(self, chunk: FrameChunk, writers: dict[str, ArtifactWriter]) -> None:
+    def _flush(self, chunk: FrameChunk, crops: list[np.ndarray], writers: dict[str, ArtifactWriter]) -> None:
         arrays = chunk.arrays()
         with self._timed("faces and landmarks"):
             points = arrays.pop("points")
             pose = head_pose(points)
         vectors = arrays.pop("features")
         intensities = self._intensities(vectors)
-        emotions = self._emotions(vectors) if "emotions" in writers else None
+        emotions = self._emotions(vectors, crops) if "emotions" in writers else None
         with self._timed("write"):
             writers["faces"].append(arrays)
             writers["landmarks"].append({"points": points, "pose": np.asarray(pose, np.float32)})
