@@ -1,4 +1,4 @@
-"""Explanations of emotions: contributions that sum exactly, places that are right, covered parts, words and pictures."""
+"""Explanations of emotions: contributions that sum exactly, the right places, covered parts, words and pictures."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""What emotions cost on video: processor time per face, beside the features and action units of the same faces.
+
+    python benchmarks/emotion_speed.py
+
+Faces of one of the shared videos, one thread. The package's emotion model, and its plain part alone.
+"""
+
+from __future__ import annotations
+
+import time
+
+import harness
+import numpy as np
+
+from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.appearance import features
+from facs_pipeline.emotion_faces import registered_crop_48
+from facs_pipeline.emotion_model import EmotionModel, face_numbers
+from facs_pipeline.emotion_predictions import see_located
+from facs_pipeline.emotion_series import emotion_probabilities
+from facs_pipeline.faces import FaceFollower
+from facs_pipeline.landmarks import default_landmarks
+from facs_pipeline.video import read_frames
+
+TARGET_MS = 0.1
+REPEATS = 5
+
+
+def main() -> None:
+    parser = harness.parser(__doc__, "emotion_speed")
+    parser.add_argument("--video", default="d18")
+    options = parser.parse_args()
+    [video] = harness.videos(options.data, [options.video])
+    follower = FaceFollower(default_landmarks())
+    images, points = [], []
+    for frame in read_frames(video):
+        for face in follower.update(frame.image, frame.time_s):
+            images.append(frame.image)
+            points.append(face.points)
+    seen = see_located(images, points, [True] * len(images))
+    model, action_units = EmotionModel.load_default(), ActionUnitModel.load_default()
+
+    def crops() -> None:
+        for image, places in zip(images, points, strict=True):
+            registered_crop_48(image, places)
+
+    def all_features() -> None:
+        for image, places in zip(images, points, strict=True):
+            features(image, places)
+
+    parts = {
+        "features": all_features,
+        "action units": lambda: action_units.predict(seen.features),
+        "emotions: crop": crops,
+        "emotions: model": lambda: emotion_probabilities(model, seen.features, seen.crops),
+        "emotions: plain part of the model alone": lambda: model.head.scores(face_numbers(seen, model.inputs)),
+    }
+    result = {}
+    for name, part in parts.items():
+        took = []
+        for _ in range(REPEATS):
+            start = time.process_time()
+            part()
+            took.append(time.process_time() - start)
+        result[name] = 1000 * float(np.median(took)) / len(images)
+    total = result["emotions: crop"] + result["emotions: model"]
+    harness.table(
+        f"Processor time, ms per face ({len(images)} faces of {video.stem}); target for emotions {TARGET_MS}",
+        ["part", "ms"],
+        [*result.items(), ("emotions, together", total)],
+    )
+    about = {"video": video.stem, "faces": len(images), "repeats": REPEATS, "model_sha256": model.sha256}
+    harness.save(options.out, about, {**result, "emotions, together": total, "target": TARGET_MS})
+
+
+if __name__ == "__main__":
+    main()
