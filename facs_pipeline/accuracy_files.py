@@ -9,6 +9,9 @@ from typing import Any
 
 from facs_pipeline.store import atomic_write
 
+FORMAT = "facs-accuracy"
+"""What ``accuracy.json`` says of itself in its field ``format``."""
+
 
 def write_accuracy(document: Mapping[str, Any], path: str | os.PathLike) -> None:
     """Write what `facs_pipeline.classification.accuracy_document` returned; the old file stays until it is whole.

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from facs_pipeline.accuracy_files import FORMAT
 from facs_pipeline.evaluation import wilson_interval
 
-FORMAT = "facs-accuracy"
 BETA = 2.0
 """F-beta weighs recall twice as much as precision."""
 BINS = 10

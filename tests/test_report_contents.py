@@ -112,7 +112,7 @@ class TestEmotions:
         assert len(gallery) == len(MODELS)
         # Twelve mistakes, each with the picture and what moved the decision.
         assert all(part.count('<img src="data:image/jpeg') == 24 for part in gallery)
-        assert all(part.count('alt="what moved it"') == 12 for part in gallery)
+        assert all(part.count('alt="what moved it" class="why"') == 12 for part in gallery)
         assert gallery[0].count("AU12 Lip corner puller: 3.1") == 12
 
     def test_a_key_names_every_class_of_a_chart(self, emotions, tmp_path):
@@ -209,6 +209,21 @@ class TestVideos:
             assert (f"{len(marks)} blink" in chart) and ("Blinks at" in chart) == bool(marks)
             found += len(marks)
         assert found >= 12
+
+    def test_emotions_per_frame_are_drawn_with_their_means(self, own, tmp_path):
+        video = gather([own / "results"]).videos[0]
+        table = pd.read_csv(video.table)
+        happy = np.linspace(0, 1, len(table))
+        more = pd.DataFrame({"emotion": "happy", "emotion_confidence": 0.9, "emotion_happy": happy})
+        pd.concat([table, more.assign(emotion_sad=1 - happy)], axis=1).to_csv(video.table, index=False)
+        series = read_series(video.table)
+        assert series.emotions == ("happy", "sad") and series.probabilities[:, 0] == pytest.approx(happy)
+        text = write([own / "results"], tmp_path / "r.html", pictures="none")
+        check_html(text)
+        card = re.search(rf'<article class="card" id="{video.id}">.*?</article>', text, re.S)[0]
+        assert "happy 0.50" in card and "sad 0.50" in card and "confidence" not in card
+        assert card.count('<path class="c0"') == card.count('<path class="c1"') == 1
+        assert text.count("Emotions, mean probability:") == 1
 
     def test_another_number_of_blinks_than_in_the_table_is_said(self, own, tmp_path):
         table = pd.read_csv(own / "results/videos.csv", dtype=str, keep_default_na=False)

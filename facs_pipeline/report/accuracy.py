@@ -125,6 +125,7 @@ def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> d
     return {
         "id": id,
         "name": model["name"],
+        "title": str(model.get("title") or ""),
         "accuracy": " (".join(words) + ")" * (len(words) > 1),
         "per_class": model.get("per_class") or [],
         "confusion": _confusion(model),
@@ -135,14 +136,19 @@ def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> d
 
 
 PICTURE_FIELDS = {"picture": "", "video": "", "partner": "the other video of the pair", "explanation": "what moved it"}
+"""Fields of a mistake that name a picture -> what is said of it; an explanation is drawn large."""
 
 
 def _mistake(row: dict[str, Any], pictures: Mapping[str, str]) -> dict[str, Any]:
     confidence = row.get("probability") if is_number(row.get("probability")) else row.get("score")
     names = {field: str(row.get(field, "")) for field in PICTURE_FIELDS}
-    shown = [(pictures[names[field]], words) for field, words in PICTURE_FIELDS.items() if names[field] in pictures]
+    shown = [
+        (pictures[names[field]], words, field == "explanation")
+        for field, words in PICTURE_FIELDS.items()
+        if names[field] in pictures
+    ]
     return {
-        "name": names["video"] or names["picture"],
+        "name": names["video"] or str(row.get("image") or names["picture"]),
         "partner": names["partner"],
         "pictures": shown,
         "truth": str(row.get("truth", "")),

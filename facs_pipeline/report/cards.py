@@ -54,6 +54,12 @@ def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[s
             curve(f"pose p{number}", series.times_s, series.pose[:, number]) for number, _column in enumerate(POSE)
         ]
         rows.append(charts.Lane("Head pose", lines, -reach, reach, f"±{reach:g}°"))
+    if series.emotions and np.isfinite(series.probabilities).any():
+        lines = [
+            curve(f"c{number % 8}", series.times_s, series.probabilities[:, number])
+            for number in range(len(series.emotions))
+        ]
+        rows.append(charts.Lane("Emotions", lines, 0, 1, "0 to 1"))
     card["plot"] = charts.lanes(
         rows,
         span=(float(series.times_s[0]), float(series.times_s[-1])),
@@ -62,7 +68,23 @@ def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[s
         description=_in_words(series, gaps, blinks),
         id=f"{video.id}-plot",
     )
-    return card | {"rows": _rows(series), "gaps": gaps, "blinks": blinks, "faces": series.faces}
+    return card | {
+        "rows": _rows(series),
+        "gaps": gaps,
+        "blinks": blinks,
+        "faces": series.faces,
+        "emotions": _emotions(series),
+    }
+
+
+def _emotions(series: VideoSeries) -> list[tuple[str, str]]:
+    """Style and words of each emotion's line: its name and mean probability."""
+    if not series.emotions or not np.isfinite(series.probabilities).any():
+        return []
+    means = np.nanmean(series.probabilities, axis=0)
+    return [
+        (f"c{k % 8}", f"{name} {mean:.2f}") for k, (name, mean) in enumerate(zip(series.emotions, means, strict=True))
+    ]
 
 
 def _blinks_in_words(video: Video, drawn: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from facs_pipeline.classification import FORMAT
+from facs_pipeline.accuracy_files import FORMAT
 from facs_pipeline.errors import InputError, ModelError
 from facs_pipeline.report.series import VideoSeries, read_series
 
@@ -293,7 +293,7 @@ def _add_cards(found: Gathered) -> None:
     known = {str(entry["card"].get("content_sha256")) for entry in found.cards}
     folder = Path(__file__).resolve().parents[1] / "models"
     models = [_dict(run.about.get("models")) for run in found.runs]
-    used = {str(_dict(entry.get(kind)).get("sha256")) for entry in models for kind in ("action_units", "landmarks")}
+    used = {str(_dict(model).get("sha256")) for entry in models for model in entry.values()}
     for path in sorted(folder.glob("*.npz")):
         try:
             card = load_model(path).card

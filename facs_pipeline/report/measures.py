@@ -14,7 +14,7 @@ import pandas as pd
 from facs_pipeline.classification import MISTAKES, class_figures, subgroup_figures
 from facs_pipeline.explanation import in_words
 from facs_pipeline.report.gather import Ranking
-from facs_pipeline.report.shapes import is_number
+from facs_pipeline.report.shapes import is_number, to_number
 
 REASONS = 3
 
@@ -161,11 +161,3 @@ def _spoke_for(row: Mapping[str, Any], reasons: pd.DataFrame) -> list[str]:
             this, other = (a, b) if is_a else (b, a)
             found.append(f"{words} ({this:.3g} against {other:.3g})")
     return found
-
-
-def to_number(text: Any) -> float | None:
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        return None
-    return value if np.isfinite(value) else None

@@ -8,24 +8,23 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
 
 from facs_pipeline.errors import InputError
 from facs_pipeline.report import au_models, cards
 from facs_pipeline.report.accuracy import PICTURE_FIELDS, accuracy_table, model_view
 from facs_pipeline.report.gather import Gathered, Video
-from facs_pipeline.report.measures import task_of_ranking
 from facs_pipeline.report.pairs import Pair, pair_card, pairs_of
 from facs_pipeline.report.pictures import Strip, picture_uri, strips
 from facs_pipeline.report.provenance import as_data, environment, plain, run_view, time_of_making
-from facs_pipeline.report.shapes import clean_task, is_number
+from facs_pipeline.report.shapes import clean_task, is_number, to_number
 from facs_pipeline.store import atomic_write
 from facs_pipeline.video import IMAGE_SUFFIXES
 
@@ -136,6 +135,9 @@ def _write_pages(
 def _tasks(found: Gathered, notes: list[str]) -> list[dict[str, Any]]:
     metadata = {video.name: video.metadata for video in found.videos}
     tasks = [clean_task(task, notes) for task in found.tasks]
+    if found.rankings:
+        # Brings scikit-learn with it, which takes longer to load than a small report to write.
+        from facs_pipeline.report.measures import task_of_ranking
     for ranking in found.rankings:
         task = task_of_ranking(ranking, metadata)
         if task is not None:
@@ -206,11 +208,13 @@ class _Book:
         self, videos: Sequence[Video], notes: list[str], step: Callable[[int], object], *, first: bool
     ) -> dict[str, Any]:
         """Cards of the videos of one page, and of the pairs whose first video is on it."""
-        series, unread = cards.load_series(videos, step)
+        # Decoding leaves the interpreter's lock, so tables are read meanwhile.
+        with ThreadPoolExecutor(1) as pool:
+            pictures = pool.submit(self._strips, videos, step)
+            series, unread = cards.load_series(videos, step)
+            self.intensities.add(series.values())
+            taken = pictures.result()
         notes += unread
-        self.intensities.add(series.values())
-        durations = [_duration(video, series) for video in videos]
-        taken = strips([video.place for video in videos], durations, mode=self._mode, step=step)
         shown = [
             cards.video_card(video, series.get(video.id), strip) for video, strip in zip(videos, taken, strict=True)
         ]
@@ -227,18 +231,12 @@ class _Book:
         names = dict.fromkeys(pair.b for pair in pairs if pair.b not in here and pair.b in self.by_name)
         videos = [self.by_name[name] for name in names]
         series |= cards.load_series(videos)[0]
-        taken = strips([v.place for v in videos], [_duration(v, series) for v in videos], mode=self._mode)
+        taken = self._strips(videos, lambda _done: None)
         return {video.id: strip for video, strip in zip(videos, taken, strict=True)}
 
-
-def _duration(video: Video, series: dict[str, Any]) -> float:
-    if video.id in series:
-        times = series[video.id].times_s
-        return float(times[-1]) if len(times) and np.isfinite(times[-1]) else 0.0
-    try:
-        return max(0.0, float(video.facts.get("duration_s") or 0))
-    except ValueError:
-        return 0.0
+    def _strips(self, videos: Sequence[Video], step: Callable[[int], object]) -> list[Strip]:
+        durations = [max(0.0, to_number(video.facts.get("duration_s")) or 0.0) for video in videos]
+        return strips([video.place for video in videos], durations, mode=self._mode, step=step)
 
 
 def _template() -> jinja2.Template:

@@ -12,9 +12,9 @@ from facs_pipeline.report import charts
 from facs_pipeline.report.au_models import unit_name
 from facs_pipeline.report.cards import curve, top_of
 from facs_pipeline.report.gather import Ranking, Video
-from facs_pipeline.report.measures import to_number
 from facs_pipeline.report.pictures import Strip
 from facs_pipeline.report.series import VideoSeries
+from facs_pipeline.report.shapes import to_number
 
 UNITS = 6
 

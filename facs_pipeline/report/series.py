@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 POINTS = 120
 """Points of a drawn curve at most: a picture of 1000 pixels shows no more, and the page stays small."""
 _AU = re.compile(r"AU(\d{2})_r")
+_EMOTION = re.compile(r"emotion_(?!confidence$)\w[\w -]*")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class VideoSeries:
     intensities : [n, k] 0..5, NaN without a face; smoothed : [n, k] the same after the descriptors' filter.
     pose : [n, 3] pitch, yaw, roll in degrees, NaN without a face or where the table has none.
     faces : how many faces the table has.
+    emotions : [e] names; probabilities : [n, e] 0..1 of each, NaN without a face; none without ``--emotion``.
     """
 
     times_s: np.ndarray
@@ -37,6 +39,8 @@ class VideoSeries:
     smoothed: np.ndarray
     pose: np.ndarray
     faces: int
+    emotions: tuple[str, ...] = ()
+    probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def blinks(self) -> list[tuple[float, float]]:
@@ -82,6 +86,8 @@ def read_series(path: Path) -> VideoSeries:
             raise ValueError("no rows" if aus else "no column timestamp, or none like AU12_r")
         table, faces = _main_face(table)
         times = table["timestamp"].to_numpy(float)
+        named = [name for name in table.columns if _EMOTION.fullmatch(name)]
+        probabilities = table[named].to_numpy(float)
         values = table[columns].to_numpy(float, copy=True)
         if "success" in table:
             values[table["success"].to_numpy(float) != 1] = np.nan
@@ -94,11 +100,14 @@ def read_series(path: Path) -> VideoSeries:
         raise InputError(
             f"{path}: not an action-unit table that can be read ({error}); facs extract-features makes it again"
         ) from None
-    return VideoSeries(times, tuple(aus), values, _smooth(values, times), pose, faces)
+    names = tuple(name.removeprefix("emotion_") for name in named)
+    return VideoSeries(times, tuple(aus), values, _smooth(values, times), pose, faces, names, probabilities)
 
 
 def _wanted(name: str) -> bool:
-    return name in ("frame", "face_id", "timestamp", "success", *POSE) or bool(_AU.fullmatch(name))
+    return name in ("frame", "face_id", "timestamp", "success", *POSE) or bool(
+        _AU.fullmatch(name) or _EMOTION.fullmatch(name)
+    )
 
 
 def _main_face(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:

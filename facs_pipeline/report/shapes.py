@@ -18,6 +18,15 @@ def numbers(value: Any, n: int | None = None) -> bool:
     return isinstance(value, list) and all(map(is_number, value)) and (n is None or len(value) == n)
 
 
+def to_number(text: Any) -> float | None:
+    """A cell of a table as a finite number, else None."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if np.isfinite(value) else None
+
+
 def clean_task(task: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """The task with only fields that can be shown; `notes` gets a sentence for each that cannot."""
     where = f"{task.get('source', 'accuracy.json')}"
