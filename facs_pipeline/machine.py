@@ -17,7 +17,7 @@ def about_machine() -> dict[str, str | int]:
     ['architecture', 'cores']
     """
     about: dict[str, str | int] = {
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "architecture": platform.machine(),
         "processor": _processor(),
         "cores": os.cpu_count() or 1,

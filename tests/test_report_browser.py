@@ -124,6 +124,10 @@ def test_the_picture_under_the_pointer_says_when_it_was_taken(opened):
     assert len(times) == 16 and said in [round(time, 2) for time in times]
     # Sixteen pictures of three seconds: the nearest one is at most half a step and a frame away.
     assert abs(said - 0.4 * 2.96) <= 3 / 16 / 2 + 0.04
+    # Also far down the curves it is where the window shows it.
+    plot.hover(position={"x": 100, "y": plot.bounding_box()["height"] - 10})
+    box = plot.locator(".peek").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 900
     # Eight are seen; the nearest of those is marked.
     assert card.locator(".strip li:visible").count() == 8
     assert card.locator(".strip li.near:visible").count() == 1

@@ -99,7 +99,7 @@
     }
     return best;
   };
-  const show = (plot, share) => {
+  const show = (plot, share, y) => {
     const chart = plot.querySelector("svg.lanes"), peek = plot.querySelector(".peek"), cursor = chart.querySelector(".cursor");
     const first = Number(chart.dataset.first), time = first + share * (Number(chart.dataset.last) - first);
     plot.dataset.share = share;
@@ -123,6 +123,9 @@
     peek.hidden = false;
     const x = share * plot.clientWidth, width = peek.offsetWidth;
     peek.style.left = Math.max(0, x + 14 + width < plot.clientWidth ? x + 14 : x - width - 14) + "px";
+    // Beside the pointer, or with the keyboard at the top, and always where the window shows it.
+    const box = plot.getBoundingClientRect(), lowest = Math.min(plot.clientHeight, innerHeight - box.top) - peek.offsetHeight - 4;
+    peek.style.top = Math.max(4 - Math.min(0, box.top), Math.min(y ?? 4, lowest)) + "px";
   };
   const hide = (plot) => {
     plot.querySelector(".peek").hidden = true;
@@ -132,7 +135,7 @@
   for (const plot of document.querySelectorAll(".plot")) {
     plot.addEventListener("pointermove", (event) => {
       const box = plot.getBoundingClientRect();
-      show(plot, Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+      show(plot, Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)), event.clientY - box.top + 14);
     });
     plot.addEventListener("pointerleave", () => hide(plot));
     plot.addEventListener("blur", () => hide(plot));
