@@ -17,19 +17,23 @@ import platform
 import time
 from pathlib import Path
 
-import lightgbm
 import numpy as np
-from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import QuantileTransformer
-from sklearn.tree import DecisionTreeClassifier
+from authenticity_contenders import PUBLISHED, TUNED, contenders
+from scipy.stats import t as student
 
 from facs_pipeline.authenticity import RankSVM
-from facs_pipeline.authenticity_baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity_baselines import LightGBMPairs, SVMSingle
 from facs_pipeline.authenticity_model import versions
 from facs_pipeline.descriptors import describe_series
-from facs_pipeline.evaluation import out_of_fold_scores, subject_folds, swap_p_value, training_folds, wilson_interval
+from facs_pipeline.evaluation import (
+    out_of_fold_scores,
+    relabelled_accuracies,
+    share_at_least,
+    subject_folds,
+    swap_p_value,
+    training_folds,
+    wilson_interval,
+)
 from facs_pipeline.synthesis import EMOTION_AUS, expression
 
 N_SUBJECTS, N_EMOTIONS, N_DESCRIPTORS = 40, 6, 434
@@ -42,7 +46,8 @@ def simulate(strength: float, seed: int, aligned: bool):
     noise; a third of the columns is log-normal. The signal moves a tenth of the columns at random ("scattered"), or
     follows the factors themselves ("aligned"), half up for real and half down for fake, times `strength`.
     """
-    rng = np.random.default_rng(seed)
+    # 2000: the settings of rank-svm-tuned were chosen on other draws.
+    rng = np.random.default_rng(2000 + seed)
     mixing = rng.normal(size=(40, N_DESCRIPTORS)) / np.sqrt(40)
 
     def draw(n):
@@ -70,114 +75,6 @@ def simulate(strength: float, seed: int, aligned: bool):
     return X, np.arange(len(X)).reshape(-1, 2), who, names[[e for _s, e, _l in index]]
 
 
-class OnDifferences:
-    """A scikit-learn classifier on standardised differences in both orders, as a ranker."""
-
-    def __init__(self, classifier):
-        self.classifier = classifier
-
-    def fit(self, X, pairs, **_context):
-        D = X[pairs[:, 0]] - X[pairs[:, 1]]
-        self.scale = np.sqrt((D**2).mean(axis=0)) + 1e-12
-        D = D / self.scale
-        self.classifier.fit(np.vstack([D, -D]), np.repeat([1, 0], len(D)))
-        return self
-
-    def decision_function(self, X, pairs, **_context):
-        D = (X[pairs[:, 0]] - X[pairs[:, 1]]) / self.scale
-        return self.classifier.predict_proba(D)[:, 1] - self.classifier.predict_proba(-D)[:, 1]
-
-
-class Pointwise(OnDifferences):
-    """A scikit-learn classifier on single standardised videos, as a ranker."""
-
-    def fit(self, X, pairs, **_context):
-        rows = pairs.ravel()
-        self.mean, self.scale = X[rows].mean(axis=0), X[rows].std(axis=0) + 1e-12
-        self.classifier.fit((X[rows] - self.mean) / self.scale, np.tile([1, 0], len(pairs)))
-        return self
-
-    def decision_function(self, X, pairs, **_context):
-        p = self.classifier.predict_proba((X - self.mean) / self.scale)[:, 1]
-        return p[pairs[:, 0]] - p[pairs[:, 1]]
-
-
-class LeastSquares(OnDifferences):
-    """Ridge regression of +1 on differences: RankLib's "linear regression" in its pairwise form."""
-
-    def fit(self, X, pairs, **_context):
-        D = X[pairs[:, 0]] - X[pairs[:, 1]]
-        self.scale = np.sqrt((D**2).mean(axis=0)) + 1e-12
-        D = D / self.scale
-        self.weights = D.T @ np.linalg.solve(D @ D.T + D.shape[1] * np.eye(len(D)), np.ones(len(D)))
-        return self
-
-    def decision_function(self, X, pairs, **_context):
-        return ((X[pairs[:, 0]] - X[pairs[:, 1]]) / self.scale) @ self.weights
-
-
-class NormalScores:
-    """Another ranker on the normal quantiles of every descriptor, as `RankSVM(scaling="normal")` has them."""
-
-    def __init__(self, ranker):
-        self.ranker = ranker
-
-    def fit(self, X, pairs, **context):
-        self.scaler = QuantileTransformer(n_quantiles=200, output_distribution="normal").fit(X[pairs.ravel()])
-        self.ranker.fit(self.scaler.transform(X), pairs, **context)
-        return self
-
-    def decision_function(self, X, pairs, **context):
-        return self.ranker.decision_function(self.scaler.transform(X), pairs, **context)
-
-
-class LambdaMART:
-    """LightGBM's lambdarank with every pair as one query of two documents."""
-
-    def fit(self, X, pairs, **_context):
-        self.model = lightgbm.LGBMRanker(
-            n_estimators=150, num_leaves=8, learning_rate=0.05, min_child_samples=10, colsample_bytree=0.1,
-            random_state=0, n_jobs=1, verbosity=-1, deterministic=True, force_row_wise=True,
-        )  # fmt: skip
-        self.model.fit(X[pairs.ravel()], np.tile([1, 0], len(pairs)), group=np.full(len(pairs), 2))
-        return self
-
-    def decision_function(self, X, pairs, **_context):
-        scores = self.model.predict(X)
-        return scores[pairs[:, 0]] - scores[pairs[:, 1]]
-
-
-def contenders() -> dict:
-    """Name -> function that makes an untrained ranker."""
-
-    def logistic(C):
-        return OnDifferences(LogisticRegression(C=C, fit_intercept=False, max_iter=500))
-
-    stump = DecisionTreeClassifier(max_depth=1, max_features=40, random_state=0)
-    return {
-        "Rank-SVM (ours, as published, C = 1)": RankSVM,
-        "Rank-SVM (ours, hinge loss)": lambda: RankSVM(loss="hinge"),
-        "Rank-SVM (ours, rank-svm-normal)": lambda: RankSVM(scaling="normal"),
-        "Rank-SVM (ours, C in inner folds)": lambda: RankSVM(C="auto"),
-        "pairwise logistic, C = 1": lambda: logistic(1.0),
-        "pairwise logistic, normal scores": lambda: NormalScores(logistic(1.0)),
-        "linear regression on differences": lambda: LeastSquares(None),
-        "RankNet (10 hidden units, on differences)": lambda: OnDifferences(
-            MLPClassifier((10,), alpha=1.0, solver="lbfgs", max_iter=100, random_state=0)
-        ),
-        "RankBoost (stumps on differences)": lambda: OnDifferences(
-            AdaBoostClassifier(stump, n_estimators=100, random_state=0)
-        ),
-        "LambdaMART (LightGBM)": LambdaMART,
-        "random forest (single videos)": lambda: Pointwise(
-            RandomForestClassifier(100, max_features=40, random_state=0)
-        ),
-        "linear SVM (single videos, ours)": SVMSingle,
-        "LightGBM on pairs (ours)": lambda: LightGBMPairs(leaves=(3,), trees=(150,)),
-        "LightGBM on single videos (ours)": lambda: LightGBMSingle(leaves=(3,), trees=(150,)),
-    }
-
-
 def out_of_fold(make, X, pairs, subjects, emotions) -> np.ndarray:
     """[p] out-of-fold scores, 10 folds by subject."""
     scores = np.zeros(len(pairs))
@@ -191,31 +88,43 @@ def accuracy(scores: np.ndarray) -> float:
     return float((np.sign(scores) + 1).mean() / 2)
 
 
-def compare_rankers(repeats: int, strengths: list[float]) -> dict:
+def compare_rankers(repeats: int, strengths: list[float], aligned_strengths: list[float]) -> dict:
     rows: dict[str, dict[str, list[float]]] = {}
     seconds: dict[str, float] = {}
-    p_values = []
-    for aligned in (False, True):
-        for strength in strengths if not aligned else strengths[-1:]:
-            key = f"{'aligned' if aligned else 'scattered'} {strength:g}"
-            for seed in range(repeats):
-                X, pairs, subjects, emotions = simulate(strength, seed, aligned)
-                for name, make in contenders().items():
-                    started = time.process_time()
-                    scores = out_of_fold(make, X, pairs, subjects, emotions)
-                    seconds[name] = seconds.get(name, 0) + time.process_time() - started
-                    rows.setdefault(name, {}).setdefault(key, []).append(accuracy(scores))
-                    if strength == 0 and "published" in name:
-                        p_values.append(swap_p_value(scores, n_permutations=1000))
-            print(
-                key, {name: round(float(np.mean(row.get(key, [np.nan]))), 3) for name, row in rows.items()}, flush=True
-            )
-    n_runs = sum(len(values) for values in rows["Rank-SVM (ours, as published, C = 1)"].values())
+    cells = [("scattered", s) for s in strengths] + [("aligned", s) for s in aligned_strengths]
+    for kind, strength in cells:
+        key = f"{kind} {strength:g}"
+        for seed in range(repeats):
+            X, pairs, subjects, emotions = simulate(strength, seed, kind == "aligned")
+            for name, make in contenders().items():
+                started = time.process_time()
+                scores = out_of_fold(make, X, pairs, subjects, emotions)
+                seconds[name] = seconds.get(name, 0) + time.process_time() - started
+                rows.setdefault(name, {}).setdefault(key, []).append(accuracy(scores))
+        print(key, {name: round(float(np.mean(row[key])), 3) for name, row in rows.items()}, flush=True)
     return {
         "accuracy": rows,
-        "p_values_without_signal": p_values,
-        "cpu_s_per_run": {n: s / n_runs for n, s in seconds.items()},
+        "beside_the_best": {name: beside_the_best(rows, name) for name in (TUNED, PUBLISHED)},
+        "cpu_s_per_run": {name: s / (repeats * len(cells)) for name, s in seconds.items()},
     }
+
+
+def beside_the_best(rows: dict[str, dict[str, list[float]]], ours: str) -> dict[str, dict]:
+    """Per cell: the best ranker that is no Rank-SVM, and ours minus it with a 95 % t-interval over the same runs.
+
+    The best is picked by the very figures it is compared on, which flatters it.
+    """
+    others = [name for name in rows if not name.startswith("Rank-SVM")]
+    result = {}
+    for key, values in rows[ours].items():
+        best = max(others, key=lambda name: np.mean(rows[name][key]))
+        difference = np.array(values) - np.array(rows[best][key])
+        half = student.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / len(difference) ** 0.5
+        result[key] = {
+            "best other": best, "difference": [float(difference.mean())],
+            "low": [float(difference.mean() - half)], "high": [float(difference.mean() + half)],
+        }  # fmt: skip
+    return result
 
 
 def expression_descriptors(difference: float, noise: float, n_subjects: int, seed: int):
@@ -271,19 +180,32 @@ def curves_on_expressions(repeats: int) -> dict:
 
 
 def false_alarms(repeats: int) -> dict:
-    """How often the quick p-value is below 0.05 where nothing is to be found: 60 pairs, 100 descriptors, 25 members."""
-    p_values, accuracies = [], []
+    """How often p is below 0.05 where nothing is to be found: 60 pairs of 20 people, 100 descriptors."""
+    rankers = {
+        "rank-svm, 25 members": lambda: RankSVM(n_estimators=25),
+        "rank-svm-tuned, 25 members": lambda: RankSVM(n_estimators=25, scaling="auto", C="auto"),
+        "svm": SVMSingle,
+        "lightgbm, 50 trees": lambda: LightGBMPairs(leaves=(3,), trees=(50,)),
+    }
+    found: dict[str, dict[str, list[float]]] = {}
     for seed in range(repeats):
         rng = np.random.default_rng([seed, 7])
         X = np.repeat(rng.normal(size=(60, 100)), 2, axis=0) + rng.normal(size=(120, 100))
         pairs, who = np.arange(120).reshape(-1, 2), np.repeat(np.arange(20), 6).astype(str)
-        scores = out_of_fold(lambda: RankSVM(n_estimators=25), X, pairs, who, None)
-        accuracies.append(accuracy(scores))
-        p_values.append(swap_p_value(scores, n_permutations=1000))
-    low, high = wilson_interval(int((np.array(p_values) < 0.05).sum()), repeats)
-    print(f"p < 0.05 in {np.mean(np.array(p_values) < 0.05):.1%} of {repeats} runs (95 % {low:.1%} to {high:.1%})")
-    spread = float(np.std(accuracies, ddof=1))
-    return {"accuracy": accuracies, "p": p_values, "spread": [spread], "binomial_spread": [float(np.sqrt(0.25 / 60))]}
+        by_chance = relabelled_accuracies(X[::2] - X[1::2], subject_folds(who, 10)[::2], n_permutations=2000)
+        for name, make in rankers.items():
+            scores = out_of_fold(make, X, pairs, who, None)
+            row = found.setdefault(name, {"accuracy": [], "p": [], "p of finished scores": []})
+            row["accuracy"].append(accuracy(scores))
+            row["p"].append(share_at_least(by_chance, accuracy(scores)))
+            row["p of finished scores"].append(swap_p_value(scores, n_permutations=2000))
+    for name, row in found.items():
+        for which in ("p", "p of finished scores"):
+            hits = int((np.array(row[which]) < 0.05).sum())
+            low, high = wilson_interval(hits, repeats)
+            print(f"{name}: {which} < 0.05 in {hits / repeats:.1%} of {repeats} runs (95 % {low:.1%} to {high:.1%})")
+        row["spread"] = [float(np.std(row["accuracy"], ddof=1))]
+    return found | {"of independent pairs": {"spread": [float(np.sqrt(0.25 / 60))]}}
 
 
 def measure_speed() -> dict:
@@ -304,6 +226,10 @@ def measure_speed() -> dict:
         "10-fold evaluation of the Rank-SVM, pairs and single videos (s)",
         lambda: out_of_fold_scores(RankSVM(), X, pairs, pairs, folds, **context),
     )
+    timed(
+        "the same of rank-svm-tuned (s)",
+        lambda: out_of_fold_scores(RankSVM(scaling="auto", C="auto"), X, pairs, pairs, folds, **context),
+    )
     model = timed("training on all 480 rows (s)", lambda: RankSVM().fit(X, pairs, **context))
     timed(
         "ranking one pair, both videos alone included (s)",
@@ -321,10 +247,18 @@ def main() -> None:
     parser.add_argument("experiment", choices=["rankers", "expressions", "speed", "null"])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.0, 0.05, 0.1, 0.2])
+    parser.add_argument("--aligned-strengths", type=float, nargs="+", default=[0.05, 0.1, 0.2, 0.4])
     arguments = parser.parse_args()
     if arguments.experiment == "rankers":
-        result = compare_rankers(arguments.repeats, arguments.strengths)
+        result = compare_rankers(arguments.repeats, arguments.strengths, arguments.aligned_strengths)
         tables = {"accuracy": result["accuracy"]}
+        for name, cells in result["beside_the_best"].items():
+            print(f"\n{name} minus the best that is no Rank-SVM")
+            for key, cell in cells.items():
+                print(
+                    f"{key:<16} {cell['difference'][0]:+.1%} (95 % {cell['low'][0]:+.1%} to {cell['high'][0]:+.1%}), "
+                    f"{cell['best other']}"
+                )
     elif arguments.experiment == "null":
         result = false_alarms(arguments.repeats)
         tables = {"mean": result}
@@ -339,10 +273,6 @@ def main() -> None:
         for name, row in table.items():
             cells = row.items() if isinstance(row, dict) else [("", row)]
             print(f"{name:<42}", "  ".join(f"{key} {np.mean(values):.3g}" for key, values in cells))
-    if result.get("p_values_without_signal"):
-        p = np.array(result["p_values_without_signal"])
-        low, high = wilson_interval((p < 0.05).sum(), len(p))
-        print(f"\np < 0.05 without signal: {(p < 0.05).sum()} of {len(p)} (95 % {low:.0%} to {high:.0%})")
     about = {
         "date": datetime.date.today().isoformat(),
         "repeats": arguments.repeats,

@@ -8,8 +8,8 @@ import click
 
 MODELS = {
     "rank-svm": "75 linear SVMs on differences within pairs, which vote; as published (the default)",
-    "rank-svm-tuned": "the same on ranks of every descriptor (normal scores), penalty chosen in inner folds",
-    "rank-svm-normal": "the same on normal scores, with the published penalty",
+    "rank-svm-tuned": "the same; penalty, and descriptors as they are or as normal scores, chosen in inner folds",
+    "rank-svm-normal": "the same on normal scores (each descriptor's rank), with the published penalty",
     "lightgbm": "boosted trees on differences within pairs",
     "lightgbm-single": "boosted trees on single videos",
     "svm": "one linear SVM on single videos",

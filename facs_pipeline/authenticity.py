@@ -92,8 +92,9 @@ class RankSVM(AuthenticityRanker):
     sample_fraction : share of the samples each member sees (without replacement).
     loss : "squared_hinge" (LIBLINEAR's default; solved exactly in a few Newton steps) or "hinge" (libsvm, about ten
         times slower). The publication names C but not the loss; `docs/authenticity.md` compares the two.
-    scaling : "standard" as published; or "normal": every descriptor is first mapped to the normal quantile of its rank
-        among the training videos, which keeps single extreme values of skewed descriptors from drowning the rest.
+    scaling : "standard" as published; "normal": every descriptor is first mapped to the normal quantile of its rank
+        among the training videos, which keeps single extreme values of skewed descriptors from drowning the rest;
+        or "auto": the one of both that does better in the inner folds.
     random_state : int seed or RandomState; chooses the random halves.
 
     Attributes
@@ -101,7 +102,7 @@ class RankSVM(AuthenticityRanker):
     emotions_ : tuple of str, the emotions of the training pairs, () without.
     pair_weights_, pair_intercepts_ : [d + e, m], [m]: members on raw differences, e emotions.
     single_weights_, single_intercepts_ : the same for single videos.
-    C_, single_C_ : the penalties used.
+    C_, single_C_, scaling_ : the penalties and the scaling used.
     quantiles_ : [q, d] of the training videos with scaling "normal", else None.
     pair_scale_ : [d + e] standard deviation of the training samples (1 where constant).
 
@@ -134,39 +135,40 @@ class RankSVM(AuthenticityRanker):
     def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
         if self.loss not in ("squared_hinge", "hinge"):
             raise ValueError(f"loss is {self.loss!r}; expected 'squared_hinge' or 'hinge'")
-        if self.scaling not in ("standard", "normal"):
-            raise ValueError(f"scaling is {self.scaling!r}; expected 'standard' or 'normal'")
+        if self.scaling not in ("standard", "normal", "auto"):
+            raise ValueError(f"scaling is {self.scaling!r}; expected 'standard', 'normal' or 'auto'")
         if not 0 < self.sample_fraction <= 1:
             raise ValueError(f"sample_fraction is {self.sample_fraction!r}; expected more than 0 and at most 1")
         X, pairs, labels = check_training(X, pairs, labels)
         self.n_features_in_ = X.shape[1]
         self.emotions_ = known_emotions(emotions, pairs)
-        self.quantiles_ = None
-        if self.scaling == "normal":
-            rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
-            self.quantiles_ = np.quantile(X[rows], np.linspace(0, 1, min(N_QUANTILES, len(rows))), axis=0)
         rng = check_random_state(self.random_state)
         groups = groups_for_folds(pairs, subjects, len(X))
 
-        X = self._scaled(X)
-        differences = X[pairs[:, 0]] - X[pairs[:, 1]]
         onehot = emotion_columns(emotions, self.emotions_, pairs[:, 0])
-        samples = np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
         order = np.repeat([1.0, -1.0], len(pairs))
-        self.C_ = self._choose_C(samples, order, np.tile(groups[pairs[:, 0]], 2))
-        ensemble = self._ensemble(samples, order, self.C_, rng)
+        quantiles = {name: self._quantiles(X, pairs, labels) if name == "normal" else None for name in self._scalings()}
+        samples = {}
+        for name in quantiles:
+            scaled = normal_scores(X, quantiles[name])
+            differences = scaled[pairs[:, 0]] - scaled[pairs[:, 1]]
+            samples[name] = np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
+        self.scaling_, self.C_ = self._choose(samples, order, np.tile(groups[pairs[:, 0]], 2))
+        self.quantiles_ = quantiles[self.scaling_]
+        ensemble = self._ensemble(samples[self.scaling_], order, self.C_, rng)
         self.pair_weights_, self.pair_intercepts_, self.pair_scale_ = ensemble
 
         rows = np.flatnonzero(labels)
-        single = np.hstack([X[rows], emotion_columns(emotions, self.emotions_, rows)])
+        scaled = normal_scores(X[rows], self.quantiles_)
+        single = np.hstack([scaled, emotion_columns(emotions, self.emotions_, rows)])
         of_rows = labels[rows].astype(float)
-        self.single_C_ = self._choose_C(single, of_rows, groups[rows])
+        _scaling, self.single_C_ = self._choose({self.scaling_: single}, of_rows, groups[rows])
         self.single_weights_, self.single_intercepts_, _ = self._ensemble(single, of_rows, self.single_C_, rng)
         return self
 
     def decision_function(self, X, pairs, *, emotions=None):
         X, pairs = self._check_ranking(X, pairs)
-        X = self._scaled(X)
+        X = normal_scores(X, self.quantiles_)
         d = self.n_features_in_
         by_difference = (X[pairs[:, 0]] - X[pairs[:, 1]]) @ self.pair_weights_[:d]
         by_emotion = emotion_columns(emotions, self.emotions_, pairs[:, 0]) @ self.pair_weights_[d:]
@@ -181,14 +183,14 @@ class RankSVM(AuthenticityRanker):
         intercepts cancel between the orders. Rows sum to the mean margin, of which the votes keep only signs.
         """
         X, pairs = self._check_ranking(X, pairs)
-        X = self._scaled(X)
+        X = normal_scores(X, self.quantiles_)
         return (X[pairs[:, 0]] - X[pairs[:, 1]]) * self.pair_weights_[: self.n_features_in_].mean(axis=1)
 
     def score_videos(self, X, *, emotions=None):
         check_is_fitted(self, "single_weights_")
         X = check_array(X, dtype=np.float64)
         check_width(X, self.n_features_in_, self)
-        X = self._scaled(X)
+        X = normal_scores(X, self.quantiles_)
         onehot = emotion_columns(emotions, self.emotions_, np.arange(len(X)))
         return np.sign(np.hstack([X, onehot]) @ self.single_weights_ + self.single_intercepts_).mean(axis=1)
 
@@ -196,32 +198,32 @@ class RankSVM(AuthenticityRanker):
         check_is_fitted(self, "pair_weights_")
         return check_ranking(X, pairs, self)
 
-    def _scaled(self, X):
-        """X [n, d] itself, or its columns as normal quantiles; NaN stays NaN."""
-        if self.quantiles_ is None:
-            return X
-        levels = np.linspace(0, 1, len(self.quantiles_))
-        scaled = np.empty_like(X)
-        for column, quantiles in enumerate(self.quantiles_.T):
-            # Ties lie on a step of the quantiles; from both ends its middle is hit.
-            upper = np.interp(X[:, column], quantiles, levels)
-            lower = 1 - np.interp(-X[:, column], -quantiles[::-1], levels)
-            scaled[:, column] = (upper + lower) / 2
-        return norm.ppf(np.clip(scaled, 0.001, 0.999))
+    def _scalings(self) -> tuple[str, ...]:
+        return ("standard", "normal") if self.scaling == "auto" else (self.scaling,)
 
-    def _choose_C(self, samples, y, groups) -> float:
-        """The penalty that tells held-out groups apart best; 1 where there is one group only."""
-        if self.C != "auto":
-            return float(self.C)
+    @staticmethod
+    def _quantiles(X, pairs, labels) -> np.ndarray:
+        rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
+        return np.quantile(X[rows], np.linspace(0, 1, min(N_QUANTILES, len(rows))), axis=0)
+
+    def _choose(self, samples: dict[str, np.ndarray], y, groups) -> tuple[str, float]:
+        """Scaling and penalty that tell held-out groups apart best; the first of each where there is one group only."""
+        settings = [(name, C) for name in samples for C in (AUTO_C if self.C == "auto" else (float(self.C),))]
+        if len(settings) == 1:
+            return settings[0]
 
         def held_out(train, test):
-            z, mean, scale = _standardised(samples[train])
-            gram, other = z @ z.T, (samples[test] - mean) / scale
-            solved = [self._solve(gram, z, y[train], C) for C in AUTO_C]
-            return np.column_stack([other @ (z.T @ dual) + intercept for dual, intercept in solved])
+            scores = []
+            for name, of_scaling in samples.items():
+                z, mean, scale = _standardised(of_scaling[train])
+                gram, other = z @ z.T, (of_scaling[test] - mean) / scale
+                for C in (C for scaling, C in settings if scaling == name):
+                    dual, intercept = self._solve(gram, z, y[train], C)
+                    scores.append(other @ (z.T @ dual) + intercept)
+            return np.column_stack(scores)
 
         with threadpool_limits(limits=1, user_api="blas"):
-            return AUTO_C[widest_margin(held_out, y, groups, default=0)]
+            return settings[widest_margin(held_out, y, groups, default=0)]
 
     def _ensemble(self, samples, y, C, rng):
         """Weights [d, m] and intercepts [m] on raw samples, and the scale [d] they were divided by in training."""
@@ -265,9 +267,24 @@ class RankSVM(AuthenticityRanker):
         # Files written before the penalty could be chosen have the one in their parameters.
         model.C_, model.single_C_ = map(float, arrays.get("penalties", [params["C"]] * 2))
         model.quantiles_ = arrays.get("quantiles")
+        model.scaling_ = "standard" if model.quantiles_ is None else "normal"
         model.emotions_ = tuple(str(name) for name in arrays["emotions"])
         model.n_features_in_ = len(model.pair_weights_) - len(model.emotions_)
         return model
+
+
+def normal_scores(X: np.ndarray, quantiles: np.ndarray | None) -> np.ndarray:
+    """Columns of X [n, d] as normal quantiles of their rank among `quantiles` [q, d]; X itself without; NaN stays."""
+    if quantiles is None:
+        return X
+    levels = np.linspace(0, 1, len(quantiles))
+    scaled = np.empty_like(X)
+    for column, of_column in enumerate(quantiles.T):
+        # Ties lie on a step of the quantiles; from both ends its middle is hit.
+        upper = np.interp(X[:, column], of_column, levels)
+        lower = 1 - np.interp(-X[:, column], -of_column[::-1], levels)
+        scaled[:, column] = (upper + lower) / 2
+    return norm.ppf(np.clip(scaled, 0.001, 0.999))
 
 
 def squared_hinge_dual(gram, z, y, C) -> tuple[np.ndarray, float]:

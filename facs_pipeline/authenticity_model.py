@@ -35,7 +35,7 @@ RANKERS: dict[str, type[AuthenticityRanker]] = {
     "windows-svm": WindowsSVM,
     "residual-boosting": ResidualBoosting,
 }
-PRESETS = {"rank-svm-tuned": {"scaling": "normal", "C": "auto"}, "rank-svm-normal": {"scaling": "normal"}}
+PRESETS = {"rank-svm-tuned": {"scaling": "auto", "C": "auto"}, "rank-svm-normal": {"scaling": "normal"}}
 SAVED = ("rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm")
 
 

@@ -268,6 +268,21 @@ def test_normal_scaling_sees_a_signal_that_skewed_columns_hide():
     assert np.array_equal(np.sign(same), np.sign(other))
 
 
+def test_scaling_chosen_in_inner_folds_follows_the_data_and_is_kept_when_saved():
+    X, pairs, subjects, emotions = people(n_subjects=24, strength=1.2)
+    for data in (np.exp(2 * X), X):
+        model = RankSVM(n_estimators=5, scaling="auto").fit(data, pairs, emotions=emotions, subjects=subjects)
+        fixed = RankSVM(n_estimators=5, scaling=model.scaling_).fit(data, pairs, emotions=emotions, subjects=subjects)
+        copy = RankSVM.from_arrays(model.to_arrays(), model.get_params())
+        assert copy.scaling_ == model.scaling_
+        for other in (fixed, copy):
+            assert np.array_equal(*(m.decision_function(data, pairs, emotions=emotions) for m in (model, other)))
+    skewed = RankSVM(n_estimators=3, scaling="auto", C="auto").fit(np.exp(2 * X), pairs, subjects=subjects)
+    assert skewed.scaling_ == "normal"
+    plain = RankSVM(n_estimators=3, scaling="auto").fit(X, pairs[:1])
+    assert (plain.scaling_, plain.C_) == ("standard", 1.0)
+
+
 def test_normal_scaling_is_antisymmetric_and_takes_constant_columns():
     X, pairs, _subjects, emotions = people(n_subjects=8)
     X[:, 7] = 2.0
