@@ -129,16 +129,11 @@ def _entries(file: Path, data: str) -> list[dict[str, Any]]:
     return [entry for entry in document.get("models", []) if "name" in entry] if same else []
 
 
-def note_on_card(model: EmotionModel, entry: dict[str, Any], split: str, path: Path) -> None:
-    """Write what was measured on which split into the model's own card, where that is not there yet."""
+def card_figures(entry: dict[str, Any], split: str) -> dict[str, Any]:
+    """What of a model's figures goes into its own card."""
     names = ("n", "accuracy", "wilson_95", "chance", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error")
-    measured = {"split": split, **{name: entry[name] for name in names}}
-    measured["per_class"] = entry["per_class"]
-    if "without_near_duplicates" in entry:
-        measured["without_near_duplicates"] = entry["without_near_duplicates"]
-    if model.card.get("measured") != measured:
-        model.card["measured"] = measured
-        model.save(path)
+    more = [name for name in ("without_near_duplicates",) if name in entry]
+    return {"split": split, **{name: entry[name] for name in (*names, "per_class", *more)}}
 
 
 def accuracy_line(entry: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from facs_cli.emotion_data import accuracy_line, measure, note_on_card, open_labelled, say_skipped, see, split_to_test
+from facs_cli.emotion_data import accuracy_line, card_figures, measure, open_labelled, say_skipped, see, split_to_test
 from facs_cli.pictures import progress_bar
 
 from facs_pipeline.datasets.face_images import training_partners
@@ -18,7 +18,7 @@ from facs_pipeline.datasets.open_faces import KINDS
 from facs_pipeline.emotion_evaluation import labelled_for
 from facs_pipeline.emotion_model import EmotionModel
 from facs_pipeline.emotion_rows import ROWS
-from facs_pipeline.emotion_training import classes_of, train_emotion
+from facs_pipeline.emotion_training import LABELS, classes_of, train_emotion
 from facs_pipeline.errors import InputError, ModelError
 
 DATA_OPTIONS = (
@@ -98,16 +98,20 @@ def command(data, names, out, split, test_split, subset, seed, cache, kind, prot
             model = train_emotion(
                 name, seen, y, emotions, subjects=subjects, cache=cache, jobs=jobs, seed=seed, progress=progress_bar
             )
-            model.card |= {"data": about, "trained_on_sha256": digest}
+            model.card["trained_on_sha256"] = digest
             model.save(path)
         else:
             click.echo(f"{path}: trained on these faces already; kept")
+        facts = {"data": about, "labels": LABELS}
         if wanted is not None:
             entry = measure(
                 model, path, tested, tested_seen, out, near_duplicate=near, data=f"{wanted} of {about}", jobs=jobs
             )
-            note_on_card(model, entry, wanted, path)
+            facts["measured"] = card_figures(entry, wanted)
             click.echo(accuracy_line(entry))
+        if any(model.card.get(name) != fact for name, fact in facts.items()):
+            model.card |= facts
+            model.save(path)
     click.echo(f"\nIn {out}: models, accuracy.json, predictions. To read: facs report {out} --open")
 
 

@@ -117,7 +117,6 @@ def train_emotion(
     card: dict[str, Any] = {
         "title": f"Emotions of faces. {row.title}",
         "recipe": {"row": name, "seed": seed, **chosen},
-        "labels": LABELS,
         "images": len(y),
         "without_face": int((~seen.found).sum()),
         "faces_per_emotion": {emotion: int((y == number).sum()) for number, emotion in enumerate(emotions)},
