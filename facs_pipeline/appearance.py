@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from facs_pipeline import geometry
-from facs_pipeline.landmarks import INNER_49, default_landmarks, registered_crop
+from facs_pipeline.landmarks import INNER_49, default_landmarks, gradient_energies, registered_crop
 from facs_pipeline.pose import MEAN_HEAD
 
 TEXTURE = 120
@@ -132,13 +132,15 @@ def hog(texture: np.ndarray) -> np.ndarray:
     Signed orientations, linear rectification instead of binning. A window of 13 pixels every 6; each window's
     8 values are divided by the sum over it and its neighbours (Dalal & Triggs 2005, L1-sqrt), times 255, uint8.
     """
-    dx, dy = cv2.spatialGradient(texture)
-    gradient = np.empty((TEXTURE * TEXTURE, 2), np.float32)
-    gradient[:, 0], gradient[:, 1] = dx.ravel(), dy.ravel()
-    energy = cv2.add(gradient @ _DIRECTIONS, 0, dtype=cv2.CV_8U).reshape(TEXTURE, TEXTURE, _ORIENTATIONS)
-    pooled = cv2.boxFilter(energy, cv2.CV_16U, (_HOG_WINDOW, _HOG_WINDOW), normalize=False)
     first = _HOG_WINDOW // 2
-    windows = pooled[first::_HOG_STRIDE, first::_HOG_STRIDE][:_HOG_SIDE, :_HOG_SIDE].astype(np.float32)
+    windows = np.concatenate(
+        [
+            pooled[first::_HOG_STRIDE, first::_HOG_STRIDE][:_HOG_SIDE, :_HOG_SIDE]
+            for pooled in gradient_energies(texture, _DIRECTIONS, _HOG_WINDOW)
+        ],
+        axis=2,
+        dtype=np.float32,
+    )
     nearby = cv2.blur(np.ascontiguousarray(windows.sum(axis=2)), (3, 3))
     share = np.sqrt(windows / (nearby[..., None] + _HOG_FLAT))
     return np.minimum(255 * share, 255).astype(np.uint8).ravel()

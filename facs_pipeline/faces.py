@@ -19,15 +19,16 @@ from facs_pipeline import geometry
 from facs_pipeline.landmarks import LandmarkModel, registered_crop
 from facs_pipeline.steadying import PointFilter
 
-SETTINGS = {"version": 4, "search_sides": [400, 800, 1600], "sure": 0.5}
+SETTINGS = {"version": 5, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
-# While nobody is there each search runs only every so many frames, but in each of the first frames after a loss.
-_SEARCH_EVERY = (3, 18, 72)
-_JUST_LOST = (8, 2, 1)
+_SEARCH_EVERY = (3, 12, 100)  # frames, while nobody is there
+_JUST_LOST = 15  # frames in which a lost face is looked for where it was, too
+_BLANK_LEVELS = 10  # a picture with less contrast shows nobody
 _SURE = 0.5
 _LOST = 0.1
+_SURER = 0.2  # so much more confidence makes the detector's place better than where the points had gone
 _RECHECK_S = 1.0
 _SEARCH_AGAIN_S = 1.0
 _PATCH = 192  # px: the face fills about half of it
@@ -138,12 +139,15 @@ class FaceFollower:
                 track.last_seen_s = -np.inf  # after a cut a place says nothing of who is there
             self._gone += self._followed
             self._followed = []
+            self._frames_lost = 0
         seen: list[_Seen] = []
         for track in list(self._followed):
             located = self._follow(track, grey, time_s)
             if located is None:
                 self._followed.remove(track)
                 self._gone.append(track)
+                # Most faces come back where they were a moment ago: not worth the finer searches at once.
+                self._frames_lost = _SEARCH_EVERY[0]
             else:
                 seen.append((track, *located))
         if not self._one:
@@ -181,22 +185,24 @@ class FaceFollower:
     ) -> FollowedFace:
         if track.filter is not None:
             points = track.filter(points, time_s)
-        low, high = points.min(axis=0), points.max(axis=0)
-        box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-        # What lies outside the frame was not seen, however well the rest fits.
-        return FollowedFace(track.face_id, box, points, confidence * _share_inside(points, shape), cut)
+        (left, top), (right, bottom) = np.minimum.reduce(points).tolist(), np.maximum.reduce(points).tolist()
+        if left < 0 or top < 0 or right >= shape[1] or bottom >= shape[0]:
+            # What lies outside the frame was not seen, however well the rest fits.
+            confidence *= _share_inside(points, shape)
+        return FollowedFace(track.face_id, (left, top, right - left, bottom - top), points, confidence, cut)
 
     def _follow(self, track: _Track, grey: np.ndarray, time_s: float) -> tuple[np.ndarray, float] | None:
         before = track.points
         points, confidence = self._model.follow(grey, before)
         if confidence < _SURE or _moved_far(before, points):
             points, confidence = self._model.follow(grey, points)
-        if confidence < _SURE or time_s - track.checked_s >= _RECHECK_S:
+        recheck = time_s - track.checked_s >= _RECHECK_S and confidence + _SURER < 1
+        if confidence < _SURE or recheck:
             track.checked_s = time_s
-            found = self._look_nearby(grey, before)
+            found = self._look_nearby(grey, before, -0.3)
             if found is not None:
                 again = self._model.locate(grey, found)
-                if again.confidence > confidence + 0.2:
+                if again.confidence > confidence + _SURER:
                     points, confidence = again
             elif confidence < _LOST:
                 return None
@@ -205,12 +211,14 @@ class FaceFollower:
         track.see(points, time_s)
         return points, confidence
 
-    def _look_nearby(self, grey: np.ndarray, points: np.ndarray) -> tuple[float, float, float, float] | None:
+    def _look_nearby(
+        self, grey: np.ndarray, points: np.ndarray, threshold: float
+    ) -> tuple[float, float, float, float] | None:
         """dlib's detector on a patch of constant size round the last place; its box in pixels of the frame."""
         centre, size = points[17:].mean(axis=0), _size(points)
         scale = _PATCH / (2.1 * size)
         matrix = np.array([[scale, 0, _PATCH / 2 - scale * centre[0]], [0, scale, _PATCH / 2 - scale * centre[1]]])
-        boxes, _scores, _ = self._detector.run(registered_crop(grey, matrix, _PATCH), 0, -0.3)
+        boxes, _scores, _ = self._detector.run(registered_crop(grey, matrix, _PATCH), 0, threshold)
         if not boxes:
             return None
         box = max(boxes, key=lambda b: b.area())
@@ -225,7 +233,7 @@ class FaceFollower:
     def _search(self, grey: np.ndarray, time_s: float, known: list[np.ndarray]) -> list[_Seen]:
         self._searched_s = time_s
         found = []
-        for box in self._detect(grey):
+        for box in self._look_where_lost(grey) or self._detect(grey):
             centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
             if any(np.all(np.abs(centre - p.mean(axis=0)) < 0.6 * _size(p)) for p in known):
                 continue
@@ -271,14 +279,24 @@ class FaceFollower:
                 best, best_likeness = track, likeness
         return best
 
+    def _look_where_lost(self, grey: np.ndarray) -> list[tuple[float, float, float, float]]:
+        """The box of a face that is seen again where it was lost a moment ago, whatever its size."""
+        if self._followed or not self._gone or not 0 < self._frames_lost < _JUST_LOST:
+            return []
+        last = max(self._gone, key=lambda track: track.last_seen_s)
+        found = self._look_nearby(grey, last.points, 0.0) if last.last_seen_s > -np.inf else None
+        return [] if found is None else [found]
+
     def _detect(self, grey: np.ndarray) -> list[tuple[float, float, float, float]]:
         """Boxes (x, y, width, height) from a coarse search, finer where that finds nothing.
 
-        While nobody is there, the finer searches take turns so that empty scenes stay fast.
+        While nobody is there, the searches take turns so that empty scenes stay fast.
         """
+        if int(self._thumb.max()) - int(self._thumb.min()) < _BLANK_LEVELS:
+            return []
         longest = max(grey.shape)
         for level, side in enumerate(_SEARCH_SIDES):
-            if self._frames_lost % _SEARCH_EVERY[level] and self._frames_lost >= _JUST_LOST[level]:
+            if self._frames_lost % _SEARCH_EVERY[level]:
                 continue
             scale = min(side / longest, 2.0)
             if level and scale <= _SEARCH_SIDES[level - 1] / longest * 1.01:
@@ -296,22 +314,25 @@ class FaceFollower:
         return []
 
     def _is_cut(self, grey: np.ndarray) -> bool:
-        rows, columns = _thumb_pixels(*grey.shape)
-        thumb = grey[rows, columns].astype(np.float32)
+        thumb = grey.take(_thumb_pixels(*grey.shape))
         last, self._thumb = self._thumb, thumb
-        return last is not None and last.shape == thumb.shape and float(np.abs(thumb - last).mean()) > _CUT_LEVELS
+        return (
+            last is not None
+            and last.shape == thumb.shape
+            and cv2.norm(thumb, last, cv2.NORM_L1) > _CUT_LEVELS * thumb.size
+        )
 
 
 @cache
-def _thumb_pixels(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows [32, 1] and columns [32] of a coarse grid over a frame."""
+def _thumb_pixels(height: int, width: int) -> np.ndarray:
+    """Flat indices [32, 32] of a coarse grid over a frame."""
     rows = np.linspace(0, height - 1, _THUMB).astype(np.intp)
-    return rows[:, None], np.linspace(0, width - 1, _THUMB).astype(np.intp)
+    return rows[:, None] * width + np.linspace(0, width - 1, _THUMB).astype(np.intp)
 
 
 def _size(points: np.ndarray) -> float:
     """Size of a face: the longer side of the box round its points, px."""
-    return float((points.max(axis=0) - points.min(axis=0)).max())
+    return float((np.maximum.reduce(points) - np.minimum.reduce(points)).max())
 
 
 def _same_place(one: np.ndarray, other: np.ndarray) -> bool:
@@ -322,9 +343,8 @@ def _same_place(one: np.ndarray, other: np.ndarray) -> bool:
 def _moved_far(before: np.ndarray, after: np.ndarray) -> bool:
     """The face moved, grew or turned so much that one step of landmarks may not have caught up."""
     size = _size(before)
-    return float(np.abs(after.mean(axis=0) - before.mean(axis=0)).max()) > 0.03 * size or not (
-        0.96 < _size(after) / size < 1.04
-    )
+    moved = np.add.reduce(after - before) / len(before)
+    return float(np.abs(moved).max()) > 0.03 * size or not 0.96 < _size(after) / size < 1.04
 
 
 def _plausible(points: np.ndarray, shape: tuple[int, int]) -> bool:

@@ -200,6 +200,8 @@ def test_the_detector_sees_as_many_pixels_however_large_the_video(greys, model, 
         follower = FaceFollower(model)
         follower._detector = counter = Counting(follower._detector)
         for number, grey in enumerate(greys(name, 60)):
+            # Out of focus for a moment, so that the landmark model is not sure and the detector has to look again.
+            grey = cv2.GaussianBlur(grey, (0, 0), 6) if 25 <= number < 28 else grey
             follower.update(cv2.resize(grey, None, fx=enlarged, fy=enlarged), number / 25)
         counts.append(counter.pixels)
         # One search at the start; after it only small patches, and few of them.
@@ -207,6 +209,48 @@ def test_the_detector_sees_as_many_pixels_however_large_the_video(greys, model, 
         assert len(counter.pixels) <= 10
     assert counts[0][1:2] == counts[1][1:2] == [192 * 192]
     assert counts[0][0] == pytest.approx(counts[1][0], rel=0.02)
+
+
+def counting(model) -> tuple[FaceFollower, Counting]:
+    follower = FaceFollower(model)
+    follower._detector = Counting(follower._detector)
+    return follower, follower._detector
+
+
+def test_a_face_that_is_surely_there_is_searched_once(greys, model):
+    follower, counter = counting(model)
+    assert all(follower.update(grey, number / 25) for number, grey in enumerate(greys("single_face.mp4", 60)))
+    assert len(counter.pixels) == 1
+
+
+def room_with(small: np.ndarray | None) -> np.ndarray:
+    """A picture of 720 x 1280 with something but nobody in it, or with a small picture of a face."""
+    room = np.tile(np.linspace(40, 200, 1280).astype(np.uint8), (720, 1))
+    if small is not None:
+        room[200 : 200 + len(small), 700 : 700 + small.shape[1]] = small
+    return room
+
+
+def test_a_small_face_is_found_again_at_once_where_it_was(greys, model):
+    small = [cv2.resize(grey, (200, 200), interpolation=cv2.INTER_AREA) for grey in greys("d3.mp4", 30)]
+    frames = [room_with(None if 10 <= i < 14 else face) for i, face in enumerate(small)]
+    there = [bool(answer) for answer in follow(model, frames)]
+    assert there == [not 10 <= i < 14 for i in range(30)]
+
+
+def test_whoever_is_there_after_a_cut_is_seen_at_once_though_nobody_was_before(greys, model):
+    small = cv2.resize(greys("d3.mp4", 1)[0], (200, 200), interpolation=cv2.INTER_AREA)
+    answers = follow(model, [255 - room_with(None)] * 8 + [room_with(small)])
+    assert [len(answer) for answer in answers] == [0] * 8 + [1]
+
+
+def test_an_empty_scene_is_searched_now_and_then_and_a_blank_one_not_at_all(model):
+    follower, counter = counting(model)
+    assert not any(follower.update(room_with(None), number / 25) for number in range(60))
+    assert counter.pixels.count(400 * 225) == 20 and sum(counter.pixels) < 60 * 400 * 225
+    follower, counter = counting(model)
+    assert not any(follower.update(np.full((720, 1280), 90, np.uint8), number / 25) for number in range(10))
+    assert not counter.pixels
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.5])
