@@ -413,3 +413,43 @@ def test_open_shows_it_in_the_browser(emotions, tmp_path, monkeypatch):
 
 def test_the_document_names_what_the_report_says(emotions):
     assert json.loads((emotions / "test" / "accuracy.json").read_text())["protocol"] == FER2013_TEST
+
+
+def test_partial_results_name_the_command_that_makes_the_rest(demo, emotions, tmp_path):
+    def notes(*folders):
+        return " ".join(write_report(gather(folders), tmp_path / "r.html", pictures="none").notes)
+
+    assert "--evaluate --model all compares all" in notes(demo)
+    assert "facs evaluate-emotion MODEL DATA" in notes(demo) and "evaluate-emotion" not in notes(demo, emotions)
+    assert "facs rank-authenticity --features" in notes(demo / "results")
+    assert "facs extract-features makes one" in notes(emotions)
+
+
+# Machado, Oliveira, Fernandes, IEEE TVCG 15 (2009), severity 1: what dichromats see of linear RGB.
+DICHROMATS = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("sight", DICHROMATS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lines_differ_in_dashes_or_in_what_colour_blind_people_see(sight, scheme):
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    style = (Path(__file__).parents[1] / "facs_pipeline/report/templates/style.css").read_text(encoding="utf-8")
+    parts = style.split("@media (prefers-color-scheme: dark)")
+    palette = dict(re.findall(r"--(c[0-6]): (#\w{6})", parts[0] if scheme == "light" else parts[1].split("}")[0]))
+    dashes = dict(re.findall(r"\.(c\d) \{ stroke: var\(--c\d\);(?: stroke-dasharray: ([\d ]+);)? \}", style))
+    assert len(palette) == 7 and set(palette) <= set(dashes)
+    seen = {}
+    for name, code in palette.items():
+        rgb = np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        mixed = np.clip(np.array(DICHROMATS[sight]) @ linear, 0, 1)
+        seen[name] = rgb2lab(np.where(mixed <= 0.0031308, 12.92 * mixed, 1.055 * mixed ** (1 / 2.4) - 0.055))
+    for a in seen:
+        for b in seen:
+            if a < b and dashes[a] == dashes[b]:
+                assert deltaE_ciede2000(seen[a], seen[b]) > 12, (a, b)
