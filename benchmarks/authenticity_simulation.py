@@ -110,13 +110,15 @@ def compare_rankers(repeats: int, strengths: list[float], aligned_strengths: lis
 
 
 def beside_the_best(rows: dict[str, dict[str, list[float]]], ours: str) -> dict[str, dict]:
-    """Per cell: the best ranker that is no Rank-SVM, and ours minus it with a 95 % t-interval over the same runs.
+    """Per cell with a signal: the best ranker that is no Rank-SVM, and ours minus it, 95 % t-interval over the runs.
 
     The best is picked by the very figures it is compared on, which flatters it.
     """
     others = [name for name in rows if not name.startswith("Rank-SVM")]
     result = {}
     for key, values in rows[ours].items():
+        if key.endswith(" 0"):
+            continue
         best = max(others, key=lambda name: np.mean(rows[name][key]))
         difference = np.array(values) - np.array(rows[best][key])
         half = student.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / len(difference) ** 0.5

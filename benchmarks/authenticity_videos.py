@@ -168,9 +168,10 @@ def plot(path: Path, levels: list[dict]) -> None:
     plt.rcParams |= {"svg.hashsalt": "facs", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
     plain = [row for row in levels if (row["noise"], row["grain"]) == Level(0)[1:]]
     x = np.array([row["difference"] for row in plain])
-    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.6, 4.4), layout="constrained")
     band = np.array([row["videos"]["rank-svm"]["by_chance_95"] for row in plain]).T
-    axes.fill_between(x, *band, color="0.9", label="95 % of studies with random labels")
+    axes.fill_between(x, *band, color="0.9", linewidth=0)
+    axes.text(0.99, band[0].min() + 0.02, "95 % of studies with random labels", ha="right", color="0.35")
     axes.axhline(0.5, color="0.5", linewidth=0.8)
     lines = (
         ("true curves", "rank-svm", "#666666", "s", "rank-svm, curves that drove the faces"),
@@ -193,7 +194,7 @@ def plot(path: Path, levels: list[dict]) -> None:
     )  # fmt: skip
     axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
