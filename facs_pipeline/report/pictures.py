@@ -21,9 +21,11 @@ SHOWN = 8
 """Pictures of a strip that are seen at once; the others are for the pointer on the curves."""
 COUNTS = {"quick": 16, "all": 100}
 """Pictures of a video at most, by mode."""
+SPARSE, SPARSE_COST = 4, 0.65
+"""From so many frames a picture on, frames that no other frame refers to are skipped; what is left costs this share."""
 LARGEST = 260
 """Height of a single picture at most, in pixels."""
-QUICK_WORK = 2.5
+QUICK_WORK = 2.0
 """What decoding may cost for the videos of one page, in seconds of one core as `_work` estimates them from sizes alone,
 so that the same input gives the same report on every machine."""
 BYTES_A_SECOND, PIXELS_A_SECOND = 10e6, 900e6
@@ -64,7 +66,7 @@ def strips(
         step(len(places))
         return [Strip([], "pictures were left out (--pictures none)") for _ in places]
     count = count or COUNTS[mode]
-    whole = _affordable(places, float("inf") if mode == "all" else QUICK_WORK)
+    whole = _affordable(places, float("inf") if mode == "all" else QUICK_WORK, count)
     # Decoding leaves the interpreter's lock, so threads do.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = []
@@ -74,22 +76,23 @@ def strips(
         return found
 
 
-def _affordable(places: Sequence[str], budget: float) -> list[bool]:
+def _affordable(places: Sequence[str], budget: float, count: int) -> list[bool]:
     """[n] which videos are decoded whole: the cheapest ones that fit into the budget together."""
-    work = [_work(place) for place in places]
+    work = [_work(place, count) for place in places]
     order = sorted(range(len(places)), key=lambda i: work[i])
     spent = np.cumsum([work[i] for i in order])
     chosen = {i for i, total in zip(order, spent, strict=True) if total <= budget}
     return [i in chosen for i in range(len(places))]
 
 
-def _work(place: str) -> float:
+def _work(place: str, count: int) -> float:
     """What decoding the video costs, in seconds of one core; 0 for what is no video."""
     try:
         if not os.path.isfile(place):
             return 0.0
         info = probe(place)
-        return os.path.getsize(place) / BYTES_A_SECOND + info.frames * info.width * info.height / PIXELS_A_SECOND
+        every = os.path.getsize(place) / BYTES_A_SECOND + info.frames * info.width * info.height / PIXELS_A_SECOND
+        return every * (SPARSE_COST if info.frames >= SPARSE * count else 1)
     except (VideoError, av.FFmpegError, OSError, ValueError):
         return 0.0
 
@@ -105,7 +108,7 @@ def _strip(place: str, duration: float, whole: bool, count: int) -> Strip:
         info = probe(place)
         every = whole and 0 < info.frames <= count
         targets = np.full(count, -np.inf) if every else _targets(duration or info.duration_s, count)
-        found = _decode(place, targets, whole)
+        found = _decode(place, targets, whole, sparse=info.frames >= SPARSE * count)
         missing = not whole and len(found) < SHOWN
         return Strip(found, "key frames only (facs report --pictures all takes the others)" if missing else "")
     except (VideoError, av.FFmpegError, OSError, ValueError) as error:
@@ -116,7 +119,7 @@ def _targets(duration: float, count: int) -> np.ndarray:
     return (np.arange(count) + 0.5) * max(duration, 0.0) / count
 
 
-def _decode(place: str, targets: np.ndarray, whole: bool) -> list[tuple[float, str]]:
+def _decode(place: str, targets: np.ndarray, whole: bool, sparse: bool) -> list[tuple[float, str]]:
     """The first frame at or after each target, of all frames or of the key frames; only those taken are converted.
 
     Targets of minus infinity take one frame after the other.
@@ -128,8 +131,8 @@ def _decode(place: str, targets: np.ndarray, whole: bool) -> list[tuple[float, s
         stream.codec_context.thread_count = 1
         # Softening block edges takes a quarter of the time, and cannot be seen at this size.
         stream.codec_context.options = {"skip_loop_filter": "all"}
-        if not whole:
-            stream.codec_context.skip_frame = "NONKEY"
+        if not whole or sparse:
+            stream.codec_context.skip_frame = "NONREF" if whole else "NONKEY"
         for picture in container.decode(stream):
             time = float(picture.time or 0.0)
             # Key frames are few: the first one counts wherever it is.
