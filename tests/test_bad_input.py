@@ -335,7 +335,8 @@ class TestModelFile:
 
 def test_ctrl_c_ends_cleanly(videos_dir, good, tmp_path):
     out = tmp_path / "out"
-    command = [*FACS, "extract-features", str(good), str(videos_dir / "d6.mp4"), "--out", str(out), "--verbose"]
+    videos = [str(videos_dir / f"{name}.mp4") for name in ("d6", "d0", "d3", "d12", "d18", "s18", "s32")]
+    command = [*FACS, "extract-features", str(good), *videos, "--out", str(out), "--verbose"]
     running = subprocess.Popen(
         [*command, "--jobs", "1"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
     )
