@@ -77,9 +77,10 @@ def _print_summary(demo) -> None:
 
 def _print_next(demo) -> None:
     results, videos = shlex.quote(str(demo.results)), shlex.quote(str(demo.videos))
+    everything = shlex.quote(str(demo.results.parent))
     click.echo(f"\nResults: {demo.results}")
     click.echo("Next, with videos of your own in place of the synthetic ones:")
     click.echo(f"  facs extract-features {videos} --metadata {videos}/metadata.csv --out {results} --overlay")
     click.echo(f"  facs rank-authenticity --features {results} --evaluate --model all")
-    click.echo(f"  facs report {results} --out reports/report.html --open")
+    click.echo(f"  facs report {everything} --out reports/report.html --open")
     click.echo("  facs columns")
