@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import lightgbm
@@ -16,7 +17,6 @@ from facs_pipeline.small_kernel import SmallKernel
 from facs_pipeline.svr_ensemble import mean_and_scale
 
 _CS = (1e-4, 1e-3, 1e-2)
-_ROWS_TO_CHOOSE = 5000
 _ALPHAS = (0.3, 1.0, 3.0)
 _TREES = 1500
 _PATIENCE = 50
@@ -75,6 +75,8 @@ class LightGBMHead:
 
     def arrays(self) -> dict[str, np.ndarray]:
         text = self.booster.model_to_string(num_iteration=self.booster.best_iteration)
+        # LightGBM notes how many threads it had; the trees do not depend on it, so the file must not either.
+        text = re.sub(r"^\[num_threads: \d+\]$", "[num_threads: 1]", text, flags=re.MULTILINE)
         return {"booster": np.frombuffer(text.encode(), dtype=np.uint8)}
 
     @classmethod
@@ -129,10 +131,7 @@ def fit_svm(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearH
     def fit(rows: np.ndarray, C: float) -> LinearSVC:
         return LinearSVC(C=C, dual=False, tol=1e-3, max_iter=200).fit(Z[rows], y[rows])
 
-    # A linear SVM takes minutes on all rows, and the best C hardly depends on their number.
-    rows = np.flatnonzero(~held_out)
-    rows = rows[np.random.default_rng(0).permutation(len(rows))[: max(_ROWS_TO_CHOOSE, len(rows) // 4)]]
-    tried = [fit(rows, C) for C in _CS]
+    tried = [fit(~held_out, C) for C in _CS]
     right = [float(svm.score(Z[held_out], y[held_out])) for svm in tried]
     best = int(np.argmax(right))
     temperature = fit_temperature(tried[best].decision_function(Z[held_out]), y[held_out])

@@ -138,6 +138,17 @@ def test_faces_are_seen_alike_by_any_number_of_workers_and_from_the_cache(folder
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes() == getattr(cached, name).tobytes()
 
 
+def test_models_are_the_same_for_any_number_of_workers(folder, trained, tmp_path):
+    names = ("linear", "lightgbm-pca", "svm-landmarks")
+    for jobs in (1, 2):
+        options = [part for name in names for part in ("--model", name)]
+        result = run("train-emotion", folder, *options, "--out", tmp_path / str(jobs), "--jobs", jobs)
+        assert result.exception is None, result.output
+    for name in names:
+        one, two = (EmotionModel.load(tmp_path / str(jobs) / f"{name}.npz").sha256 for jobs in (1, 2))
+        assert one == two, name
+
+
 def test_the_embedded_model_is_small_and_says_what_it_is():
     from facs_pipeline.emotion_model import COMPACT_MODEL
 
