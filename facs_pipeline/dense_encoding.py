@@ -22,7 +22,7 @@ _MIRRORED_ORIENTATIONS = (_ORIENTATIONS // 2 - np.arange(_ORIENTATIONS)) % _ORIE
 _CELLS = 4
 # Keep flat windows from being blown up to full contrast: a Sobel sum per pixel, and a variance in grey levels squared.
 _FLAT_GRADIENT = 4.0
-_FLAT_VARIANCE = 100.0
+FLAT_VARIANCE = 100.0
 _ZCA_SHRINKAGE = 0.1
 KINDS = ("sift", "pixels")
 
@@ -60,7 +60,7 @@ def normalised_patches(face: np.ndarray, window: int, stride: int = 2) -> np.nda
     views = np.lib.stride_tricks.sliding_window_view(face, (window, window))[::stride, ::stride]
     pixels = views.reshape(views.shape[0] * views.shape[1], -1).astype(np.float32)
     pixels -= pixels.mean(axis=1, keepdims=True)
-    return pixels / np.sqrt(pixels.var(axis=1, keepdims=True) + _FLAT_VARIANCE)
+    return pixels / np.sqrt(pixels.var(axis=1, keepdims=True) + FLAT_VARIANCE)
 
 
 def mirrored_order(kind: str, window: int) -> np.ndarray:
@@ -75,6 +75,13 @@ def pooling(n: int, cells: int) -> np.ndarray:
     """Weights [cells, n] that spread n places over cells, each linearly between the two cells around it."""
     place = np.clip((np.arange(n) + 0.5) / n * cells - 0.5, 0, cells - 1)
     return np.maximum(0, 1 - np.abs(place - np.arange(cells)[:, None])).astype(np.float32)
+
+
+def zca(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [d] of X [n, d] and the matrix [d, d] that whitens it, float32, with weak directions held back."""
+    mean = X.mean(axis=0)
+    spread, axes = np.linalg.eigh(np.cov((X - mean).T))
+    return mean, ((axes / np.sqrt(spread + _ZCA_SHRINKAGE * spread.mean())) @ axes.T).astype(np.float32)
 
 
 class DenseEncoder:
@@ -105,6 +112,8 @@ class DenseEncoder:
     (2, 64)
     """
 
+    SETTINGS = ("kind", "window", "stride", "atoms", "cells")
+
     def __init__(self, kind: str, window: int, *, stride: int = 2, atoms: int = 1600, cells: int = 4):
         if kind not in KINDS or window % _CELLS or atoms % 2:
             raise ValueError(f"{kind!r}, window {window}, {atoms} atoms; expected {KINDS}, a multiple of 4, even")
@@ -132,11 +141,9 @@ class DenseEncoder:
         X = np.concatenate([X, X[:, order]])
         arrays = {}
         if self.kind == "pixels":
-            mean = X.mean(axis=0)
-            spread, axes = np.linalg.eigh(np.cov((X - mean).T))
-            whitening = (axes / np.sqrt(spread + _ZCA_SHRINKAGE * spread.mean())) @ axes.T
-            arrays = {"mean": mean, "whitening": whitening.astype(np.float32)}
-            X = (X - mean) @ arrays["whitening"]
+            mean, whitening = zca(X)
+            arrays = {"mean": mean, "whitening": whitening}
+            X = (X - mean) @ whitening
         half = MiniBatchKMeans(
             self.atoms // 2, batch_size=4096, n_init=1, max_iter=5, max_no_improvement=None, random_state=seed
         ).fit(X)
@@ -159,13 +166,11 @@ class DenseEncoder:
 
     def settings(self) -> dict[str, Any]:
         """What it was made with."""
-        return {
-            "kind": self.kind,
-            "window": self.window,
-            "stride": self.stride,
-            "atoms": self.atoms,
-            "cells": self.cells,
-        }
+        return {name: getattr(self, name) for name in self.SETTINGS}
+
+    def encode_faces(self, faces: np.ndarray) -> np.ndarray:
+        """`encode` of faces [n, h, w]: [n, 2, d] float16."""
+        return np.stack([self.encode(face) for face in faces])
 
     def encode(self, face: np.ndarray) -> np.ndarray:
         """One face [h, w] uint8 -> symmetric and antisymmetric part [2, cells^2 * atoms / 2] float16.

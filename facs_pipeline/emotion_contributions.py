@@ -1,4 +1,7 @@
-"""Exact contributions of a face's numbers to a linear model's decision, and where on the face those numbers lie."""
+"""Exact contributions of a face's numbers to a model's decision, and where on the face those numbers lie.
+
+Linear models, and the compact one: its small kernel's part is spread over the cells of its codes.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ import numpy as np
 
 from facs_pipeline import appearance, geometry
 from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.emotion_faces import SIDE, SeenFaces
+from facs_pipeline.emotion_faces import CROP_OFFSET, CROP_SCALE, SIDE, SeenFaces
 from facs_pipeline.emotion_heads import LinearHead
 from facs_pipeline.emotion_model import EmotionModel, face_numbers
 from facs_pipeline.face_regions import AU_REGIONS, REGIONS, region_map
+from facs_pipeline.kernel_contributions import kernel_contributions
 from facs_pipeline.landmarks import INNER_49
+from facs_pipeline.small_kernel import SmallKernel
 
 TEXTURE = appearance.TEXTURE
 SHAPE = "shape"
@@ -24,12 +29,13 @@ _PIXEL_SPREAD = 1.5
 
 
 class Contributions(NamedTuple):
-    """What moved a linear model from one emotion to another, in log odds.
+    """What moved a model from one emotion to another, in log odds.
 
     Attributes
     ----------
     values : ndarray [d]
-        Of each number of the face. They sum exactly to the log odds of `first` against `second` for this face, less
+        Of each number of the face, and after them of each cell of the codes that a small kernel looks at, row by row.
+        They sum exactly to the log odds of `first` against `second` for this face, less
         those for the reference.
     heat : ndarray [120, 120]
         The same summed over the pixels of the registered texture that they were measured at; without `shape`.
@@ -49,16 +55,16 @@ class Contributions(NamedTuple):
     reference_log_odds: float
 
 
-def is_linear(model: EmotionModel) -> bool:
-    """Whether a model's decision is a weighted sum of a face's numbers."""
-    return isinstance(model.head, LinearHead) and not model.families
+def has_contributions(model: EmotionModel) -> bool:
+    """Whether a model's decision can be shared out exactly: a weighted sum, with or without a small kernel."""
+    return isinstance(model.head, LinearHead) and (model.kernel is None or isinstance(model.kernel, SmallKernel))
 
 
 def difference_weights(model: EmotionModel, first: int, second: int) -> tuple[np.ndarray, float]:
-    """Weights [d] and intercept of a linear model's log odds of emotion `first` against `second`."""
+    """Weights [d] and intercept of the log odds of emotion `first` against `second`, of what a linear head says."""
     head = model.head
-    weights = head.coef.astype(np.float64) * head.temperature
-    intercept = head.intercept.astype(np.float64) * head.temperature
+    factor = head.temperature if model.kernel is None else model.temperature * model.head_weight
+    weights, intercept = head.coef.astype(np.float64) * factor, head.intercept.astype(np.float64) * factor
     weights, offset = weights[:, first] - weights[:, second], intercept[first] - intercept[second]
     if model.projection is not None:
         mean, axes = (part.astype(np.float64) for part in model.projection)
@@ -80,10 +86,11 @@ def contributions(
 
     Parameters
     ----------
-    model : a linear one, see `is_linear`.
+    model : one of which `has_contributions`.
     face : m = 1.
     reference : ndarray [d]
-        Numbers to compare with, such as those of an average face.
+        Numbers to compare with, such as those of an average face. A small kernel's codes are compared with those of
+        its average training face.
     first, second : positions of two emotions.
     points : ndarray [68, 2]
         The face's landmarks in pixels of the registered texture.
@@ -92,7 +99,8 @@ def contributions(
     Notes
     -----
     With weights w (of the log odds of `first` against `second`), numbers x and reference r: ``w * (x - r)``. These are
-    the Shapley values of a linear model for a single reference (Lundberg and Lee, NeurIPS 2017).
+    the Shapley values of a linear model for a single reference (Lundberg and Lee, NeurIPS 2017). A small kernel's
+    contributions are those of `facs_pipeline.kernel_contributions`.
     """
     weights, offset = difference_weights(model, first, second)
     numbers = face_numbers(face, model.inputs)[0].astype(np.float64)
@@ -122,9 +130,13 @@ def contributions(
                 # A part can be hidden at the edge of the texture; its share then lies all over the face.
                 inside = inside if inside.any() else np.ones_like(inside)
                 heat += np.where(inside, value / inside.sum(), 0)
-    return Contributions(
-        values, heat, landmarks, shape, float(numbers @ weights + offset), float(reference @ weights + offset)
-    )
+    log_odds, reference_log_odds = float(numbers @ weights + offset), float(reference @ weights + offset)
+    if model.kernel is not None:
+        cells, of_face, of_average = kernel_contributions(model, face.crops[0], first, second)
+        heat += _spread(cells.ravel(), *_cell_places(len(cells)))
+        values = np.concatenate([values, cells.ravel()])
+        log_odds, reference_log_odds = log_odds + of_face, reference_log_odds + of_average
+    return Contributions(values, heat, landmarks, shape, log_odds, reference_log_odds)
 
 
 def _blocks(model: EmotionModel, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -152,6 +164,12 @@ def _window_cells(part: np.ndarray, to_texture: np.ndarray) -> tuple[np.ndarray,
     y = np.broadcast_to(centre[:, None, :, None], sums.shape)
     x = np.broadcast_to(centre[None, :, None, :], sums.shape)
     return sums.ravel(), geometry.apply(to_texture, np.stack([x.ravel(), y.ravel()], axis=1))
+
+
+def _cell_places(cells: int) -> tuple[np.ndarray, float]:
+    """Centres [cells^2, 2] of cells over a small crop, in pixels of the registered texture, and half a cell's side."""
+    centre = (SIDE * (np.arange(cells) + 0.5) / cells - 0.5 - CROP_OFFSET) / CROP_SCALE
+    return np.stack(np.meshgrid(centre, centre), axis=-1).reshape(-1, 2), SIDE / cells / CROP_SCALE / 2
 
 
 def _spread(values: np.ndarray, places: np.ndarray, width: float) -> np.ndarray:

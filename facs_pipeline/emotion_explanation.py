@@ -1,7 +1,7 @@
 """Why a model named an emotion for a face: a heat map over the registered face, and reasons in words.
 
-Linear models are explained exactly: each number's contribution to the log odds of the first against the second emotion,
-compared with the average face. Any other model is asked again with parts of the face covered.
+Linear models and the compact one are explained exactly: each number's contribution to the log odds of the first against
+the second emotion, compared with the average face. Any other model is asked again with parts of the face covered.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from facs_pipeline import appearance, geometry
 from facs_pipeline.action_units import AU_NAMES, ActionUnitModel
 from facs_pipeline.average_face import AverageFace
-from facs_pipeline.emotion_contributions import SHAPE, contributions, is_linear
+from facs_pipeline.emotion_contributions import SHAPE, contributions, has_contributions
 from facs_pipeline.emotion_faces import CROP_OFFSET, CROP_SCALE, SIDE, SeenFaces
 from facs_pipeline.emotion_model import EmotionModel
 from facs_pipeline.emotion_occlusion import occlusion
@@ -40,7 +40,7 @@ class Explanation(NamedTuple):
     emotion, runner_up : str
         The most and the second most probable emotion.
     probability, runner_up_probability : float
-    method : ``"contributions"`` (exact, of a linear model) or ``"occlusion"``.
+    method : ``"contributions"`` (exact, of a linear model or the compact one) or ``"occlusion"``.
     heat : ndarray [120, 120]
         Over the registered face. Contributions: log odds for `emotion` against `runner_up`, below 0 what speaks against
         it. Occlusion: by how much covering the place lowers the probability (0..1).
@@ -54,7 +54,7 @@ class Explanation(NamedTuple):
     landmarks : ndarray [49]
         Contribution of each inner landmark's position; zeros for occlusion.
     contributions : ndarray [d] or None
-        Of each number of the face; None for occlusion.
+        As in `facs_pipeline.emotion_contributions.Contributions`; None for occlusion.
     log_odds, reference_log_odds : float
         Of `emotion` against `runner_up`, for this face and for the reference; NaN for occlusion.
     reasons : tuple of str
@@ -97,7 +97,8 @@ def explain_face(
     reference : ndarray [d], optional
         What the face is compared with: numbers as `facs_pipeline.emotion_model.face_numbers` gives them; by default
         those of `facs_pipeline.average_face`.
-    method : ``"contributions"`` for linear models, ``"occlusion"`` for any, or ``"auto"``: the first where it can be.
+    method : ``"contributions"`` for linear models and the compact one, ``"occlusion"`` for any, or ``"auto"``: the
+        first where it can be.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def explain_face(
     Raises
     ------
     ValueError
-        If contributions are asked of a model that is not linear.
+        If contributions are asked of a model whose decision cannot be shared out.
 
     Example
     -------
@@ -116,8 +117,8 @@ def explain_face(
     """
     if method not in ("auto", "contributions", "occlusion"):
         raise ValueError(f"method {method!r}; expected auto, contributions or occlusion")
-    if method == "contributions" and not is_linear(model):
-        raise ValueError(f"model {model.name!r} is not linear; use method occlusion")
+    if method == "contributions" and not has_contributions(model):
+        raise ValueError(f"model {model.name!r}: its decision cannot be shared out among numbers; use method occlusion")
     one = SeenFaces(*(values[row : row + 1] for values in seen[:7]), skipped=())
     to_texture = appearance.registration(one.points[0])
     points = geometry.apply(to_texture, one.points[0])
@@ -130,7 +131,7 @@ def explain_face(
     second, first = np.argsort(probabilities, kind="stable")[-2:].tolist()
     values, landmarks, log_odds, reference_log_odds = None, np.zeros(49), np.nan, np.nan
     names = model.emotions[first], model.emotions[second]
-    if method == "occlusion" or not is_linear(model):
+    if method == "occlusion" or not has_contributions(model):
         how = "occlusion"
         found = occlusion(model, one, texture, first, points, _TEXTURE_TO_CROP, geometry.invert(pixels_to_texture))
         heat = found.heat

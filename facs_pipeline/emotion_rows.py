@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from facs_pipeline.dense_encoding import DenseEncoder
+from facs_pipeline.filter_encoding import FilterEncoder
+
 
 @dataclass(frozen=True)
 class Row:
@@ -20,8 +23,8 @@ class Row:
     components : int or None
         Of a PCA between the inputs and the head.
     families : tuple of dict
-        Settings of the `facs_pipeline.dense_encoding.DenseEncoder` of each family that a mirror kernel scores beside
-        the head; empty: the head alone decides.
+        Settings of the encoder (`facs_pipeline.encoded_faces.new_encoder`) of each family that a mirror kernel scores
+        beside the head; empty: the head alone decides.
     small : bool
         Whether the kernel is made small.
     published : str
@@ -37,8 +40,8 @@ class Row:
     published: str = ""
 
 
-def _family(kind: str, window: int, atoms: int = 1600) -> dict[str, Any]:
-    return {"kind": kind, "window": window, "stride": 2, "atoms": atoms, "cells": 4}
+def _family(kind: str, window: int) -> dict[str, Any]:
+    return DenseEncoder(kind, window, atoms=1600).settings()
 
 
 _FACE = ("lbp", "hog", "landmarks", "products")
@@ -61,10 +64,10 @@ ROWS: dict[str, Row] = {
     "action-units": Row("Logistic regression on the action-unit intensities", "logistic", ("action_units",)),
     "linear": Row("Ridge regression on the action units' features", "ridge", _FACE),
     "compact": Row(
-        "Compact: a small mirror kernel on encoded registered faces, and ridge regression",
+        "Compact: a small mirror kernel on filter responses, and ridge regression",
         "ridge",
         _FACE,
-        families=(_family("pixels", 8, atoms=160),),
+        families=(FilterEncoder().settings(),),
         small=True,
     ),
     "best": Row(

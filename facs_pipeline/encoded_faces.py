@@ -1,8 +1,8 @@
-"""A family of face features for kernels: dictionary codes, their two parts reduced by PCA."""
+"""A family of face features for kernels: dense codes, their two parts reduced by PCA."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import joblib
@@ -11,6 +11,9 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from facs_pipeline.dense_encoding import DenseEncoder
+from facs_pipeline.filter_encoding import FilterEncoder
+
+Encoder = DenseEncoder | FilterEncoder
 
 _CHUNK = 200
 
@@ -18,22 +21,28 @@ _CHUNK = 200
 Parts = tuple[np.ndarray, np.ndarray]
 
 
+def new_encoder(settings: Mapping[str, Any]) -> Encoder:
+    """The encoder, not fitted, that an encoder's `settings` describe; what else is among them does not count."""
+    kind = FilterEncoder if settings["kind"] == FilterEncoder.kind else DenseEncoder
+    return kind(**{name: settings[name] for name in kind.SETTINGS})
+
+
 def encode_faces(
-    encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
+    encoder: Encoder, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
 ) -> np.ndarray:
-    """Codes [n, 2, d] float16 of faces [n, h, w] uint8; the result does not depend on the number of processes."""
+    """Codes [n, 2, d] of faces [n, h, w] uint8; the result does not depend on the number of processes."""
     chunks = [faces[start : start + _CHUNK] for start in range(0, len(faces), _CHUNK)]
     run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     codes = None
     for number, part in enumerate(run(joblib.delayed(_encode_chunk)(encoder, chunk) for chunk in chunks)):
         if codes is None:
-            codes = np.empty((len(faces), *part.shape[1:]), np.float16)
+            codes = np.empty((len(faces), *part.shape[1:]), part.dtype)
         codes[number * _CHUNK : number * _CHUNK + len(part)] = part
         progress(len(part))
     return codes
 
 
-def _encode_chunk(encoder: DenseEncoder, faces: np.ndarray) -> np.ndarray:
+def _encode_chunk(encoder: Encoder, faces: np.ndarray) -> np.ndarray:
     with threadpool_limits(1):
         return np.stack([encoder.encode(face) for face in faces])
 
@@ -46,12 +55,12 @@ class EncodedFaces:
 
     Parameters
     ----------
-    encoder : DenseEncoder, fitted or not.
+    encoder : DenseEncoder or FilterEncoder, fitted or not.
     components : of each part.
     power : of the standard deviation.
     """
 
-    def __init__(self, encoder: DenseEncoder, *, components: int = 700, power: float = 0.5):
+    def __init__(self, encoder: Encoder, *, components: int = 700, power: float = 0.5):
         self.encoder, self.components, self.power = encoder, components, power
 
     @property
@@ -114,7 +123,7 @@ class EncodedFaces:
             values = np.empty((len(codes), projection.shape[1]), np.float32)
             for start in range(0, len(codes), _CHUNK):
                 rows = slice(start, start + _CHUNK)
-                values[rows] = (codes[rows, part].astype(np.float32) - self.means_[part]) @ wide
+                values[rows] = (codes[rows, part].astype(np.float32, copy=False) - self.means_[part]) @ wide
             found.append(values)
         return found[0], found[1]
 
@@ -134,10 +143,8 @@ class EncodedFaces:
     @classmethod
     def restore(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> EncodedFaces:
         """From what `settings` and `arrays` gave."""
-        made_with = {key: settings[key] for key in ("kind", "window", "stride", "atoms", "cells")}
-        family = cls(
-            DenseEncoder(**made_with).restore(arrays), components=settings["components"], power=settings["power"]
-        )
+        encoder = new_encoder(settings).restore(arrays)
+        family = cls(encoder, components=settings["components"], power=settings["power"])
         family.projections_ = (arrays["symmetric"], arrays["antisymmetric"])
         family.means_ = arrays["means"]
         return family

@@ -6,6 +6,7 @@ from skimage.data import lfw_subset
 
 from facs_pipeline.dense_encoding import DenseEncoder, mirrored_order, normalised_patches, pooling, root_sift
 from facs_pipeline.encoded_faces import EncodedFaces
+from facs_pipeline.filter_encoding import FilterEncoder
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +39,44 @@ def test_pooling_shares_every_place_between_cells():
     np.testing.assert_allclose(weights, weights[::-1, ::-1], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["sift", "pixels"])
+ENCODERS = {
+    "sift": DenseEncoder("sift", 12, atoms=40),
+    "pixels": DenseEncoder("pixels", 12, atoms=40),
+    "filters": FilterEncoder(filters=20),
+}
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
 def test_the_mirror_image_keeps_the_symmetric_part_and_turns_the_other(faces, kind):
-    encoder = DenseEncoder(kind, 12, atoms=40).fit(faces, n_windows=5000)
+    encoder = ENCODERS[kind].fit(faces, n_windows=5000)
     there, back = encoder.encode(faces[3]), encoder.encode(np.ascontiguousarray(faces[3][:, ::-1]))
     np.testing.assert_allclose(there[0], back[0], atol=5e-3)
     np.testing.assert_allclose(there[1], -back[1], atol=5e-3)
     assert np.abs(there[1].astype(float)).max() > 0.05
 
 
-def test_workers_do_not_change_features_and_storage_keeps_them(faces):
+def test_filters_answer_as_the_normalised_windows_do(faces):
+    encoder = FilterEncoder(filters=20).fit(faces, n_windows=5000)
+    small = encoder._shrunk(faces[5])
+    windows = normalised_patches(small, 8)
+    response = windows @ encoder.filters_ - encoder.offsets_
+    assert response.std() == pytest.approx(1, abs=0.3)
+    # The pooled codes of one cell of the grid, from the definition.
+    along = (48 - 8) // 2 + 1
+    codes = np.concatenate([np.maximum(sign * response - 1.2, 0) for sign in (1, -1)], axis=1)
+    weights = np.kron(pooling(along, 6)[2], pooling(along, 6)[4])
+    cell = np.sqrt(weights @ codes)
+    cell /= np.linalg.norm(cell)
+    symmetric, antisymmetric = (part.reshape(6, 6, 2, 10) for part in encoder.encode(faces[5]))
+    first = (symmetric[2, 4] + antisymmetric[2, 4]) / np.sqrt(2)
+    np.testing.assert_allclose(first, cell.reshape(2, 20)[:, :10], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["pixels", "filters"])
+def test_workers_do_not_change_features_and_storage_keeps_them(faces, kind):
     def fit(jobs):
-        family = EncodedFaces(DenseEncoder("pixels", 8, atoms=40), components=20)
+        encoder = DenseEncoder("pixels", 8, atoms=40) if kind == "pixels" else FilterEncoder(filters=20)
+        family = EncodedFaces(encoder, components=20)
         return family, family.fit(faces, jobs=jobs)
 
     (one, first), (_two, second) = fit(1), fit(2)
@@ -62,10 +89,13 @@ def test_workers_do_not_change_features_and_storage_keeps_them(faces):
 
 
 def test_a_face_of_one_grey_is_no_division_by_zero(faces):
-    encoder = DenseEncoder("pixels", 8, atoms=40).fit(faces, n_windows=5000)
-    assert np.isfinite(encoder.encode(np.full((48, 48), 90, np.uint8))).all()
+    for encoder in ENCODERS.values():
+        encoder.fit(faces, n_windows=5000)
+        assert np.isfinite(encoder.encode(np.full((48, 48), 90, np.uint8)).astype(float)).all()
 
 
 def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ValueError, match="multiple of 4"):
         DenseEncoder("sift", 10)
+    with pytest.raises(ValueError, match="windows that end with the face"):
+        FilterEncoder(window=7)

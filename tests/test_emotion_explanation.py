@@ -13,8 +13,10 @@ from facs_pipeline import appearance, emotion_faces, face_regions
 from facs_pipeline.average_face import AverageFace, average_face
 from facs_pipeline.emotion_explanation import draw_explanation, explain_face
 from facs_pipeline.emotion_faces import SeenFaces
-from facs_pipeline.emotion_heads import LinearHead
+from facs_pipeline.emotion_heads import FullKernel, LinearHead
 from facs_pipeline.emotion_model import EmotionModel, face_numbers
+from facs_pipeline.kernel_contributions import kernel_contributions
+from facs_pipeline.mirror_kernel import MirrorKernelRidge
 from facs_pipeline.emotion_predictions import faces_in_still, see_located
 from facs_pipeline.errors import ModelError
 from facs_pipeline.face_regions import AU_REGIONS, REGIONS, region_map
@@ -150,9 +152,38 @@ def test_a_face_that_was_not_found_is_said(seen):
     assert "no face was found" in explain_face(linear(seen, ALL), lost, 0).reasons[3]
 
 
-def test_contributions_need_a_linear_model(seen):
-    with pytest.raises(ValueError, match="not linear"):
-        explain_face(EmotionModel.load_default(), seen, 0, method="contributions")
+def test_the_compact_models_contributions_sum_exactly_to_its_log_odds(seen, grey):
+    model = EmotionModel.load_default()
+    found = explain_face(model, seen, 0, image=grey)
+    assert found.method == "contributions"
+    moved = found.log_odds - found.reference_log_odds
+    assert found.contributions.sum() == pytest.approx(moved, abs=1e-9)
+    assert sum(found.regions.values()) == pytest.approx(moved, abs=1e-9)
+    # The model itself computes in single precision.
+    assert found.log_odds == pytest.approx(np.log(found.probability / found.runner_up_probability), abs=1e-3)
+    cells = model.families[0].encoder.cells ** 2
+    assert len(found.contributions) == face_numbers(seen, model.inputs).shape[1] + cells
+    assert np.abs(found.contributions[-cells:]).max() > 0.01
+
+
+def test_the_cells_of_a_mirrored_face_are_mirrored_and_an_average_face_has_none(seen):
+    model = EmotionModel.load_default()
+    crop = seen.crops[0]
+    there, of_face, average = kernel_contributions(model, crop, 3, 6)
+    back, of_mirrored, _ = kernel_contributions(model, np.ascontiguousarray(crop[:, ::-1]), 3, 6)
+    np.testing.assert_allclose(there, back[:, ::-1], atol=1e-3)
+    assert np.abs(there - there[:, ::-1]).max() > 0.01
+    assert of_face == pytest.approx(of_mirrored, abs=1e-3) and of_face != pytest.approx(average, abs=0.1)
+
+
+def test_contributions_need_a_decision_that_can_be_shared_out(seen):
+    model = EmotionModel.load_default()
+    ridge = MirrorKernelRidge().fit(np.eye(4), [0, 0, 1, 1])
+    other = EmotionModel(
+        "other", model.emotions, model.head, inputs=model.inputs, families=model.families, kernel=FullKernel(ridge)
+    )
+    with pytest.raises(ValueError, match="'other': its decision cannot be shared out"):
+        explain_face(other, seen, 0, method="contributions")
     with pytest.raises(ValueError, match="'heat'; expected auto"):
         explain_face(linear(seen, ALL), seen, 0, method="heat")
 
