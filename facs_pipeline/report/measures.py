@@ -101,9 +101,11 @@ def _reported(entry: Any) -> dict[str, Any]:
         found["p"] = pairs.get("permutation_p_retrained", pairs.get("permutation_p"))
     if isinstance(videos, dict) and is_number(videos.get("accuracy")):
         found["alone"] = {key: videos.get(key) for key in ("n", "accuracy", "wilson_95")}
-    if is_number(entry.get("seconds")):
+    if is_number(entry.get("train_s")):
+        found |= {key: entry.get(key) for key in ("train_s", "predict_s")}
+    elif is_number(entry.get("seconds")):
         found["total_s"] = entry["seconds"]
-    return found
+    return found | {key: entry[key] for key in ("size_bytes", "learning_curve") if key in entry}
 
 
 def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
