@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import click
 import cv2
@@ -55,7 +56,7 @@ def test_nobody_who_is_held_out_is_trained_on():
             assert not inside[fold][folds == fold].any()
             for name in set(subjects):
                 assert len(set(inside[fold][subjects == name])) == 1, "a person is inside with all videos or none"
-    for smaller, larger in zip(subsets, subsets[1:], strict=False):
+    for smaller, larger in pairwise(subsets):
         assert (smaller <= larger).all()
     # One person against another one: there is nobody to leave out.
     assert subject_subsets(np.array(["a", "a", "b", "b"]), np.array([0, 0, 1, 1])) == []
