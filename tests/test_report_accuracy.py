@@ -211,12 +211,12 @@ class TestRankings:
             assert row[name] == f"{100 * figures[of]['accuracy']:.1f} %"
         low, high = (100 * value for value in figures["videos"]["wilson_95"])
         assert row["Single videos, 95 %"] == f"{low:.1f} to {high:.1f} %"
-        assert (
-            row["Single videos, chance"] == f"{100 * figures['videos']['chance']:.1f} %" and row["Chance"] == "50.0 %"
-        )
-        assert all(
-            one["Chance"] == "50.0 %" and " to " in one["95 % interval (Wilson)"] for one in rows_of(text, "t1-1-by-1")
-        )
+        assert row["Single videos, chance"] == f"{100 * figures['videos']['chance']:.1f} %"
+        # The three stand side by side.
+        assert list(row)[1:5] == ["Accuracy here", "95 % interval (Wilson)", "95 % interval over subjects", "Chance"]
+        groups = rows_of(text, "t1-1-by-1")
+        assert row["Chance"] == "50.0 %" and {one["Chance"] for one in groups} == {"50.0 %"}
+        assert all(" to " in one["95 % interval (Wilson)"] for one in groups)
         summary = re.search(r"<summary><b><bdi>rank-svm</bdi></b> <span[^>]*>(.*?)</span>", text)[1]
         assert re.fullmatch(r"[\d.]+ % \([\d.]+ to [\d.]+ %\), chance 50.0 %", summary)
         # 40 of 60 right.
