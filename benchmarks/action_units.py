@@ -22,10 +22,10 @@ import numpy as np
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.agreement import bias, ccc, mae, pearson
 from facs_pipeline.appearance import features
-from facs_pipeline.au_recipe import scatter
+from facs_pipeline.au_recipe import prediction_ms, scatter
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
-from facs_pipeline.pseudo_labels import USABLE_AUS, intensities
+from facs_pipeline.pseudo_labels import EXPERIMENTAL_AUS, USABLE_AUS, intensities
 from facs_pipeline.video import read_frames
 
 MOVES = 0.05 * 5
@@ -49,18 +49,30 @@ def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = 
     return series
 
 
+def some_features(video: Path, landmarks) -> np.ndarray:
+    """Features [n, d] of the faces in the first frames of a video."""
+    follower, rows = FaceFollower(landmarks), []
+    for frame in read_frames(video):
+        rows += [features(frame.image, face.points) for face in follower.update(frame.image, frame.time_s)]
+        if len(rows) >= 20:
+            break
+    return np.array(rows)
+
+
 def compare(
     videos: Sequence[Path], task: Path, cache: Path, landmarks, au_model: ActionUnitModel, steady: bool = True
 ) -> dict[str, Any]:
     """Per action unit and video `MEASURES`, and how many of the teacher's faces are found."""
     aus = [au for au in USABLE_AUS if au in au_model.aus]
-    columns = [au_model.aus.index(au) for au in aus]
+    # The scatter has the weaker ones too; figures are of those that the teacher labels well.
+    labelled = [*aus, *(au for au in EXPERIMENTAL_AUS if au in au_model.aus)]
+    columns = [au_model.aus.index(au) for au in labelled]
     found = {}
     per_au: dict[str, dict[str, dict[str, float]]] = {f"AU{au:02d}": {} for au in aus}
     together: list[tuple[np.ndarray, np.ndarray]] = []
     for video in videos:
         teacher = harness.teacher_on_video(video, task, cache)
-        truth = intensities(teacher["blendshapes"], teacher["names"], aus)
+        truth = intensities(teacher["blendshapes"], teacher["names"], labelled)
         ours = predicted(video, landmarks, au_model, steady)[:, columns]
         seen = ~np.isnan(truth[:, 0])
         both = seen & ~np.isnan(ours[:, 0])
@@ -90,7 +102,7 @@ def compare(
         "frames_with_face": found,
         "scatter": scatter(
             *(np.concatenate(part) for part in zip(*together, strict=True)),
-            aus,
+            labelled,
             f"teacher's scores against predictions in {sum(len(part[0]) for part in together)} frames of {len(videos)} "
             "videos of people never trained on, seen while settings were chosen",
         ),
@@ -133,7 +145,9 @@ def main() -> None:
     show(result)
     counts = result.pop("scatter")
     if asked.scatter:
-        text = json.dumps({"format": "facs-au-scatter", "model_sha256": au_model.sha256, **counts}, indent=1)
+        about = {"format": "facs-au-scatter", "model_sha256": au_model.sha256}
+        about["predict_ms_per_face"] = round(prediction_ms(au_model, some_features(chosen[0], landmarks)), 4)
+        text = json.dumps({**about, **counts}, indent=1)
         asked.scatter.write_text(text + "\n", encoding="utf-8")
     settings = {
         "au_model_sha256": au_model.sha256,

@@ -85,6 +85,12 @@ def measure(
     entry["mistakes"] = _mistakes(model, faces, seen, mistakes, out)
     out.mkdir(parents=True, exist_ok=True)
     atomic_csv(table, out / f"predictions-{model.name}.csv")
+    write_entry(entry, out, data=data, fer2013_test=fer2013_test)
+    return entry
+
+
+def write_entry(entry: dict[str, Any], out: Path, *, data: str, fer2013_test: bool = False) -> None:
+    """Put one model's figures into OUT/accuracy.json, beside those of other models on the same data."""
     file = out / "accuracy.json"
     others = [other for other in _entries(file, data) if other["name"] != entry["name"]]
     write_accuracy(
@@ -93,7 +99,6 @@ def measure(
         ),
         file,
     )
-    return entry
 
 
 def _mistakes(model, faces, seen, mistakes, out: Path) -> list[dict[str, Any]]:
@@ -149,3 +154,8 @@ def accuracy_line(entry: dict[str, Any]) -> str:
     if "train_s" in entry:
         text += f"  trained in {entry['train_s']:.0f} s"
     return text
+
+
+def curve_line(points: Sequence[dict[str, Any]]) -> str:
+    """A learning curve as one line: training samples and accuracy."""
+    return "learning curve: " + ", ".join(f"{row['n']}: {row['accuracy']:.1%}" for row in points)

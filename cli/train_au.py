@@ -18,6 +18,7 @@ from facs_pipeline.au_recipe import (
     emotion_check,
     gather_coded,
     gather_pictures,
+    prediction_ms,
     teacher_only,
     train,
 )
@@ -123,11 +124,18 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, aus, ca
     seconds = round(time.perf_counter() - started, 1)
     if check_images:
         trained.model.card["emotion_check"] = _check(trained.model, open_spec(check_images), cache, jobs)
+    each_ms = round(prediction_ms(trained.model, sources[0].X), 4)
     trained.model.save(out)
     card = trained.model.card | {"kind": MODEL_KIND, "content_sha256": trained.model.sha256}
     with atomic_write(out.with_suffix(".json")) as file:
-        # The time is not in the model's own card: the same data make the same model file.
-        json.dump(card | {"train_s": seconds}, file, indent=1, sort_keys=True, ensure_ascii=False)
+        # Times are not in the model's own card: the same data make the same model file.
+        json.dump(
+            card | {"train_s": seconds, "predict_ms_per_face": each_ms},
+            file,
+            indent=1,
+            sort_keys=True,
+            ensure_ascii=False,
+        )
         file.write("\n")
     click.echo(card_text(card))
     click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 import numpy as np
-from facs_cli.emotion_data import accuracy_line, card_figures, measure, open_labelled, say_skipped, see, split_to_test
+from facs_cli.emotion_data import (
+    accuracy_line,
+    card_figures,
+    curve_line,
+    measure,
+    open_labelled,
+    say_skipped,
+    see,
+    split_to_test,
+    write_entry,
+)
 from facs_cli.pictures import progress_bar
 
 from facs_pipeline.datasets.face_images import training_partners
@@ -15,6 +25,7 @@ from facs_pipeline.datasets.fer2013 import FER2013_EMOTIONS
 from facs_pipeline.datasets.kdef import PROTOCOLS
 from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.open_faces import KINDS
+from facs_pipeline.emotion_curve import emotion_curve
 from facs_pipeline.emotion_evaluation import labelled_for
 from facs_pipeline.emotion_model import EmotionModel
 from facs_pipeline.emotion_rows import ROWS
@@ -44,6 +55,7 @@ Examples:
   facs train-emotion fer2013.csv --model compact --out emotions
   facs train-emotion fer2013.tar --model all --jobs 2 --out emotions
   facs train-emotion KDEF --protocol female-male --model svm-hog --out kdef
+  facs train-emotion fer2013.tar --model linear --learning-curve --out emotions
   facs report emotions
 \b
 Models:
@@ -61,10 +73,14 @@ Exit codes: 0 done, 2 wrong usage or data that cannot be used.
 @click.option("--split", default="train", show_default=True, help="Split to train on.")
 @click.option("--test-split", help="Split to measure on.  [default: validation, else test]")
 @click.option("--subset", type=click.IntRange(20), help="Train on so many faces only, drawn at random.")
+@click.option("--learning-curve", is_flag=True,
+              help="Also train on 1/8, 1/4, 1/2 of the faces, drawn by emotion; takes about as long.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder for faces and features.  [default: OUT/cache]")
 @data_options
-def command(data, names, out, split, test_split, subset, seed, cache, kind, protocol, angles, jobs) -> None:
+def command(
+    data, names, out, split, test_split, subset, learning_curve, seed, cache, kind, protocol, angles, jobs
+) -> None:
     """Train emotion models on the faces of DATA: FER2013 in any form, KDEF, folders by emotion, or a manifest.
 
     Writes OUT/<model>.npz with its card inside, and, measured on the test split, OUT/accuracy.json (for `facs report`),
@@ -82,6 +98,8 @@ def command(data, names, out, split, test_split, subset, seed, cache, kind, prot
     wanted = split_to_test(faces, test_split)
     if wanted == split:
         raise click.UsageError(f"--split and --test-split are both {split!r}; a model is measured on other faces")
+    if wanted is None and learning_curve:
+        raise click.UsageError(f"--learning-curve needs a split to measure on, and {faces.name} has none")
     if wanted is None:
         click.echo(f"{faces.name}: no split to measure on; train on one and use facs evaluate-emotion on other data")
     else:
@@ -104,11 +122,18 @@ def command(data, names, out, split, test_split, subset, seed, cache, kind, prot
             click.echo(f"{path}: trained on these faces already; kept")
         facts = {"data": about, "labels": LABELS}
         if wanted is not None:
-            entry = measure(
-                model, path, tested, tested_seen, out, near_duplicate=near, data=f"{wanted} of {about}", jobs=jobs
-            )
+            on = f"{wanted} of {about}"
+            entry = measure(model, path, tested, tested_seen, out, near_duplicate=near, data=on, jobs=jobs)
             facts["measured"] = card_figures(entry, wanted)
             click.echo(accuracy_line(entry))
+            if learning_curve:
+                truth = np.array([emotions.index(emotion) for emotion in tested.emotions[tested_seen.rows]])
+                entry["learning_curve"] = emotion_curve(
+                    name, seen, y, emotions, tested_seen, truth, entry,
+                    subjects=subjects, cache=cache, jobs=jobs, seed=seed, progress=progress_bar,
+                )  # fmt: skip
+                write_entry(entry, out, data=on)
+                click.echo(f"{name:<16} {curve_line(entry['learning_curve'])}")
         if any(model.card.get(name) != fact for name, fact in facts.items()):
             model.card |= facts
             model.save(path)

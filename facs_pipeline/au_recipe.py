@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -344,6 +345,23 @@ def emotion_check(model: ActionUnitModel, X: np.ndarray, emotions: Sequence[str]
         "accuracy": round(float((guess == emotions).mean()), 4),
         "chance": round(float(counts.max() / counts.sum()), 4),
     }
+
+
+def prediction_ms(model: ActionUnitModel, X: np.ndarray, *, repeats: int = 200) -> float:
+    """Median wall-clock milliseconds from one face's features to all its intensities, one face at a time.
+
+    Parameters
+    ----------
+    X : ndarray [n, d], features; rows are taken in turn.
+    """
+    times = []
+    for turn in range(repeats + 1):
+        row = X[turn % len(X)][None]
+        started = time.perf_counter()
+        model.predict(row)
+        times.append(time.perf_counter() - started)
+    # The first call also pays for what is loaded on demand.
+    return 1000 * float(np.median(times[1:]))
 
 
 def emotion_auc(intensity: np.ndarray, emotions: np.ndarray) -> np.ndarray:

@@ -12,11 +12,13 @@ from sklearn.base import clone
 
 from facs_pipeline import evaluation as ev
 from facs_pipeline.authenticity import AuthenticityRanker
+from facs_pipeline.authenticity_curve import n_curve_fits, ranking_curve
 from facs_pipeline.authenticity_model import AuthenticityModel, EmotionStage, prediction_table, versions
 from facs_pipeline.authenticity_series import Series
 from facs_pipeline.descriptor_table import DescriptorTable
 from facs_pipeline.errors import InputError
 from facs_pipeline.explanation import COLUMNS, reason_rows
+from facs_pipeline.model_file import stored_bytes
 from facs_pipeline.pairs import Pairs, groups_of
 
 N_RESAMPLES, N_SWAPS = 2000, 10_000
@@ -134,6 +136,7 @@ def evaluate(
     *,
     seed: int = 0,
     permutations: int = 0,
+    learning_curve: bool = False,
     series: list[Series] | None = None,
     step: Callable[[int], object] = lambda done: None,
 ) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
@@ -146,6 +149,7 @@ def evaluate(
     seed : of the bootstrap and the permutations.
     permutations : how many times to train every ranker itself again on swapped labels for its permutation p-value
         (0: only the quick one, against a linear ranker trained again, see `evaluation.relabelled_accuracies`).
+    learning_curve : also train every ranker on parts of the training people, see `learning_curve.ranking_curve`.
     step : told how many of the `n_fits` were just done.
 
     Returns
@@ -159,7 +163,7 @@ def evaluate(
     models, tables, reasons = {}, [], []
     by_chance = _by_chance(study, seed)
     for name, ranker in rankers.items():
-        started = time.perf_counter()
+        started, took, sizes = time.perf_counter(), {}, []
         X = table.values if ranker.consumes == "descriptors" else series
         context = {
             "emotions": study.emotions,
@@ -174,17 +178,28 @@ def evaluate(
             pairs.candidates,
             study.folds,
             **context,
-            each_fold=_collector(study, name, reasons, step),
+            each_fold=_collector(study, name, reasons, sizes, step),
+            seconds=took,
         )
         seconds = time.perf_counter() - started
         figures = _figures(study, scored, video_scores, seed)
         figures["pairs"]["permutation_p"] = ev.share_at_least(by_chance, figures["pairs"]["accuracy"])
+        if learning_curve:
+            figures["learning_curve"] = ranking_curve(
+                ranker, X, pairs, study.folds, full=figures["pairs"], seed=seed, step=step, **context
+            )
         if permutations:
             context.pop("labels")
             figures["pairs"]["permutation_p_retrained"] = ev.retrained_p_value(
                 ranker, X, pairs.labelled, study.folds, n_permutations=permutations, seed=seed, step=step, **context
             )
-        models[name] = {**figures, "parameters": _plain(ranker.get_params()), "seconds": round(seconds, 3)}
+        models[name] = {
+            **figures,
+            "parameters": _plain(ranker.get_params()),
+            "seconds": round(seconds, 3),
+            **{part: round(value, 3) for part, value in took.items()},
+            **({"size_bytes": sizes[0]} if sizes else {}),
+        }
         tables.append(_predictions(study, name, scored, candidate_scores, video_scores))
     report = {
         "data": {
@@ -206,9 +221,11 @@ def evaluate(
     return report, pd.concat(tables, ignore_index=True), pd.DataFrame(reasons, columns=COLUMNS)
 
 
-def n_fits(study: Study, n_rankers: int, permutations: int = 0) -> int:
+def n_fits(study: Study, n_rankers: int, permutations: int = 0, learning_curve: bool = False) -> int:
     """How many times `evaluate` trains a ranker."""
-    return n_rankers * (1 + permutations) * len(np.unique(study.folds[study.pairs.labelled[:, 0]]))
+    n_folds = len(np.unique(study.folds[study.pairs.labelled[:, 0]]))
+    parts = n_curve_fits(study.subjects, study.folds, n_folds) if learning_curve else 0
+    return n_rankers * ((1 + permutations) * n_folds + parts)
 
 
 def _by_chance(study: Study, seed: int) -> np.ndarray:
@@ -220,12 +237,17 @@ def _by_chance(study: Study, seed: int) -> np.ndarray:
     )
 
 
-def _collector(study: Study, name: str, rows: list[list], step) -> Callable[[AuthenticityRanker, np.ndarray], None]:
-    """What adds the reasons of each fold's held-out pairs to `rows`, and says that a fold is done."""
+def _collector(
+    study: Study, name: str, rows: list[list], sizes: list[int], step
+) -> Callable[[AuthenticityRanker, np.ndarray], None]:
+    """What adds the reasons of each fold's held-out pairs to `rows` and the first model's bytes to `sizes`, and says
+    that a fold is done."""
     table = study.table
 
     def collect(ranker: AuthenticityRanker, positions: np.ndarray) -> None:
         step(1)
+        if not sizes and hasattr(ranker, "to_arrays"):
+            sizes.append(stored_bytes(ranker.to_arrays()))
         if ranker.consumes == "descriptors" and hasattr(ranker, "margins") and len(positions):
             candidates = study.pairs.candidates[positions]
             margins = ranker.margins(table.values, candidates, emotions=study.emotions)

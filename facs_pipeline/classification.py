@@ -192,12 +192,20 @@ def share_right(right: np.ndarray) -> dict[str, Any]:
     }
 
 
-def subgroup_figures(right: np.ndarray, groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def subgroup_figures(
+    right: np.ndarray,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    truth: Sequence[Any] | None = None,
+    chance: float | None = None,
+) -> list[dict[str, Any]]:
     """The field ``subgroups``: share right of every value of every column, so that bias shows.
 
     Parameters
     ----------
     right : [n] bool; groups : column -> [n] text, empty where unknown (then not counted).
+    truth : [n] true classes; each group's ``chance`` is then the share of its own most frequent class.
+    chance : the same for all groups, instead.
 
     Examples
     --------
@@ -208,7 +216,13 @@ def subgroup_figures(right: np.ndarray, groups: Mapping[str, Sequence[str]]) -> 
     for column, values in groups.items():
         of = np.asarray(values, dtype=object)
         for value in sorted({value for value in values if value}):
-            found.append({"column": column, "group": value, **share_right(right[of == value])})
+            inside = of == value
+            row = {"column": column, "group": value, **share_right(right[inside])}
+            if truth is not None:
+                row["chance"] = float(np.unique(np.asarray(truth)[inside], return_counts=True)[1].max() / inside.sum())
+            elif chance is not None:
+                row["chance"] = chance
+            found.append(row)
     return found
 
 

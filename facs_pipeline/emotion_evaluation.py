@@ -95,7 +95,7 @@ def evaluate_emotion(
         "title": ROWS[model.name].title if model.name in ROWS else model.name,
         **class_figures(truth, probabilities, model.emotions),
         "predict_s": round(seconds, 2),
-        "subgroups": subgroup_figures(right, _groups(faces, seen)),
+        "subgroups": subgroup_figures(right, _groups(faces, seen), truth=truth),
     }
     if model.name in ROWS and ROWS[model.name].published:
         entry["published"] = ROWS[model.name].published
@@ -117,8 +117,9 @@ def evaluate_emotion(
 
 
 def _groups(faces: LabelledFaces, seen: SeenFaces) -> dict[str, list[str]]:
-    """What results are given by: whether a face was found, and what the data say of each face."""
+    """What results are given by: whether a face was found, whose it is, and what else the data say of each face."""
     groups = {"face": ["found" if found else "not found" for found in seen.found]}
+    groups["subject"] = [str(faces.subjects[row]) for row in seen.rows]
     for name, values in faces.attributes.items():
         groups[name] = [str(values[row]) for row in seen.rows]
     return groups

@@ -67,6 +67,10 @@ class SeenFaces(NamedTuple):
     mirrored: np.ndarray
     skipped: tuple[Skipped, ...]
 
+    def take(self, rows: np.ndarray) -> SeenFaces:
+        """Only these of the m faces, in this order; `skipped` is dropped."""
+        return SeenFaces(*(values[rows] for values in self[:-1]), skipped=())
+
 
 def registered_crop_48(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Face [48, 48] uint8 of an image [h, w] uint8, registered by landmarks [68, 2], from brows to chin.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -100,6 +101,7 @@ def out_of_fold_scores(
     subjects=None,
     usable: np.ndarray | None = None,
     each_fold: Callable[[AuthenticityRanker, np.ndarray], object] | None = None,
+    seconds: dict[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores of every pair and video by models that never saw a video of that fold.
 
@@ -113,6 +115,7 @@ def out_of_fold_scores(
     labels : [n] int, 1 real, -1 fake, 0 unknown; default: as the labelled pairs imply.
     usable : [n] bool; videos without descriptors are neither trained on nor scored.
     each_fold : called with every fold's fitted ranker and the positions of the candidate pairs that it did not see.
+    seconds : gets what training and scoring took over all folds, as ``train_s`` and ``predict_s``.
 
     Returns
     -------
@@ -126,16 +129,21 @@ def out_of_fold_scores(
     video_scores = np.full(n, np.nan)
     for fold, train, test in training_folds(folds, labelled):
         training_labels = None if labels is None else np.where((folds != fold) & usable, labels, 0)
+        started = time.perf_counter()
         ranker = clone(model).fit(X, labelled[train], emotions=emotions, labels=training_labels, subjects=subjects)
+        trained = time.perf_counter()
         labelled_scores[test] = ranker.decision_function(X, labelled[test], emotions=emotions)
         here = np.flatnonzero(folds[candidates[:, 0]] == fold)
         candidate_scores[here] = ranker.decision_function(X, candidates[here], emotions=emotions)
-        if each_fold is not None:
-            each_fold(ranker, here)
         rows = np.flatnonzero((folds == fold) & usable)
         part = X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
         if len(rows):
             video_scores[rows] = ranker.score_videos(part, emotions=None if emotions is None else emotions[rows])
+        if seconds is not None:
+            for name, took in (("train_s", trained - started), ("predict_s", time.perf_counter() - trained)):
+                seconds[name] = seconds.get(name, 0.0) + took
+        if each_fold is not None:
+            each_fold(ranker, here)
     return labelled_scores, candidate_scores, video_scores
 
 

@@ -144,6 +144,7 @@ def evaluate(
     seed: int = 0,
     permutations: int = 0,
     penalty: float | str | None = None,
+    learning_curve: bool = False,
     step: Callable[[int], object] = lambda done: None,
 ) -> dict:
     """Out-of-fold figures of the named rankers; writes `authenticity.json`, `predictions.csv` and `reasons.csv`.
@@ -163,6 +164,7 @@ def evaluate(
         {name: make_ranker(name, seed, penalty) for name in names},
         seed=seed,
         permutations=permutations,
+        learning_curve=learning_curve,
         series=series,
         step=step,
     )

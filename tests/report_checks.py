@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -9,6 +10,9 @@ import subprocess
 from pathlib import Path
 
 import html5lib
+
+from facs_pipeline.report.gather import gather
+from facs_pipeline.report.page import write_report
 
 VALIDATOR = os.environ.get("FACS_VNU", "") if shutil.which("java") else ""
 """The Nu Html Checker's vnu.jar (npm install vnu-jar), which .ci/run fetches; without it html5lib is all there is."""
@@ -34,3 +38,15 @@ def validate(*pages: Path) -> str:
     """Errors that the Nu Html Checker finds in the pages; its CSS part does not know two of SVG 2's properties."""
     command = ["java", "-jar", VALIDATOR, "--errors-only", "--filterpattern", ".*(paint-order|vector-effect).*"]
     return subprocess.run([*command, *map(str, pages)], capture_output=True, text=True, timeout=300).stderr
+
+
+def rows_of(text: str, id: str) -> list[dict[str, str]]:
+    """A table of the page as text, row by row."""
+    table = re.search(rf'<table id="{id}".*?</table>', text, re.S)[0]
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in re.findall(r"<tr>.*?</tr>", table, re.S)]
+    plain = [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in cells]
+    return [dict(zip(plain[0], row, strict=True)) for row in plain[1:]]
+
+
+def write(folders, out: Path, **options) -> str:
+    return write_report(gather(folders), out, **options).pages[0].read_text(encoding="utf-8")

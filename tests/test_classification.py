@@ -136,6 +136,14 @@ def test_subgroups_leave_out_what_is_unknown():
     assert rows[2]["wilson_95"] == share_right(np.array([1, 1, 0]))["wilson_95"]
 
 
+def test_chance_of_a_subgroup_is_its_own_most_frequent_class():
+    right, groups = np.array([True, True, False, True]), {"sex": ["f", "f", "f", "m"]}
+    rows = subgroup_figures(right, groups, truth=["happy", "happy", "sad", "sad"])
+    assert [row["chance"] for row in rows] == [pytest.approx(2 / 3), 1.0]
+    assert [row["chance"] for row in subgroup_figures(right, groups, chance=0.5)] == [0.5, 0.5]
+    assert all("chance" not in row for row in subgroup_figures(right, groups))
+
+
 def test_the_document_on_disk(tmp_path):
     models = [{"name": "svm", **class_figures(np.array([0, 1]), np.eye(2), ["a", "b"]), "train_s": 2.5}]
     document = accuracy_document("Emotion on FER2013", "two images", models, warnings=["few"])

@@ -153,10 +153,11 @@ def test_copy_and_download(opened):
     assert copied["CSV"].splitlines()[1].startswith("rank-svm,")
     assert copied["LaTeX"].startswith("\\begin{tabular}{l") and "66.7 \\%" in copied["LaTeX"]
     assert copied["Markdown"].splitlines()[1].startswith("| --- |")
-    with page.expect_download() as saved:
-        tools.get_by_role("button", name="Download CSV").click()
-    assert saved.value.suggested_filename == "accuracy-1.csv"
-    assert Path(saved.value.path()).read_text() == copied["CSV"]
+    for name, ending in (("CSV", "csv"), ("LaTeX", "tex"), ("Markdown", "md")):
+        with page.expect_download() as saved:
+            tools.get_by_role("button", name=f"Download {name}").click()
+        assert saved.value.suggested_filename == f"accuracy-1.{ending}"
+        assert Path(saved.value.path()).read_text() == copied[name]
 
 
 def test_every_table_can_be_copied(opened, emotions):

@@ -201,6 +201,7 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
     assert card["metrics_on_unseen_persons"]["26"]["r"] > 0.5 and card["metrics_on_unseen_persons"]["12"]["r"] > 0.3
     assert all(row["ccc_low"] <= row["ccc"] <= row["ccc_high"] for row in card["metrics_on_unseen_persons"].values())
     assert card["kind"] == "action-units" and card["content_sha256"] == model.sha256 and card["train_s"] > 0
+    assert 0 < card["predict_ms_per_face"] < 100
     assert set(card["scatter"]["counts"]) == {str(au) for au in model.aus}
     counts = np.array([list(map(int, line.split())) for line in card["scatter"]["counts"]["12"]])
     assert counts.shape == (10, 10) and counts.sum() == card["metrics_on_unseen_persons"]["12"]["n"]

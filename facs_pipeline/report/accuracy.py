@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from facs_pipeline.evaluation import wilson_interval
 from facs_pipeline.report import charts
 from facs_pipeline.report.published import Published, published_for, same_protocol
 from facs_pipeline.report.shapes import is_number, numbers
@@ -58,6 +59,7 @@ _COLUMNS: list[tuple[str, Callable[[dict[str, Any]], Cell]]] = [
     ("p (permutation)", lambda m: number(m.get("p"), ".2g")),
     ("Single videos", lambda m: percent(m.get("alone", {}).get("accuracy"))),
     ("Single videos, 95 %", lambda m: interval(m.get("alone", {}).get("wilson_95"))),
+    ("Single videos, chance", lambda m: percent(m.get("alone", {}).get("chance"))),
     ("Balanced accuracy", lambda m: percent(m.get("balanced_accuracy"))),
     ("Macro-F1", lambda m: number(m.get("macro_f1"))),
     ("F-beta", lambda m: _f_beta(m.get("f_beta"))),
@@ -93,23 +95,30 @@ def accuracy_table(task: dict[str, Any]) -> dict[str, Any]:
         for figure in published
         if figure.system not in taken
     ]
-    head = ["Model", *(name for name, _cell in columns), "Published accuracy", "Source", "Same protocol"]
+    head = ["Model", *(name for name, _cell in columns), *_PUBLISHED]
     if not published:
-        return {"head": head[:-3], "rows": [row[:-3] for row in rows]}
-    # Beside the accuracies measured here, where both are seen together; source and protocol stay at the end.
-    at = 2 + next((i for i, (name, _cell) in enumerate(columns) if name.startswith("95 %")), 0)
+        return {"head": head[: -len(_PUBLISHED)], "rows": [row[: -len(_PUBLISHED)] for row in rows]}
+    # After accuracy, interval and chance measured here, where both are seen together; source and protocol stay last.
+    at = 2 + max((i for i, (name, _cell) in enumerate(columns) if name.startswith(("95 %", "Chance"))), default=0)
     for row in (head, *rows):
-        row.insert(at, row.pop(-3))
+        row[at:at] = [row.pop(-len(_PUBLISHED)), row.pop(1 - len(_PUBLISHED))]
     return {"head": head, "rows": rows}
+
+
+_PUBLISHED = ("Published accuracy", "Published, 95 % (Wilson)", "Source", "Same protocol")
 
 
 def _published_cells(figure: Published | None, task: dict[str, Any], *, named: bool = False) -> list[Cell]:
     if figure is None:
-        return [EMPTY] * 3
+        return [EMPTY] * len(_PUBLISHED)
     value = percent(figure.accuracy) if is_number(figure.accuracy) else Cell(str(figure.accuracy), "")
     source = f"{figure.system}: {figure.source}" if named else figure.source
     same = same_protocol(figure, task["protocol"], task["data"])
-    return [value, Cell(source, source), Cell(same, same)]
+    # Nobody has published intervals; this one follows from the number of samples.
+    sure = EMPTY
+    if figure.n and is_number(figure.accuracy):
+        sure = interval(list(wilson_interval(round(figure.accuracy * figure.n), figure.n)))
+    return [value, sure, Cell(source, source), Cell(same, same)]
 
 
 def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> dict[str, Any]:
@@ -121,12 +130,13 @@ def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> d
     pictures : data URI of what a mistake names as its ``picture``, ``explanation``, ``video`` or ``partner``.
     """
     words = [cell.text for cell in (percent(model["accuracy"]), interval(model.get("wilson_95"))) if cell.text]
+    chance = percent(model.get("chance")).text
     groups = model.get("subgroups") or []
     return {
         "id": id,
         "name": model["name"],
         "title": str(model.get("title") or ""),
-        "accuracy": " (".join(words) + ")" * (len(words) > 1),
+        "accuracy": " (".join(words) + ")" * (len(words) > 1) + (f", chance {chance}" if chance else ""),
         "per_class": model.get("per_class") or [],
         "confusion": _confusion(model),
         "charts": [c for c in (_reliability(model, id), *_class_curves(model, id), _learning(model, id)) if c],
@@ -222,8 +232,11 @@ def _learning(model: dict[str, Any], id: str) -> dict[str, Any] | None:
         return None
     x, y = [row["n"] for row in rows], [row["accuracy"] for row in rows]
     words = "; ".join(f"{n:g} samples: {value:.1%}" for n, value in zip(x, y, strict=True))
+    chance = model.get("chance")
+    words += f"; chance {chance:.1%}, dashed" if is_number(chance) else ""
     low, high = [row.get("low", row["accuracy"]) for row in rows], [row.get("high", row["accuracy"]) for row in rows]
     return _figure(
         [charts.XY(model["name"], x, y, low, high)], x_label="training samples", y_label="accuracy",
         title="Learning curve", description=words, id=f"{id}-learn", x_range=(0, max(x)),
+        level=chance,
     )  # fmt: skip

@@ -9,10 +9,12 @@ import numpy as np
 
 from facs_pipeline.action_units import AU_NAMES
 from facs_pipeline.report import charts
-from facs_pipeline.report.accuracy import Cell, megabytes, number
+from facs_pipeline.report.accuracy import EMPTY, Cell, megabytes, number
+from facs_pipeline.report.published import published_for, same_protocol
 from facs_pipeline.report.shapes import is_number
 
 _FIGURES = ("r", "ccc", "icc", "mae", "bias", "f1", "n", "subjects")
+_NAMES = {"train_s": "training (s)", "predict_ms_per_face": "prediction (ms a face)"}
 _HIDDEN = ("title", "kind", "content_sha256", "format_version")
 
 
@@ -37,22 +39,52 @@ def intensity_table(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
             [
                 Cell(entry["file"], entry["file"]),
                 number(mean["r"], ".2f"),
-                Cell(f"{lowest['r']:.2f} ({lowest['short']})", lowest["r"]) if lowest else Cell("", ""),
+                Cell(f"{lowest['r']:.2f} ({lowest['short']})", lowest["r"]) if lowest else EMPTY,
+                _lowest_interval(lowest),
+                EMPTY,
                 *(number(mean[name], ".2f") for name in ("ccc", "icc", "mae", "bias", "f1")),
                 number(len(agreement), "d"),
                 number(max((row["n"] for row in agreement if is_number(row["n"])), default=None), ".0f"),
                 number(max((row["subjects"] for row in agreement if is_number(row["subjects"])), default=None), ".0f"),
                 Cell(labels, labels),
                 number(card.get("train_s"), ".1f"),
+                number(card.get("predict_ms_per_face"), ".3f"),
                 megabytes(entry.get("size_bytes")),
+                *[EMPTY] * 2,
             ]
         )
     head = [
-        "Model", "Mean r", "Lowest r", "Mean CCC", "Mean ICC", "Mean MAE", "Mean bias", "Mean F1", "Action units",
-        "Faces", "Persons", "Labels", "Training (s)", "Size",
+        "Model", "Mean r", "Lowest r", "Lowest r, 95 %", "Published mean r", "Mean CCC", "Mean ICC", "Mean MAE",
+        "Mean bias", "Mean F1", "Action units", "Faces", "Persons", "Labels", "Training (s)", "Prediction (ms a face)",
+        "Size", "Source", "Same protocol",
     ]  # fmt: skip
+    if rows:
+        labels = " and ".join(sorted({row[head.index("Labels")].text for row in rows}))
+        rows += _published_rows(head, labels)
     kept = [i for i, name in enumerate(head) if name == "Model" or any(row[i].text for row in rows)]
     return {"head": [head[i] for i in kept], "rows": [[row[i] for i in kept] for row in rows]} if rows else None
+
+
+def _lowest_interval(row: dict[str, Any] | None) -> Cell:
+    """95 % interval over persons of the least r; empty where the card has none."""
+    if row is None or not (is_number(row.get("r_low")) and is_number(row.get("r_high"))):
+        return EMPTY
+    return Cell(f"{row['r_low']:.2f} to {row['r_high']:.2f}", row["r_low"])
+
+
+def _published_rows(head: Sequence[str], labels: str) -> list[list[Cell]]:
+    """One row per published system, all empty but for its figure, source, and how its data differ from `labels`."""
+    rows = []
+    for figure in published_for("action-unit intensity"):
+        same = same_protocol(figure, "", labels)
+        filled = {
+            "Model": Cell(figure.system, figure.system),
+            "Published mean r": number(figure.accuracy, ".2f"),
+            "Source": Cell(figure.source, figure.source),
+            "Same protocol": Cell(same, same),
+        }
+        rows.append([filled.get(name, EMPTY) for name in head])
+    return rows
 
 
 def _mean(values: Sequence[Any]) -> float | None:
@@ -78,7 +110,9 @@ def model_card(entry: dict[str, Any], index: int) -> dict[str, Any]:
     """A model file's card for the page: plain facts, agreement per action unit, scatters, a landmark model's errors."""
     card = entry["card"]
     rows = _agreement(card)
-    facts = [(k, card[k]) for k in sorted(card) if k not in _HIDDEN and isinstance(card[k], str | int | float)]
+    facts = [
+        (_NAMES.get(k, k), card[k]) for k in sorted(card) if k not in _HIDDEN and isinstance(card[k], str | int | float)
+    ]
     landmark_rows = card.get("error_on_persons_held_out")
     scatter = card.get("scatter")
     scatter = scatter if isinstance(scatter, dict) else {}

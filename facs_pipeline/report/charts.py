@@ -149,11 +149,13 @@ def square(
     description: str,
     id: str,
     diagonal: bool = False,
+    level: float | None = None,
     dots: bool = False,
     x_range: tuple[float, float] = (0.0, 1.0),
     y_range: tuple[float, float] = (0.0, 1.0),
 ) -> Markup:
-    """A chart with both axes over a given range, by default 0 to 1; `diagonal` is the line of calibration or chance."""
+    """A chart with both axes over a given range, by default 0 to 1; `diagonal` is the line of calibration or chance,
+    `level` a horizontal one at that height."""
     left, top, size = 46, 12, SQUARE - 66
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -168,6 +170,9 @@ def square(
     ]
     if diagonal:
         out.append(f'<line class="zero" x1="{left}" y1="{top + size}" x2="{left + size}" y2="{top}"/>')
+    if level is not None:
+        y = at(0, level)[1]
+        out.append(f'<line class="zero" x1="{left}" x2="{left + size}" y1="{y:.1f}" y2="{y:.1f}"/>')
     for share in (0, 0.25, 0.5, 0.75, 1):
         x_value = x_range[0] + share * (x_range[1] - x_range[0])
         y_value = y_range[0] + share * (y_range[1] - y_range[0])

@@ -305,5 +305,6 @@ def _add_cards(found: Gathered) -> None:
             content = _read_json(scatter, found.notes) if scatter.is_file() else {}
             # Of another model than the one here, it would show what nobody measured.
             if content.get("model_sha256") == card["content_sha256"]:
-                card = {"scatter": content, **card}
+                timed = {key: content[key] for key in ("predict_ms_per_face",) if key in content}
+                card = {"scatter": content, **timed, **card}
             found.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})

@@ -14,7 +14,7 @@ import pandas as pd
 from facs_pipeline.classification import MISTAKES, class_figures, subgroup_figures
 from facs_pipeline.explanation import in_words
 from facs_pipeline.report.gather import Ranking
-from facs_pipeline.report.shapes import is_number, to_number
+from facs_pipeline.report.shapes import is_number, numbers, to_number
 
 REASONS = 3
 
@@ -75,10 +75,23 @@ def task_of_ranking(ranking: Ranking, metadata: Mapping[str, Mapping[str, str]])
         "task": "Authenticity: real or fake",
         "unit": "pairs where authenticity.json has them, else videos; macro-F1 and what follows count videos",
         "data": f"{data.get('source', ranking.folder)}" + (f" ({about})" if about else ""),
+        "chance": _by_chance_in_words(data.get("by_chance_95")),
         "models": models,
         "warnings": [str(text) for text in warnings] if isinstance(warnings, list) else [],
         "source": str(ranking.folder),
     }
+
+
+def _by_chance_in_words(interval: Any) -> str:
+    """What accuracies a study like this one has when there is nothing to be found; see docs/authenticity.md."""
+    if not numbers(interval, 2):
+        return ""
+    low, high = interval
+    return (
+        f"By chance 50 % of pairs are right; with nothing to be found, 95 % of studies like this one still "
+        f"have {100 * low:.0f} to {100 * high:.0f} % right (real and fake swapped at random, a ranker trained anew "
+        "each time)."
+    )
 
 
 def _scored(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -100,10 +113,12 @@ def _reported(entry: Any) -> dict[str, Any]:
         found["subject_interval_95"] = pairs.get("subject_bootstrap_95")
         found["p"] = pairs.get("permutation_p_retrained", pairs.get("permutation_p"))
     if isinstance(videos, dict) and is_number(videos.get("accuracy")):
-        found["alone"] = {key: videos.get(key) for key in ("n", "accuracy", "wilson_95")}
-    if is_number(entry.get("seconds")):
+        found["alone"] = {key: videos.get(key) for key in ("n", "accuracy", "wilson_95", "chance")}
+    if is_number(entry.get("train_s")):
+        found |= {key: entry.get(key) for key in ("train_s", "predict_s")}
+    elif is_number(entry.get("seconds")):
         found["total_s"] = entry["seconds"]
-    return found
+    return found | {key: entry[key] for key in ("size_bytes", "learning_curve") if key in entry}
 
 
 def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -112,7 +127,7 @@ def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) ->
     further = {column for video in rows["video"] for column in metadata.get(video, {})} - {*groups, "label", "emotion"}
     for column in sorted(further):
         groups[column] = [metadata.get(video, {}).get(column, "") for video in rows["video"]]
-    return subgroup_figures(right, groups)
+    return subgroup_figures(right, groups, chance=0.5)
 
 
 def _mistakes(rows: pd.DataFrame, reasons: pd.DataFrame) -> list[dict[str, Any]]:

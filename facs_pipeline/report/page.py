@@ -143,6 +143,13 @@ def _tasks(found: Gathered, notes: list[str]) -> list[dict[str, Any]]:
         if task is not None:
             tasks.append(clean_task(task, notes))
     tasks = [task for task in tasks if task["models"]]
+    for run in found.runs:
+        failed = sum(video.status == "failed" for video in run.videos)
+        if failed:
+            notes.append(
+                f"{run.folder}: {failed} of {len(run.videos)} videos failed, named with the reasons under Provenance; "
+                f"once they are mended, facs extract-features VIDEOS --out {run.folder} computes only those"
+            )
     evaluated = [ranking.report for ranking in found.rankings if ranking.report]
     if found.runs and not found.rankings:
         notes.append(

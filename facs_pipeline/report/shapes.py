@@ -43,7 +43,7 @@ def clean_task(task: dict[str, Any], notes: list[str]) -> dict[str, Any]:
             notes.append(f"{where}: model {model.get('name', number + 1)}: {', '.join(bad)} not as docs/report.md says")
         models.append({**cleaned, "name": str(model.get("name", f"model {number + 1}"))})
     warnings = [str(text) for text in task.get("warnings", [])] if isinstance(task.get("warnings", []), list) else []
-    plain = {key: str(task.get(key, "")) for key in ("unit", "data", "source", "folder", "protocol")}
+    plain = {key: str(task.get(key, "")) for key in ("unit", "data", "source", "folder", "protocol", "chance")}
     return {**plain, "task": str(task.get("task", "A task without a name")), "models": models, "warnings": warnings}
 
 
@@ -65,7 +65,7 @@ def _rows(*fields: str) -> Callable[[Any], bool]:
         and all(
             isinstance(row, dict)
             and all(is_number(row.get(name)) for name in fields)
-            and all(is_number(row.get(name, 0)) for name in ("low", "high"))
+            and all(is_number(row.get(name, 0)) for name in ("low", "high", "chance"))
             for row in value
         )
     )
