@@ -134,10 +134,18 @@ def fit_svm(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearH
     tried = [fit(~held_out, C) for C in _CS]
     right = [float(svm.score(Z[held_out], y[held_out])) for svm in tried]
     best = int(np.argmax(right))
-    temperature = fit_temperature(tried[best].decision_function(Z[held_out]), y[held_out])
-    svm = fit(np.ones(len(y), bool), _CS[best])
-    coef = svm.coef_.T / scale[:, None]
-    return LinearHead(coef, svm.intercept_ - mean @ coef, temperature), {"C": _CS[best]}
+    coef, intercept = _of_each_class(tried[best])
+    temperature = fit_temperature(Z[held_out] @ coef + intercept, y[held_out])
+    coef, intercept = _of_each_class(fit(np.ones(len(y), bool), _CS[best]))
+    coef = coef / scale[:, None]
+    return LinearHead(coef, intercept - mean @ coef, temperature), {"C": _CS[best]}
+
+
+def _of_each_class(model: LinearSVC | LogisticRegression) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [d, c] and intercepts [c]; of two classes scikit-learn keeps only what speaks for the second."""
+    if len(model.classes_) > 2:
+        return model.coef_.T, model.intercept_
+    return tuple(np.stack([np.zeros_like(part), part], axis=-1) for part in (model.coef_[0], model.intercept_[0]))
 
 
 def fit_logistic(X: np.ndarray, y: np.ndarray) -> tuple[LinearHead, dict[str, Any]]:
@@ -145,8 +153,9 @@ def fit_logistic(X: np.ndarray, y: np.ndarray) -> tuple[LinearHead, dict[str, An
     mean, scale = mean_and_scale(X)
     scale = np.where(scale > 0, scale, 1.0)
     model = LogisticRegression(max_iter=2000).fit((X - mean) / scale, y)
-    coef = model.coef_.T / scale[:, None]
-    return LinearHead(coef, model.intercept_ - mean @ coef, 1.0), {}
+    coef, intercept = _of_each_class(model)
+    coef = coef / scale[:, None]
+    return LinearHead(coef, intercept - mean @ coef, 1.0), {}
 
 
 def fit_ridge(

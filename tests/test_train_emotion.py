@@ -149,6 +149,24 @@ def test_models_are_the_same_for_any_number_of_workers(folder, trained, tmp_path
         assert one == two, name
 
 
+def test_two_emotions_are_enough(folder, tmp_path):
+    for split in ("train", "validation"):
+        for emotion in ("happy", "sad"):
+            shutil.copytree(folder / split / emotion, tmp_path / "faces" / split / emotion)
+    names = ("linear", "svm-landmarks", "action-units", "lightgbm-pca")
+    options = [part for name in names for part in ("--model", name)]
+    result = run("train-emotion", tmp_path / "faces", *options, "--out", tmp_path)
+    assert result.exception is None, result.output
+    seen = see_faces(open_faces(tmp_path / "faces").split("train"))
+    truth = open_faces(tmp_path / "faces").split("train").emotions
+    for name in names:
+        model = EmotionModel.load(tmp_path / f"{name}.npz")
+        probabilities = model.predict_proba(seen)
+        assert probabilities.shape == (len(truth), 2), name
+        # On the faces trained on: labels the wrong way round would be seen.
+        assert (np.array(model.emotions)[probabilities.argmax(axis=1)] == truth).mean() > 0.6, name
+
+
 def test_the_embedded_model_is_small_and_says_what_it_is():
     from facs_pipeline.emotion_model import COMPACT_MODEL
 
