@@ -71,7 +71,7 @@ def check_results(folder: Path) -> int:
 @FOLDER
 @click.option(
     "--stage",
-    type=click.Choice(["faces", "landmarks", "features", "action_units", "descriptors"]),
+    type=click.Choice(["faces", "landmarks", "features", "action_units", "descriptors", "emotions"]),
     help="This stage's results only.",
 )
 def clear_results(folder: Path, stage: str | None) -> int:

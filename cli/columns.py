@@ -33,7 +33,7 @@ Examples:
 def command(name, form) -> None:
     """Say what columns mean: all of them, those of the table NAME, or the column NAME.
 
-    Tables are action_units, descriptors, videos and predictions.
+    Tables are action_units, descriptors, videos, predictions and emotions.
     """
     columns = list(COLUMNS) if name is None else find_columns(name)
     if not columns:

@@ -14,7 +14,7 @@ from facs_pipeline.baseline import resting_intensity, subtract_resting
 from facs_pipeline.descriptors import describe_series, descriptor_names, why_not_described
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput
-from facs_pipeline.metadata import read_metadata
+from facs_pipeline.metadata import read_metadata, without_row
 from facs_pipeline.store import atomic_csv, atomic_write
 from facs_pipeline.tables import TABLE_SUFFIXES, choose_aus, read_au_table, read_aus
 
@@ -179,9 +179,10 @@ def add_rows(rows: dict, path: Path, fps: float | None, aus: tuple[int, ...], ba
 
 def add_metadata(rows: dict, path: Path, log: Log) -> None:
     """Fill in subject, emotion and label from the user's file."""
-    videos = dict.fromkeys(video for video, _face in rows)
-    known, notes = read_metadata(path, [VideoInput(Path(os.path.abspath(name)), name) for name in videos])
-    for note in notes:
+    inputs = [VideoInput(Path(os.path.abspath(name)), name) for name in dict.fromkeys(video for video, _face in rows)]
+    known, notes = read_metadata(path, inputs)
+    missing = without_row(known, inputs)
+    for note in [*notes, *([f"{path}: {missing}"] if missing else [])]:
         log.note(note)
     for (video, _face), row in rows.items():
         row.update(known.get(video, {}))

@@ -19,6 +19,8 @@ Examples:
 Results: action_units/<video>.csv, descriptors.csv, videos.csv, run.json; `facs columns` explains the columns.
 Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usage.
 """
+SHOWN_REMARKS = 10
+"""So many videos that are done but for something are named at the end."""
 
 
 @click.command("extract-features", epilog=EPILOG)
@@ -170,6 +172,11 @@ def _print_summary(result, verbose: bool) -> None:
     for video in result.videos:
         if video.status == "failed":
             click.echo(f"  {video.name}: {video.reason}")
+    remarks = [video for video in result.videos if video.status == "ok" and video.reason]
+    for video in remarks[:SHOWN_REMARKS]:
+        click.echo(f"  {video.name}: {video.reason}")
+    if len(remarks) > SHOWN_REMARKS:
+        click.echo(f"  ... and remarks on {len(remarks) - SHOWN_REMARKS} more videos, see videos.csv")
     if verbose:
         for stage, seconds in result.seconds.items():
             click.echo(f"  {stage:<20} {seconds:9.3f} s")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from importlib.resources import files
 
 import click
 
 from facs_pipeline.model_card import card_text
 from facs_pipeline.model_file import load_model
+
+OF_THE_PACKAGE = ("action_units", "landmarks", "emotions")
 
 
 @click.group()
@@ -18,16 +22,21 @@ def command() -> None:
 @command.command(
     epilog="""\b
 Examples:
+  facs model show
+  facs model show landmarks
   facs model show my-model.npz
   facs model show my-model.npz --json > card.json
 """
 )
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), default="action_units")
 @click.option("--json", "as_json", is_flag=True, help="The whole card as JSON.")
 def show(file: str, as_json: bool) -> None:
     """Print what FILE says of itself: training data, action units, metrics, versions, hash.
 
-    The file is verified first; nothing in it is run.
+    FILE may also be action_units (the default), landmarks or emotions: a model of the package. The file is verified
+    first; nothing in it is run.
     """
+    if file in OF_THE_PACKAGE and not os.path.exists(file):
+        file = str(files("facs_pipeline.models").joinpath(f"{file}.npz"))
     card = load_model(file).card
     click.echo(json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) if as_json else card_text(card))

@@ -80,6 +80,26 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
     return [(first, last) for first, last in blinks if last - first <= LONGEST_S]
 
 
+def seen_seconds(seen: np.ndarray, times_s: np.ndarray) -> float:
+    """How long a face was seen: each frame with it counts until the next frame, the last one as long as most do.
+
+    Parameters
+    ----------
+    seen : ndarray [n] bool
+    times_s : ndarray [n]
+        Time of each frame in seconds, increasing.
+
+    Examples
+    --------
+    >>> round(seen_seconds(np.array([True, True, False, True]), np.array([0.0, 0.1, 0.5, 0.6])), 3)
+    0.6
+    """
+    if len(times_s) < 2:
+        return 0.0
+    steps = np.diff(times_s)
+    return float(np.append(steps, np.median(steps))[seen].sum())
+
+
 def _open_eye(au45: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     from scipy.ndimage import percentile_filter
 

@@ -184,7 +184,7 @@ def _statistics() -> Iterable[tuple[str, str, str, str, str]]:
         series, signal_unit, signal_range = _OF_SIGNAL[signal]
         for statistic in STATISTICS:
             what, unit, limits = _OF_STATISTIC[statistic]
-            unit = unit or (f"0.1 s x {signal_unit}" if statistic == "area" else signal_unit)
+            unit = unit or (f"10 s x {signal_unit}" if statistic == "area" else signal_unit)
             yield f"AU<nn>_{signal}_{statistic}", f"{what} {series}.", unit, limits or signal_range, _SAXEN
     for statistic in SQUARED:
         unit = "s^2" if statistic == "area_normalised" else "unit of the statistic, squared"
@@ -202,13 +202,25 @@ _VIDEOS = _table(
             "ok, failed, no_face",
             "run",
         ),
-        ("reason", "Why it failed, or why a face has no descriptors; else empty.", "-", "text", "run"),
+        (
+            "reason",
+            "Why it failed, why a face has no descriptors, or that the video ends too early; else empty.",
+            "-",
+            "text",
+            "run",
+        ),
         ("frames", "Decoded frames; the header's count is not trusted.", "count", "0 ...", "decoder"),
         ("frames_with_face", "Frames in which at least one face was found.", "count", "0 .. frames", "face follower"),
         ("duration_s", "Frames divided by fps.", "s", "0 ...", "time stamps"),
         ("fps", "Mean frame rate: (frames - 1) / (last - first time stamp).", "Hz", "0 ...", "time stamps"),
-        ("blinks", "Blinks counted in AU45; empty if the model has no AU45.", "count", "0 ...", "AU45 series"),
-        ("blink_rate_hz", "Blinks per second in which a face was found.", "Hz", "0 ...", "AU45 series"),
+        (
+            "blinks",
+            "Blinks counted in AU45 of the face seen longest; empty if the model has no AU45.",
+            "count",
+            "0 ...",
+            "AU45 series",
+        ),
+        ("blink_rate_hz", "Those blinks per second in which that face was found.", "Hz", "0 ...", "AU45 series"),
         ("sha256", "Hash of the video's content.", "-", "64 hexadecimal digits", "file"),
         (
             "main_emotion",

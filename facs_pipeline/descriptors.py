@@ -135,8 +135,8 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     -------
     ndarray [m, k]
         Samples at 0, 1 / fs, 2 / fs ... seconds after the first frame with a face, for as long as the last such frame
-        is shown (the mean time between frames, pauses left out). Gaps inside are bridged by the same interpolation.
-        No row when no frame has a face.
+        is shown (the mean time between frames from the first to the last face, pauses left out). Gaps inside are
+        bridged by the same interpolation. No row when no frame has a face.
 
     Notes
     -----
@@ -150,7 +150,9 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     seen = _has_face(values, times)
     if seen.sum() < 2:
         return values[seen]
-    steps = np.diff(times[_is_later(times)])
+    first, end = np.flatnonzero(seen)[[0, -1]]
+    # What comes before or after the face says nothing of its frames.
+    steps = np.diff(times[first : end + 1][_is_later(times)[first : end + 1]])
     # Uneven frames are still so many a second on average; a pause in the recording says nothing of that.
     interval = steps[steps <= 2 * np.median(steps)].mean()
     values, times = values[seen], times[seen] - times[seen][0]

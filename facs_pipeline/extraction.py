@@ -18,7 +18,7 @@ import numpy as np
 from facs_pipeline.baseline import resting_intensity
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput, find_videos
-from facs_pipeline.metadata import read_metadata
+from facs_pipeline.metadata import read_metadata, without_row
 from facs_pipeline.outputs import Outputs
 from facs_pipeline.pool import Pool
 from facs_pipeline.progress import FrameEstimate, size_on_disk
@@ -156,7 +156,8 @@ class _Run:
         cache_folder = Path(os.path.abspath(options.cache or self.out / "cache"))
         videos = find_videos(arguments, exclude=[self.out, cache_folder])
         metadata, notes = read_metadata(options.metadata, videos) if options.metadata else ({}, [])
-        for note in notes:
+        missing = without_row(metadata, videos) if options.metadata else ""
+        for note in [*notes, *([f"{options.metadata}: {missing}"] if missing else [])]:
             self.observer.warn(note)
         if options.baseline == "subject":
             _require_subjects(videos, metadata, options)
@@ -183,6 +184,13 @@ class _Run:
                 discard(cache_folder)
         self.seconds["total"] = time.perf_counter() - start
         write_run(self.out, results, metadata, self.settings, options, dict(self.seconds))
+        others = self.outputs.others(result.name for result in results)
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            self.observer.warn(
+                f"{others[0]}{more} in {others[0].parent.name}/ are of earlier runs; "
+                "descriptors.csv and videos.csv are about the videos of this run only"
+            )
         return RunResult(results, self.out, dict(self.seconds))
 
     def _prepare(self, folder: Path) -> None:
@@ -330,7 +338,11 @@ class _Run:
         """Put each video's resting face into its settings; return the videos that failed on the way."""
         anything = {**next(iter(settings.values())), "baseline": None}
         if self.options.baseline != "subject":
-            clips = [replace(clip, name=f"rest clip {clip.name}") for clip in find_videos([self.options.baseline])]
+            try:
+                found = find_videos([self.options.baseline])
+            except InputError as error:
+                raise InputError(f"--baseline is none, video, subject or a clip of the resting face; {error}") from None
+            clips = [replace(clip, name=f"rest clip {clip.name}") for clip in found]
             image_fps = self.options.image_fps if clips[0].is_images else None
             resting = self._resting(
                 clips, {clip.name: {**anything, "image_fps": image_fps} for clip in clips}, share=1.0

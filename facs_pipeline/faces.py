@@ -130,10 +130,12 @@ class FaceFollower:
         self._thumb: np.ndarray | None = None
         self._searched_s = -np.inf
         self._frames_lost = 0
+        self.cut = False
+        """Whether the last frame was the first after a cut, with or without a face."""
 
     def update(self, grey: np.ndarray, time_s: float) -> list[FollowedFace]:
         """Faces in the next frame, `grey` [h, w] uint8 shown at `time_s` seconds, in order of their ids."""
-        cut = self._is_cut(grey)
+        cut = self.cut = self._is_cut(grey)
         if cut:
             for track in self._followed:
                 track.last_seen_s = -np.inf  # after a cut a place says nothing of who is there

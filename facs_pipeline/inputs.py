@@ -44,11 +44,13 @@ class VideoInput:
 def find_videos(arguments: Sequence[str | os.PathLike], *, exclude: Iterable[Path] = ()) -> list[VideoInput]:
     """Videos named by files, folders (searched recursively), globs and ``.txt`` lists of any of these.
 
-    A folder that directly holds images and no video is one video. Hidden files and folders are passed over.
+    A folder that directly holds images and no video is one video. Hidden files and folders are passed over; links to
+    folders are followed.
 
     Parameters
     ----------
-    arguments : what the user named; a list's lines are relative to the list.
+    arguments : what the user named; a list's lines are relative to the list, and may be in double quotes and have
+        backslashes, as Windows writes paths.
     exclude : folders that are not searched, such as the output folder.
 
     Returns
@@ -104,9 +106,11 @@ def _from_list(path: Path, excluded: set[Path], lists: tuple[Path, ...]) -> list
         raise InputError(f"{path}: the list cannot be read ({error.strerror})") from None
     videos = []
     for number, line in enumerate(text.splitlines(), start=1):
-        entry = line.strip()
+        entry = line.strip().strip('"')
         if not entry or entry.startswith("#"):
             continue
+        if not (path.parent / entry).exists():
+            entry = entry.replace("\\", "/")
         for video in _expand(entry, path.parent, excluded, (*lists, path.resolve())):
             note = f"{video.problem} (line {number} of {path.name})" if video.problem else ""
             videos.append(replace(video, problem=note))
@@ -115,17 +119,22 @@ def _from_list(path: Path, excluded: set[Path], lists: tuple[Path, ...]) -> list
 
 def _in_folder(folder: Path, excluded: set[Path]) -> list[VideoInput]:
     videos: list[VideoInput] = []
-    for current, folders, files in os.walk(folder):
+    visited = {folder.resolve()}
+    for current, folders, files in os.walk(folder, followlinks=True):
         here = Path(current)
-        folders[:] = sorted(
-            (name for name in folders if not name.startswith(".") and (here / name).resolve() not in excluded),
-            key=natural_key,
-        )
-        shown = [Path(name) for name in files if not name.startswith(".")]
-        films = [name for name in shown if name.suffix.lower() in VIDEO_SUFFIXES]
+        shown = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
+        folders.clear()
+        for name in shown:
+            real = (here / name).resolve()
+            # A link may lead back to where the search came from, or to a folder that is searched anyway.
+            if real not in excluded and real not in visited:
+                visited.add(real)
+                folders.append(name)
+        others = [Path(name) for name in files if not name.startswith(".")]
+        films = [name for name in others if name.suffix.lower() in VIDEO_SUFFIXES]
         if films:
             videos += [_video(here / name) for name in sorted(films, key=lambda name: natural_key(name.name))]
-        elif any(name.suffix.lower() in IMAGE_SUFFIXES for name in shown):
+        elif any(name.suffix.lower() in IMAGE_SUFFIXES for name in others):
             videos.append(VideoInput(_absolute(here), _absolute(here).name, is_images=True))
     return videos
 

@@ -24,7 +24,8 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
     Parameters
     ----------
     path : UTF-8 CSV or parquet with the column ``video`` and any of ``subject``, ``emotion``, ``label``. ``video``
-        holds a path (absolute, or relative to this file or to the current folder), a file name, or a stem.
+        holds a path (absolute, relative to this file or to the current folder, or its last parts), a file name, or
+        any of these without the ending.
     videos : the videos of this run.
 
     Returns
@@ -64,6 +65,13 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
         metadata[name] = values
         first.setdefault(name, row)
     return metadata, notes
+
+
+def without_row(metadata: dict[str, dict[str, str]], videos: Sequence[VideoInput]) -> str:
+    """Which of `videos` no row was about, in words; empty when all are known."""
+    unknown = [video.name for video in videos if video.name not in metadata]
+    more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+    return f"no row is about {unknown[0]!r}{more}; their subject, emotion and label stay empty" if unknown else ""
 
 
 def load_metadata(
@@ -126,6 +134,10 @@ class _Index:
             self._by_name.append(names)
 
     def find(self, named: str) -> list[VideoInput]:
+        # Windows' backslashes, unless a name really has one.
+        return self._find(named) or (self._find(named.replace("\\", "/")) if "\\" in named else [])
+
+    def _find(self, named: str) -> list[VideoInput]:
         for base in self._bases:
             video = self._by_path.get(Path(os.path.abspath(base / named)))
             if video:
@@ -136,6 +148,8 @@ class _Index:
         # A path from another machine or working folder: as many trailing parts as it has decide.
         parts = Path(named).parts
         if len(parts) > 1:
-            return [video for path, video in self._by_path.items() if path.parts[-len(parts) :] == parts]
+            ends = {path: path.parts[-len(parts) :] for path in self._by_path}
+            whole = [video for path, video in self._by_path.items() if ends[path] == parts]
+            return whole or [video for path, video in self._by_path.items() if (*ends[path][:-1], path.stem) == parts]
         # Tables name their video without the file's ending.
         return self._by_name[-1].get(Path(named).stem, []) if Path(named).suffix.lower() in VIDEO_SUFFIXES else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ class Outputs:
     def table(self, name: str) -> Path:
         """Path of a video's action-unit table."""
         return self.folder / "action_units" / f"{name}.{self.format}"
+
+    def others(self, names: Iterable[str]) -> list[Path]:
+        """Action-unit tables in the folder that are not of these videos."""
+        mine = {self.table(name) for name in names}
+        return sorted(path for path in self.table("").parent.glob(f"*.{self.format}") if path not in mine)
 
     def overlay_path(self, name: str) -> Path:
         """Path of a video's annotated copy."""

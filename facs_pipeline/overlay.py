@@ -157,7 +157,7 @@ class OverlaySheet:
     >>> import numpy as np
     >>> sheet = OverlaySheet((120, 160), aus=(1, 12))
     >>> sheet.draw(np.zeros((120, 160, 3), np.uint8), [], number=1, time_s=0.0).shape
-    (360, 704, 3)
+    (360, 1088, 3)
     """
 
     def __init__(self, shape: tuple[int, int], aus: tuple[int, ...]):

@@ -39,6 +39,8 @@ VIDEO_COLUMNS = (
 )
 EMOTION_COLUMNS = ("main_emotion", "main_emotion_share")
 """Of ``videos.csv``, after the others, where emotions were asked for."""
+ENDS_EARLY_S, ENDS_EARLY_SHARE = 1.0, 0.05
+"""So much of the stated duration may lack frames before it is worth a word; headers round, the last frame stands."""
 PACKAGES = ("av", "dlib-bin", "joblib", "numpy", "opencv-python-headless", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
@@ -51,10 +53,12 @@ class VideoResult:
     name : of its table.
     path : of the video.
     status : ``"ok"``, ``"no_face"`` or ``"failed"``.
-    reason : why it failed, or why there are no descriptors of a face; else empty.
+    reason : why it failed, why there are no descriptors of a face, or that the video ends too early; else empty.
     sha256 : of its content; empty if it failed.
-    facts : frames, frames_with_face, first_s, last_s, cuts; empty if it failed.
-    descriptors : ``columns``; ``faces``: face id -> values; ``blinks``. None if it failed.
+    facts : frames, frames_with_face, first_s, last_s, cuts; stated_s, the duration that the file states; empty if it
+        failed.
+    descriptors : ``columns``; ``faces``: face id -> values; ``blinks``, and ``blinks_s``, in how many seconds they
+        were counted. None if it failed.
     emotions : ``emotions``: names; ``frames``: how many show each. None if it failed, or they were not asked for.
     """
 
@@ -84,12 +88,17 @@ class VideoResult:
         emotions: dict[str, Any] | None = None,
     ) -> VideoResult:
         """A video that was decoded to its end."""
+        status, reasons = "ok", []
+        if facts["stated_s"] - facts["last_s"] > max(ENDS_EARLY_S, ENDS_EARLY_SHARE * facts["stated_s"]):
+            reasons.append(
+                f"the frames end at {facts['last_s']:.1f} s of {facts['stated_s']:.1f} s: is the file cut or damaged?"
+            )
         if not facts["frames_with_face"]:
-            reason = f"no face found in {facts['frames']} frames"
-            return cls(video.name, video.path, "no_face", reason, sha256, facts, descriptors, emotions)
+            status = "no_face"
+            reasons.append(f"no face found in {facts['frames']} frames")
         left_out = (descriptors or {}).get("not_described", {})
-        reason = "; ".join(f"face {face} has no descriptors: {why}" for face, why in left_out.items())
-        return cls(video.name, video.path, "ok", reason, sha256, facts, descriptors, emotions)
+        reasons += [f"face {face} has no descriptors: {why}" for face, why in left_out.items()]
+        return cls(video.name, video.path, status, "; ".join(reasons), sha256, facts, descriptors, emotions)
 
     @property
     def fps(self) -> float | None:
@@ -102,7 +111,7 @@ class VideoResult:
         """Its row of ``videos.csv``."""
         facts, fps = self.facts, self.fps
         blinks = self.descriptors.get("blinks") if self.descriptors else None
-        with_face_s = facts["frames_with_face"] / fps if fps else None
+        blinks_s = self.descriptors["blinks_s"] if self.descriptors else 0
         return [
             self.name,
             self.status,
@@ -112,7 +121,7 @@ class VideoResult:
             f"{facts['frames'] / fps:.3f}" if fps else "",
             f"{fps:.3f}" if fps else "",
             "" if blinks is None else blinks,
-            "" if blinks is None or not with_face_s else f"{blinks / with_face_s:.4f}",
+            f"{blinks / blinks_s:.4f}" if blinks_s else "",
             self.sha256,
         ]
 

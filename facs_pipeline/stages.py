@@ -41,11 +41,11 @@ class Stage:
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("faces", 1, ("faces", "face_search", "landmark_model", "image_fps"), None),
+        Stage("faces", 2, ("faces", "face_search", "landmark_model", "image_fps"), None),
         Stage("landmarks", 1, ("landmark_model",), "faces"),
         Stage("features", 1, ("appearance",), "landmarks"),
         Stage("action_units", 1, ("au_model",), "features"),
-        Stage("descriptors", 1, ("cutoff_hz", "baseline"), "action_units"),
+        Stage("descriptors", 2, ("cutoff_hz", "baseline"), "action_units"),
     )
 }
 """The stages in the order the data flow."""

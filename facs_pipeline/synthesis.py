@@ -88,7 +88,7 @@ def expression(
     Example
     -------
     >>> smile = expression("happiness", "fake", seed=3)
-    >>> smile.intensities.shape, smile.intensities.max() <= 5
+    >>> smile.intensities.shape, bool(smile.intensities.max() <= 5)
     ((75, 13), True)
     """
     if emotion not in EMOTION_AUS:

@@ -1,7 +1,8 @@
 """Stage 1, video -> frames: a file or a folder of images as grey (or colour) pictures with their real time stamps.
 
 Time stamps are the container's presentation times, so variable frame rates are kept; the display rotation of
-phone videos is applied; the header's frame count is never trusted, frames end where decoding ends.
+phone videos and the pixel shape of DV and HDV are applied, so faces are upright and as wide as they were; the header's
+frame count is never trusted, frames end where decoding ends.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 
 from facs_pipeline.errors import VideoError
 
@@ -29,6 +31,8 @@ _LUMA_FIRST = frozenset(
     | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
 )
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+# Pixels nearly square stay; those of cameras are 0.9 (DV) to 1.5 times as wide as high, wilder ones a broken header.
+_SQUARE, _WILDEST = 1.02, 3.0
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
@@ -42,7 +46,7 @@ class Frame(NamedTuple):
     time_s : float
         Presentation time in seconds as the container gives it (the first frame's need not be 0).
     image : ndarray [h, w] or [h, w, 3], uint8
-        Grey (luma) or BGR, upright.
+        Grey (luma) or BGR, upright, with square pixels.
     """
 
     index: int
@@ -105,9 +109,19 @@ def probe(path: str | Path, *, image_fps: float = 25.0) -> VideoInfo:
     with _open(path) as container:
         stream = _video_stream(container, path)
         fps = float(stream.average_rate or 0)
-        duration = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
+        duration = _stated_duration(container, stream)
         frames = stream.frames or round(duration * fps)
         return VideoInfo(frames, duration, fps, stream.codec_context.width, stream.codec_context.height)
+
+
+def _stated_duration(container, stream) -> float:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    # Matroska keeps it in a tag; the container's own duration is that of the longest stream, often the sound.
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
+    if tag:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+    return (container.duration or 0) / 1e6
 
 
 def _open(path: Path):
@@ -124,10 +138,11 @@ def _open(path: Path):
 
 
 def _video_stream(container, path: Path):
-    if not container.streams.video:
+    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not films:
         kinds = sorted({s.type for s in container.streams}) or ["nothing"]
-        raise VideoError(f"{path}: no video stream, only {', '.join(kinds)}")
-    stream = container.streams.video[0]
+        raise VideoError(f"{path}: no video stream, only {' and '.join(kinds).replace('video', 'a cover picture')}")
+    stream = films[0]
     if stream.codec_context is None:
         raise VideoError(f"{path}: no decoder for its video stream")
     return stream
@@ -144,6 +159,7 @@ def _file_frames(path: Path, colour: bool) -> Iterator[Frame]:
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
         fps = float(stream.average_rate or stream.guessed_rate or 25)
+        pixel_aspect = float(stream.sample_aspect_ratio or 1)
         index, last_time = 0, None
         try:
             for picture in container.decode(stream):
@@ -151,7 +167,7 @@ def _file_frames(path: Path, colour: bool) -> Iterator[Frame]:
                 if time_s is None or (last_time is not None and time_s <= last_time):
                     # Damaged or missing stamps: keep time running, never backwards.
                     time_s = 0.0 if last_time is None else last_time + 1 / fps
-                yield Frame(index, float(time_s), _pixels(picture, colour))
+                yield Frame(index, float(time_s), _pixels(picture, colour, pixel_aspect))
                 index, last_time = index + 1, float(time_s)
         except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
             raise VideoError(f"{path}: decoding stopped after {index} frames ({_reason(error)})") from None
@@ -159,7 +175,7 @@ def _file_frames(path: Path, colour: bool) -> Iterator[Frame]:
             raise VideoError(f"{path}: the video holds no decodable frame")
 
 
-def _pixels(picture: av.VideoFrame, colour: bool) -> np.ndarray:
+def _pixels(picture: av.VideoFrame, colour: bool, pixel_aspect: float) -> np.ndarray:
     if colour:
         image = picture.to_ndarray(format="bgr24")
     elif picture.format.name in _LUMA_FIRST:
@@ -171,6 +187,8 @@ def _pixels(picture: av.VideoFrame, colour: bool) -> np.ndarray:
         image = np.ascontiguousarray(image) if full else cv2.convertScaleAbs(cv2.subtract(image, 16), alpha=255 / 219)
     else:
         image = picture.to_ndarray(format="gray")
+    if _SQUARE < max(pixel_aspect, 1 / pixel_aspect) < _WILDEST:
+        image = cv2.resize(image, None, fx=max(pixel_aspect, 1.0), fy=max(1 / pixel_aspect, 1.0))
     turn = _TURNS.get(round(picture.rotation / 90) * 90 % 360)
     return image if turn is None else cv2.rotate(image, turn)
 

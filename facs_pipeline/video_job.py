@@ -21,14 +21,8 @@ from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.appearance import features
 from facs_pipeline.au_table import TABLES, FaceRows
 from facs_pipeline.baseline import resting_intensity, subtract_resting
-from facs_pipeline.blinks import count_blinks
-from facs_pipeline.descriptors import (
-    default_aus,
-    describe_series,
-    descriptor_names,
-    why_not_described,
-)
 from facs_pipeline.emotion_series import emotion_probabilities
+from facs_pipeline.face_series import FaceSeries, describe_faces, series_of_faces
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.frame_chunk import FrameChunk
 from facs_pipeline.landmarks import LandmarkModel, load_landmarks
@@ -41,7 +35,6 @@ from facs_pipeline.video import Frame, folder_images, probe, read_frames
 CHUNK_FRAMES = 256
 """Frames in one chunk of an artifact."""
 DECODED_AT_ONCE = 8
-BLINK_AU = 45
 
 
 @dataclass(frozen=True)
@@ -264,10 +257,12 @@ class VideoRun:
         return {"emotions": list(self.models.emotions.emotions), "frames": self._emotion_frames.tolist()}
 
     def _decode(self, keys: dict[str, StageKey]) -> None:
-        self._expect(probe(self.job.path, image_fps=self._image_fps).frames)
+        stated = probe(self.job.path, image_fps=self._image_fps)
+        self._expect(stated.frames)
         follower = FaceFollower(self.models.landmarks, faces=self.job.settings["faces"])
         frames = read_frames(self.job.path, image_fps=self._image_fps)
         facts = {"frames": 0, "frames_with_face": 0, "first_s": 0.0, "last_s": 0.0, "cuts": 0}
+        facts["stated_s"] = stated.duration_s
         decoded = self._decoded(keys)
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
@@ -286,7 +281,7 @@ class VideoRun:
                 facts["last_s"] = frame.time_s
                 facts["frames"] += 1
                 facts["frames_with_face"] += bool(faces)
-                facts["cuts"] += any(face.cut for face in faces)
+                facts["cuts"] += follower.cut
                 self._tick(facts["frames"])
             if len(chunk):
                 self._flush(chunk, crops, writers)
@@ -378,60 +373,23 @@ class VideoRun:
 
     def _descriptors(self, identity: StageKey, stored: dict[str, Artifact]) -> None:
         with self._timed("descriptors"):
-            result = self._described(stored)
+            result = describe_faces(
+                self._series(stored),
+                self.models.action_units.aus,
+                cutoff_hz=self.job.settings["cutoff_hz"],
+                tick=lambda: self._tick(0),
+            )
         with self._writer(identity) as writer:
             writer.append(result)
             writer.finish()
 
-    def _described(self, stored: dict[str, Artifact]) -> dict[str, Any]:
-        aus = self.models.action_units.aus
-        chosen = default_aus(aus)
-        columns = [aus.index(au) for au in chosen]
-        cutoff_hz = self.job.settings["cutoff_hz"]
-        result: dict[str, Any] = {
-            "columns": descriptor_names(chosen),
-            "faces": {},
-            "not_described": {},
-            "blinks": None,
-        }
-        series = self._series(stored)
-        if BLINK_AU in aus and series:
-            times_s, intensities = max(series.values(), key=lambda pair: np.isfinite(pair[1][:, 0]).sum())
-            result["blinks"] = count_blinks(intensities[:, aus.index(BLINK_AU)], times_s)
-        for face, (times_s, intensities) in series.items():
-            self._tick(0)
-            reason = why_not_described(intensities[:, columns], times_s)
-            if reason:
-                result["not_described"][str(face)] = reason
-                continue
-            # One action unit after the other: the 100 Hz series of a long video are the largest arrays of all.
-            parts = [
-                describe_series(intensities[:, [column]], times_s, [au], cutoff_hz=cutoff_hz)[0]
-                for column, au in zip(columns, chosen, strict=True)
-            ]
-            result["faces"][str(face)] = np.concatenate(parts).tolist()
-        return result
+    def _series(self, stored: dict[str, Artifact], *, raw: bool = False) -> dict[int, FaceSeries]:
+        def chunks() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+            for faces, intensities in self._together(stored, "faces", "action_units"):
+                ids = faces["face_id"]
+                yield faces, intensities if raw else self._above_baseline(intensities, ids[ids >= 0], stored)
 
-    def _series(self, stored: dict[str, Artifact], *, raw: bool = False) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """Per face, times [n] and intensities [n, k] of all frames between its first and last; NaN where unseen."""
-        times_s = np.empty(stored["faces"].facts["frames"])
-        seen: dict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
-        for faces, intensities in self._together(stored, "faces", "action_units"):
-            times_s[faces["frame"]] = faces["time_s"]
-            with_face = faces["face_id"] >= 0
-            frames, ids = faces["frame"][with_face], faces["face_id"][with_face]
-            if not raw:
-                intensities = self._above_baseline(intensities, ids, stored)
-            for face in np.unique(ids).tolist():
-                seen[face].append((frames[ids == face], intensities[ids == face]))
-        series = {}
-        for face in sorted(seen):
-            frames = np.concatenate([part[0] for part in seen[face]])
-            values = np.concatenate([part[1] for part in seen.pop(face)])
-            dense = np.full((frames[-1] - frames[0] + 1, values.shape[1]), np.nan, np.float32)
-            dense[frames - frames[0]] = values
-            series[face] = (times_s[frames[0] : frames[-1] + 1], dense)
-        return series
+        return series_of_faces(chunks(), stored["faces"].facts["frames"])
 
     @contextlib.contextmanager
     def _timed(self, what: str) -> Iterator[None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from video_files import frames_of, write_video
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("FACS_SHARED", ROOT.parent / "shared"))
@@ -23,6 +25,25 @@ def shared_dir() -> Path:
 def videos_dir(shared_dir: Path) -> Path:
     """Folder of the ten short real videos."""
     return shared_dir / "data" / "videos"
+
+
+@pytest.fixture(scope="module")
+def clips(videos_dir, tmp_path_factory):
+    """Short clips of real people; in `gap` the face is gone for five frames."""
+    folder = tmp_path_factory.mktemp("clips")
+    write_video(folder / "anna.mp4", frames_of(videos_dir / "d0.mp4", 40))
+    write_video(folder / "ben.mp4", frames_of(videos_dir / "d18.mp4", 30), fps=30)
+    face = frames_of(videos_dir / "d12.mp4", 40)
+    write_video(folder / "gap.mp4", [*face[:15], *[np.zeros_like(face[0])] * 5, *face[20:]])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory):
+    """A secret key of the module's own in place of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACS_KEY_FILE", str(tmp_path_factory.mktemp("config") / "key"))
+        yield
 
 
 def _needless_skips(config) -> list:

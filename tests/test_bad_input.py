@@ -23,17 +23,10 @@ from facs_pipeline.extraction import Options, extract_features
 from facs_pipeline.model_file import load_model
 from facs_pipeline.pool import Pool
 
-pytestmark = pytest.mark.shared
+pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]
 
 # Of Linux, from its capability.h and prctl.h
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
-
-
-@pytest.fixture(scope="module", autouse=True)
-def key_file(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACS_KEY_FILE", str(tmp_path_factory.mktemp("config") / "key"))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +56,8 @@ def outcome(videos_dir, face, good, tmp_path_factory):
         # In a transport stream the index is not at the end: much of a cut file can still be decoded.
     stream = write_video(folder / "stream.ts", face).read_bytes()
     (bad / "cutstream.ts").write_bytes(stream[: len(stream) // 2])
+    slow = write_video(folder / "slow.mkv", face, fps=5).read_bytes()
+    (bad / "cutmatroska.mkv").write_bytes(slow[: len(slow) // 2])
     noise = np.random.default_rng(0).bytes(len(whole) // 4)
     start = len(whole) // 3
     (bad / "overwritten.mp4").write_bytes(whole[:start] + noise + whole[start + len(noise) :])
@@ -129,6 +124,11 @@ def test_cut_stream(outcome):
         assert "decoding stopped after" in row["reason"]
     else:
         assert int(row["frames"]) < 30
+
+
+def test_cut_where_the_decoder_notices_nothing(outcome):
+    """Matroska has no index that a cut could take away; only the stated duration gives it away."""
+    check(outcome, "cutmatroska", "ok", "the frames end at ", "s of 6.0 s: is the file cut or damaged?")
 
 
 def test_random_bytes_in_the_middle(outcome):

@@ -195,6 +195,17 @@ def test_frames_without_a_face_are_bridged_inside_and_trimmed_at_the_ends(refere
     np.testing.assert_array_equal(describe_series(late, at_100(late), aus)[0], whole)
 
 
+def test_the_frame_rate_before_and_after_the_face_says_nothing(reference):
+    series = all_series(reference)[0][:300, :1]
+    times = np.arange(len(series)) / 30
+    alone = describe_series(series, times, [12])[0]
+    empty = np.full((50, 1), np.nan)
+    slower = times[-1] + np.arange(1, 51) / 11
+    faster = times[0] - np.arange(50, 0, -1) / 90
+    whole = describe_series(np.concatenate([empty, series, empty]), np.concatenate([faster, times, slower]), [12])[0]
+    np.testing.assert_allclose(whole, alone, rtol=1e-9)
+
+
 def test_one_empty_cell_makes_a_row_a_frame_without_a_face():
     series = np.column_stack([np.arange(200.0), np.arange(200.0)])
     series[100, 0] = np.nan

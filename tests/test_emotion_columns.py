@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 from extraction_runs import Remembering, tables_in, videos_csv
 from facs_cli.predict_emotion import command as predict
-from video_files import frames_of, write_video
 
 from facs_pipeline import emotion_series
 from facs_pipeline.au_table import au_table_columns
@@ -22,31 +21,14 @@ from facs_pipeline.errors import InputError
 from facs_pipeline.extraction import Options, extract_features
 from facs_pipeline.video import read_frames
 
-pytestmark = pytest.mark.shared
-
-
-@pytest.fixture(scope="module", autouse=True)
-def key_file(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACS_KEY_FILE", str(tmp_path_factory.mktemp("config") / "key"))
-        yield
-
-
-@pytest.fixture(scope="module")
-def clips(videos_dir, tmp_path_factory):
-    """Two short clips of real people; in `gap` the face is gone for five frames."""
-    folder = tmp_path_factory.mktemp("clips")
-    frames = frames_of(videos_dir / "d0.mp4", 24)
-    write_video(folder / "gap.mp4", [*frames[:10], *[np.zeros_like(frames[0])] * 5, *frames[10:]])
-    write_video(folder / "ben.mp4", frames_of(videos_dir / "d18.mp4", 20), fps=30)
-    return folder
+pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]
 
 
 @pytest.fixture(scope="module")
 def run(clips, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     result = extract_features([clips], Options(out=out, jobs=1, emotion=True))
-    assert [video.status for video in result.videos] == ["ok", "ok"]
+    assert [video.status for video in result.videos] == ["ok"] * 3
     return out
 
 
@@ -96,11 +78,11 @@ def test_bytes_do_not_depend_on_jobs_or_on_when_emotions_were_asked_for(run, cli
     without = pd.read_csv(tmp_path / "action_units" / "gap.csv")
     pd.testing.assert_frame_equal(without, table_of(run)[list(without.columns)])
     assert "main_emotion" not in videos_csv(tmp_path).columns
-    assert log(emotion=True) == {"ben: emotions", "gap: emotions"}
+    assert log(emotion=True) == {"anna: emotions", "ben: emotions", "gap: emotions"}
     assert tables_in(tmp_path) == tables_in(run)
     assert log(emotion=True) == set()
     other = other_model(tmp_path.parent / "other.npz")
-    assert log(emotion_model=other) == {"ben: emotions", "gap: emotions"}
+    assert log(emotion_model=other) == {"anna: emotions", "ben: emotions", "gap: emotions"}
     assert list(table_of(tmp_path).columns)[-2:] == ["emotion_happy", "emotion_sad"]
     for damaged in tmp_path.glob("cache/*/emotions-*.joblib"):
         content = bytearray(damaged.read_bytes())
@@ -108,7 +90,8 @@ def test_bytes_do_not_depend_on_jobs_or_on_when_emotions_were_asked_for(run, cli
         damaged.write_bytes(content)
     (tmp_path / "action_units" / "gap.csv").unlink()
     (tmp_path / "action_units" / "ben.csv").unlink()
-    assert log(emotion=True) == {"ben: emotions", "gap: emotions"}
+    (tmp_path / "action_units" / "anna.csv").unlink()
+    assert log(emotion=True) == {"anna: emotions", "ben: emotions", "gap: emotions"}
     assert tables_in(tmp_path) == tables_in(run)
     log()
     assert tables_in(tmp_path) == before

@@ -22,25 +22,7 @@ from facs_pipeline.extraction import Options, extract_features
 from facs_pipeline.store import Artifact, load_key
 from facs_pipeline.video import read_frames
 
-pytestmark = pytest.mark.shared
-
-
-@pytest.fixture(scope="module", autouse=True)
-def key_file(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACS_KEY_FILE", str(tmp_path_factory.mktemp("config") / "key"))
-        yield
-
-
-@pytest.fixture(scope="module")
-def clips(videos_dir, tmp_path_factory):
-    """Short clips of real people; in `gap` the face is gone for five frames."""
-    folder = tmp_path_factory.mktemp("clips")
-    write_video(folder / "anna.mp4", frames_of(videos_dir / "d0.mp4", 40))
-    write_video(folder / "ben.mp4", frames_of(videos_dir / "d18.mp4", 30), fps=30)
-    face = frames_of(videos_dir / "d12.mp4", 40)
-    write_video(folder / "gap.mp4", [*face[:15], *[np.zeros_like(face[0])] * 5, *face[20:]])
-    return folder
+pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]
 
 
 @pytest.fixture(scope="module")
@@ -286,13 +268,21 @@ class TestMetadataAndBaseline:
     def test_what_cannot_work_is_said_before_anything_runs(self, clips, out, metadata):
         with pytest.raises(InputError, match="needs --metadata"):
             again(clips, out, baseline="subject")
-        with pytest.raises(InputError, match=r"gone\.mp4: no such file"):
+        with pytest.raises(InputError, match=r"--baseline is none, video, subject or a clip .*gone\.mp4: no such file"):
             again(clips, out, baseline=str(clips / "gone.mp4"))
         metadata.write_text("video,subject\nanna,1\n")
         with pytest.raises(InputError, match="2 have none, the first is 'ben'"):
             again(clips, out, baseline="subject", metadata=metadata)
         with pytest.raises(InputError, match="--faces one"):
             again(clips, out, baseline=str(clips / "ben.mp4"), faces="all")
+
+
+def test_tables_of_earlier_runs_are_named(clips, out):
+    observer = Remembering()
+    extract_features([clips / "anna.mp4"], Options(out=out, jobs=1), observer)
+    assert any("ben.csv and 1 more in action_units/ are of earlier runs" in line for line in observer.warnings)
+    _, observer = again(clips, out)
+    assert observer.warnings == []
 
 
 def test_the_command_line(clips, run, tmp_path):
@@ -322,6 +312,7 @@ def test_the_cache_command(out):
     code, text = call("check", out)
     assert code == 1
     assert "14 good, 1 bad" in text
+    assert call("clear", out, "--stage", "emotions")[1].startswith("removed 0 results")
     assert call("clear", out, "--stage", "features")[1].startswith("removed 3 results")
     assert call("clear", out)[1].startswith("removed 12 results")
     assert call("list", out)[1].endswith("0 videos, 0 bytes\n")

@@ -9,7 +9,7 @@ import pytest
 
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput, find_videos, name_videos
-from facs_pipeline.metadata import read_metadata
+from facs_pipeline.metadata import read_metadata, without_row
 
 
 @pytest.fixture
@@ -52,6 +52,21 @@ def test_globs_and_lists(tree):
     assert len(find_videos([f"{tree}/**/*.mp4"])) == 3
     (tree / "list.txt").write_text("# mine\n\nstudy/anna/smile.mp4\nstudy/ben/frown*.mp4\n", encoding="utf-8-sig")
     assert names(find_videos([tree / "list.txt"])) == ["frown9", "frown10", "smile"]
+
+
+def test_lists_as_windows_writes_them(tree):
+    lines = ['"study/anna/smile.mp4"', r"study\ben\frown9.mp4", r"study\ben\frown1*", ""]
+    (tree / "list.txt").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    assert names(find_videos([tree / "list.txt"])) == ["frown9", "frown10", "smile"]
+
+
+def test_linked_folders_are_searched_once(tree):
+    links = tree / "links"
+    links.mkdir()
+    (links / "ben").symlink_to(tree / "study" / "ben")
+    (links / "ben again").symlink_to(tree / "study" / "ben")
+    (links / "loop").symlink_to(links)
+    assert names(find_videos([links])) == ["frown9", "frown10", "smile"]
 
 
 def test_a_line_of_a_list_that_names_nothing_is_a_problem_of_its_own(tree):
@@ -141,6 +156,19 @@ class TestMetadata:
         assert metadata["frown9"]["label"] == "fake"
         assert metadata["frown10"]["label"] == ""
         assert notes == []
+
+    def test_matches_the_end_of_a_path_with_or_without_its_ending_and_in_windows_spelling(self, tree):
+        text = "video,subject\nelsewhere\\anna\\smile.mp4,0\nanna\\smile.mp4,1\nben/smile,2\n"
+        metadata, notes = self.read(tree, text)
+        assert metadata["smile_mp4"]["subject"] == "1"
+        assert metadata["smile_MOV"]["subject"] == "2"
+        assert len(notes) == 1 and "row 2" in notes[0]
+
+    def test_videos_without_a_row_are_named(self, tree):
+        videos = find_videos([tree / "study"])
+        metadata, _ = self.read(tree, "video,subject\nfrown9,1\n")
+        assert "'frown10' and 2 more" in without_row(metadata, videos)
+        assert without_row(dict.fromkeys(video.name for video in videos), videos) == ""
 
     def test_of_a_spreadsheet_with_semicolons_and_a_byte_order_mark(self, tree):
         metadata, _ = self.read(tree, "video;subject\nfrown9;7\n", encoding="utf-8-sig")

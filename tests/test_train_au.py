@@ -209,6 +209,8 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     shown = CliRunner().invoke(facs, ["model", "show", str(tmp_path / "a.npz")])
     assert shown.exit_code == 0 and model.sha256 in shown.output and "no FACS coder" in shown.output
+    own = CliRunner().invoke(facs, ["model", "show"])
+    assert own.exit_code == 0 and "facs-pipeline" in own.output
     as_json = CliRunner().invoke(facs, ["model", "show", str(tmp_path / "a.npz"), "--json"])
     assert json.loads(as_json.output)["content_sha256"] == model.sha256
 

@@ -24,12 +24,16 @@ def ramp(height: int = 48, width: int = 64) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def encode(path: Path, pictures, times_ms, codec="libx264", pix_fmt="yuv420p", full_range=False) -> Path:
+def encode(
+    path: Path, pictures, times_ms, codec="libx264", pix_fmt="yuv420p", full_range=False, pixel_aspect=None
+) -> Path:
     """Encode pictures (BGR, or planes of `pix_fmt`) at the given times."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30)
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.pix_fmt = pix_fmt
+        if pixel_aspect:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.height, stream.width = pictures[0].shape[0], pictures[0].shape[1]
         if codec == "libx264":
             stream.options = {"qp": "0" if full_range else "4", "bf": "2"}
@@ -98,6 +102,33 @@ def test_the_display_matrix_is_honoured(tmp_path, matrix, turns, colour):
     assert len(shown) == 3
     assert np.array_equal(shown[0], np.rot90(stored, turns))
     assert shown[0].flags.c_contiguous
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize(
+    ("pixel_aspect", "size"),
+    [("4/3", (48, 85)), ("10/11", (53, 64)), ("100/101", (48, 64)), ("1000/1", (48, 64))],
+    ids=["HDV", "DV", "as good as square", "broken"],
+)
+def test_pixels_are_made_square(tmp_path, pixel_aspect, size, colour):
+    path = encode(tmp_path / "wide.mp4", [ramp()] * 2, [0, 40], pixel_aspect=Fraction(pixel_aspect))
+    image = next(read_frames(path, colour=colour)).image
+    assert image.shape[:2] == size
+    assert np.abs(image.astype(int) - cv2.resize(next_of(tmp_path, colour), size[::-1])).mean() < 2
+
+
+def next_of(folder: Path, colour: bool) -> np.ndarray:
+    """The same picture with square pixels."""
+    return next(read_frames(encode(folder / "square.mp4", [ramp()] * 2, [0, 40]), colour=colour)).image
+
+
+def test_square_pixels_then_upright(tmp_path):
+    source = encode(tmp_path / "source.mp4", [ramp()] * 2, [0, 40], pixel_aspect=Fraction(4, 3))
+    assert next(read_frames(turned(source, tmp_path / "turned.mp4", 0, 1, -1, 0))).image.shape == (85, 48)
+
+
+def test_matroska_says_how_long_its_pictures_last(tmp_path):
+    assert probe(encode(tmp_path / "x.mkv", [ramp()] * 3, [0, 500, 1000])).duration_s == pytest.approx(1.033, abs=0.04)
 
 
 @pytest.mark.shared
@@ -215,6 +246,8 @@ def test_what_is_no_video_is_said_to_be_none(tmp_path):
     (tmp_path / "text.mp4").write_text("Not a video.\n" * 50)
     assert "not a video that can be opened" in message(tmp_path / "text.mp4")
     assert "no video stream, only audio" in message(write_audio(tmp_path / "sound.mp4"))
+    song = write_audio(tmp_path / "song.mp4", cover=ramp())
+    assert "no video stream, only audio and a cover picture" in message(song)
     (tmp_path / "folder").mkdir()
     assert "holds no images" in message(tmp_path / "folder")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from facs_pipeline.video import read_frames
 
@@ -33,11 +34,17 @@ def write_video(path: Path, frames: Sequence[np.ndarray], fps: int = 25) -> Path
     return path
 
 
-def write_audio(path: Path) -> Path:
-    """Half a second of silence and no picture."""
+def write_audio(path: Path, cover: np.ndarray | None = None) -> Path:
+    """Half a second of silence and no picture, or none but a `cover` [h, w, 3], BGR."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=16000)
         stream.layout = "mono"
+        if cover is not None:
+            picture = container.add_stream("mjpeg")
+            picture.height, picture.width, picture.pix_fmt = *cover.shape[:2], "yuvj420p"
+            picture.disposition = Disposition.attached_pic
+            image = av.VideoFrame.from_ndarray(cover, format="bgr24").reformat(format="yuvj420p")
+            container.mux([*picture.encode(image), *picture.encode(None)])
         for number in range(8):
             sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
             sound.sample_rate, sound.pts = 16000, number * 1024
