@@ -34,6 +34,10 @@ def read_features(folder: str | os.PathLike, *, more_emotions=()) -> DescriptorT
     """
     folder = Path(folder)
     path = folder / "descriptors.csv"
+    if folder.is_file():
+        raise InputError(
+            f"{folder}: a file; expected a folder written by facs extract-features (a table: --descriptors)"
+        )
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a folder written by facs extract-features (--out)")
     described = read_text_table(path, required=["video"])

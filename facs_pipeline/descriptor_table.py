@@ -21,6 +21,8 @@ from facs_pipeline.emotion_names import EMOTIONS, canonical_emotion, canonical_l
 from facs_pipeline.errors import InputError
 
 META_COLUMNS = ("video", "face_id", "subject", "emotion", "label", "fold")
+LARGEST = 1e100
+"""Squares and sums of larger numbers overflow; where they occur they usually stand for a missing value."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def read_text_table(path: str | os.PathLike, required: Sequence[str] = ()) -> pd
         If the file is missing, empty, not UTF-8, ragged, has a column twice, or lacks a required column.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; expected a table (CSV or parquet)")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
@@ -277,4 +281,11 @@ def _numbers(cells: pd.Series, rows: np.ndarray, source: str, name: str) -> np.n
     if wrong.any():
         i = int(np.argmax(wrong))
         raise InputError(f"{source}: row {rows[i]}, column {name!r}: {cells.iloc[i]!r} is not a number")
+    huge = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
+    if huge.any():
+        i = int(np.argmax(huge))
+        raise InputError(
+            f"{source}: row {rows[i]}, column {name!r}: {numbers[i]:g} is too large to compute with; "
+            "leave the cell empty if it stands for a missing value"
+        )
     return numbers
