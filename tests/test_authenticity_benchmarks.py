@@ -91,6 +91,10 @@ def test_weak_signals_get_more_draws_and_slow_rankers_do_not(monkeypatch):
     assert all(result["accuracy"][name]["scattered 2"][0] > 0.9 for name in rankers)
     assert result["beside_the_best"][TUNED].keys() == {"scattered 0.05"}
     assert result["beside_the_best"][TUNED]["scattered 0.05"]["best other"] == "quick"
+    text = simulation.markdown(result)
+    mean = np.mean(result["accuracy"]["quick"]["scattered 0.05"])
+    assert f"| quick | {mean:.1%} (3) | " in text
+    assert "| scattered 0.05 | 3 | quick | " in text and "\n| scattered 2 | " not in text
 
 
 def test_the_best_other_ranker_is_named_and_the_interval_holds_the_difference():
@@ -103,7 +107,7 @@ def test_the_best_other_ranker_is_named_and_the_interval_holds_the_difference():
     assert cell["low"][0] < 0 < cell["high"][0]
 
 
-@pytest.mark.parametrize("name", ["rankers", "videos", "null", "speed", "expressions"])
+@pytest.mark.parametrize("name", ["rankers", "weak", "videos", "null", "speed", "expressions"])
 def test_results_in_the_repository_are_readable(name):
     content = json.loads((FOLDER / "results" / f"authenticity_{name}.json").read_text())
     assert content["result"] and content["about"]["date"]
