@@ -14,6 +14,16 @@ from facs_pipeline.authenticity import RankSVM
 from facs_pipeline.authenticity_baselines import LightGBMPairs, LightGBMSingle, SVMSingle
 
 PUBLISHED, TUNED = "Rank-SVM (ours, as published, C = 1)", "Rank-SVM (ours, rank-svm-tuned)"
+# A second opinion on the loss, and trees, which need more signal or many more pairs to come near the linear rankers.
+SLOW = (
+    "Rank-SVM (ours, hinge loss)",
+    "Rank-SVM (ours, rank-svm-normal)",
+    "RankBoost (stumps on differences)",
+    "LambdaMART (LightGBM)",
+    "random forest (single videos)",
+    "LightGBM on pairs (ours)",
+    "LightGBM on single videos (ours)",
+)
 
 
 class OnDifferences:

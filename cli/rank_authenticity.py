@@ -109,7 +109,9 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
         raise InputError(
             "videos alone have no labels: give --pairs FILE (video, subject, emotion, label; or video_a, video_b, real)"
         )
+    check_places(out, save, predict or evaluate or videos)
     if videos:
+        check_named_once(videos)
         features = extract(videos, out, jobs)
     data = ranking.load(
         features=features, descriptors=descriptors, pairs=pairs, out=out,
@@ -152,6 +154,30 @@ def parse_penalty(text: str | None) -> float | str | None:
     if not 0 < value < float("inf"):
         raise click.BadParameter(f"{text!r} is neither a positive number nor auto", param_hint="--penalty")
     return value
+
+
+def check_places(out: Path, save: Path | None, out_is_used) -> None:
+    """Results must have a place before work is done; InputError where they have none."""
+    from facs_pipeline.errors import InputError
+    from facs_pipeline.store import make_writable
+
+    if out_is_used:
+        make_writable(out, "name another folder with --out")
+    if save is not None:
+        if save.is_dir():
+            raise InputError(f"{save}: a folder; --save names the model file to write, e.g. {save / 'model.npz'}")
+        make_writable(save.parent, "name another file with --save")
+
+
+def check_named_once(videos) -> None:
+    """Extraction would take a video named twice for one; here it was meant as a pair."""
+    from facs_pipeline.errors import InputError
+
+    seen = set()
+    for video in videos:
+        if (place := Path(video).resolve()) in seen:
+            raise InputError(f"{video}: named twice; a pair is two different videos")
+        seen.add(place)
 
 
 def extract(videos, out: Path, jobs: int | None) -> Path:

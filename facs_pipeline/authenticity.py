@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_array, check_random_state
@@ -27,6 +27,7 @@ from facs_pipeline.inner_folds import groups_for_folds, widest_margin
 
 N_QUANTILES = 200
 AUTO_C = (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
+PAIR_REPEATS = 3
 
 
 class AuthenticityRanker(ABC, BaseEstimator):
@@ -88,7 +89,8 @@ class RankSVM(AuthenticityRanker):
     ----------
     n_estimators : members of each ensemble.
     C : penalty of every SVM, 1 as published; or "auto": one of `AUTO_C`, chosen in inner folds of the training pairs,
-        subjects kept together, by `inner_folds.widest_margin` (and once more for single videos).
+        subjects kept together and dealt into folds `PAIR_REPEATS` times, by `inner_folds.widest_margin` (and once
+        more for single videos).
     sample_fraction : share of the samples each member sees (without replacement).
     loss : "squared_hinge" (LIBLINEAR's default; solved exactly in a few Newton steps) or "hinge" (libsvm, about ten
         times slower). The publication names C but not the loss; `docs/authenticity.md` compares the two.
@@ -153,7 +155,7 @@ class RankSVM(AuthenticityRanker):
             scaled = normal_scores(X, quantiles[name])
             differences = scaled[pairs[:, 0]] - scaled[pairs[:, 1]]
             samples[name] = np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
-        self.scaling_, self.C_ = self._choose(samples, order, np.tile(groups[pairs[:, 0]], 2))
+        self.scaling_, self.C_ = self._choose_for_pairs(samples, groups[pairs[:, 0]])
         self.quantiles_ = quantiles[self.scaling_]
         ensemble = self._ensemble(samples[self.scaling_], order, self.C_, rng)
         self.pair_weights_, self.pair_intercepts_, self.pair_scale_ = ensemble
@@ -206,8 +208,23 @@ class RankSVM(AuthenticityRanker):
         rows = np.union1d(np.flatnonzero(labels), pairs.ravel())
         return np.quantile(X[rows], np.linspace(0, 1, min(N_QUANTILES, len(rows))), axis=0)
 
-    def _choose(self, samples: dict[str, np.ndarray], y, groups) -> tuple[str, float]:
+    def _choose_for_pairs(self, samples: dict[str, np.ndarray], groups) -> tuple[str, float]:
+        """`_choose` on pair samples: both orders of every pair, groups [p] of the pairs."""
+        p = len(groups)
+        if self.loss == "hinge":
+            return self._choose(samples, np.repeat([1.0, -1.0], p), np.tile(groups, 2), repeats=PAIR_REPEATS)
+
+        # With both orders in, the optimum weighs neither the emotion nor a constant. What is left is a problem of
+        # half the samples, all of one class, each of which counts twice: the same weights for an eighth of the work.
+        def solve(gram, z, y, C):
+            return squared_hinge_dual(gram, z, y, 2 * C, intercept=False)
+
+        first = {name: of_scaling[:p, : self.n_features_in_] for name, of_scaling in samples.items()}
+        return self._choose(first, np.ones(p), groups, PAIR_REPEATS, solve, _of_both_orders)
+
+    def _choose(self, samples, y, groups, repeats=1, solve=None, standardised=None) -> tuple[str, float]:
         """Scaling and penalty that tell held-out groups apart best; the first of each where there is one group only."""
+        solve, standardised = solve or self._solve, standardised or _standardised
         settings = [(name, C) for name in samples for C in (AUTO_C if self.C == "auto" else (float(self.C),))]
         if len(settings) == 1:
             return settings[0]
@@ -215,15 +232,15 @@ class RankSVM(AuthenticityRanker):
         def held_out(train, test):
             scores = []
             for name, of_scaling in samples.items():
-                z, mean, scale = _standardised(of_scaling[train])
+                z, mean, scale = standardised(of_scaling[train])
                 gram, other = z @ z.T, (of_scaling[test] - mean) / scale
                 for C in (C for scaling, C in settings if scaling == name):
-                    dual, intercept = self._solve(gram, z, y[train], C)
+                    dual, intercept = solve(gram, z, y[train], C)
                     scores.append(other @ (z.T @ dual) + intercept)
             return np.column_stack(scores)
 
         with threadpool_limits(limits=1, user_api="blas"):
-            return settings[widest_margin(held_out, y, groups, default=0)]
+            return settings[widest_margin(held_out, y, groups, 0, repeats)]
 
     def _ensemble(self, samples, y, C, rng):
         """Weights [d, m] and intercepts [m] on raw samples, and the scale [d] they were divided by in training."""
@@ -284,17 +301,19 @@ def normal_scores(X: np.ndarray, quantiles: np.ndarray | None) -> np.ndarray:
         upper = np.interp(X[:, column], of_column, levels)
         lower = 1 - np.interp(-X[:, column], -of_column[::-1], levels)
         scaled[:, column] = (upper + lower) / 2
-    return norm.ppf(np.clip(scaled, 0.001, 0.999))
+    return ndtri(np.clip(scaled, 0.001, 0.999))
 
 
-def squared_hinge_dual(gram, z, y, C) -> tuple[np.ndarray, float]:
+def squared_hinge_dual(gram, z, y, C, intercept: bool = True) -> tuple[np.ndarray, float]:
     """Dual coefficients [n] and intercept of the L2-regularised squared-hinge SVM that `LinearSVC` defines.
 
     Minimises ``|w|^2/2 + b^2/2 + C sum max(0, 1 - y (w.z + b))^2`` by Newton steps on the set of samples inside the
     margin (Chapelle, "Training a Support Vector Machine in the Primal", Neural Computation 2007): with n far below
     d, a handful of n x n solves take 1 to 2 ms where liblinear needs 50 or more. ``w = z.T @ dual``.
+    Without `intercept`, b is 0.
     """
-    kernel = gram + 1.0  # the intercept as one more constant feature, as liblinear has it
+    # The intercept is one more constant feature, as liblinear has it.
+    kernel = gram + 1.0 if intercept else gram
     inside = np.ones(len(y), bool)
     for _step in range(50):
         active = np.flatnonzero(inside)
@@ -304,12 +323,16 @@ def squared_hinge_dual(gram, z, y, C) -> tuple[np.ndarray, float]:
         dual[active] = np.linalg.solve(system, y[active])
         now_inside = y * (kernel @ dual) < 1
         if np.array_equal(now_inside, inside):
-            return dual, float(dual.sum())
+            return dual, float(dual.sum()) if intercept else 0.0
         inside = now_inside
     # The set can cycle on degenerate data; liblinear is slow there, but it converges.
-    svm = LinearSVC(C=C, dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(z, y)
+    if len(np.unique(y)) == 1:  # it wants two classes: every sample once more with both signs turned
+        svm = LinearSVC(C=C / 2, dual=True, tol=1e-8, max_iter=100_000, fit_intercept=False, random_state=0)
+        svm.fit(np.vstack([z, -z]), np.concatenate([y, -y]))
+    else:
+        svm = LinearSVC(C=C, dual=True, tol=1e-8, max_iter=100_000, fit_intercept=intercept, random_state=0).fit(z, y)
     slack = np.maximum(0.0, 1 - y * svm.decision_function(z))
-    return 2 * C * y * slack, float(svm.intercept_[0])
+    return 2 * C * y * slack, float(svm.intercept_[0]) if intercept else 0.0
 
 
 def _standardised(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -317,6 +340,13 @@ def _standardised(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     mean, scale = samples.mean(axis=0), samples.std(axis=0)
     scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)] = 1.0
     return (samples - mean) / scale, mean, scale
+
+
+def _of_both_orders(differences: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """`_standardised` of differences [p, d] as if their negatives were among them: the mean is 0."""
+    scale = np.sqrt((differences**2).mean(axis=0))
+    scale[scale == 0] = 1.0
+    return differences / scale, 0.0, scale
 
 
 def _random_part(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:

@@ -13,7 +13,7 @@ import pandas as pd
 from facs_pipeline.authenticity_model import AuthenticityModel
 from facs_pipeline.authenticity_series import Series
 from facs_pipeline.curves_plot import plot_curves
-from facs_pipeline.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table, table_from_frame
+from facs_pipeline.descriptor_table import DescriptorTable, read_text_table, table_from_frame
 from facs_pipeline.errors import InputError
 from facs_pipeline.explanation import COLUMNS, by_unit, reason_rows, units_of
 from facs_pipeline.face_identity import Clusters, cluster_subjects, identity_vector
@@ -34,11 +34,15 @@ def read_features(folder: str | os.PathLike, *, more_emotions=()) -> DescriptorT
     """
     folder = Path(folder)
     path = folder / "descriptors.csv"
+    if folder.is_file():
+        raise InputError(
+            f"{folder}: a file; expected a folder written by facs extract-features (a table: --descriptors)"
+        )
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a folder written by facs extract-features (--out)")
     described = read_text_table(path, required=["video"])
     if not (folder / "videos.csv").is_file():
-        return read_descriptor_table(path, more_emotions=more_emotions)
+        return table_from_frame(described, source=str(path), more_emotions=more_emotions)
     videos = read_text_table(folder / "videos.csv", required=["video"])
     if not len(described):
         first = [f"{r['video']}: {r.get('reason') or r.get('status', '')}" for r in videos.head(5).to_dict("records")]

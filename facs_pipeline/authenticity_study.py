@@ -92,7 +92,10 @@ def prepare(table: DescriptorTable, pairs: Pairs, *, n_folds: int = 10, need_fol
         if (table.folds != "").any():
             folds = ev.check_folds(subjects, table.folds, lambda i: f"{table.source}: row {table.rows[i]}")
         else:
-            folds = ev.subject_folds(subjects, n_folds)
+            try:
+                folds = ev.subject_folds(subjects, n_folds)
+            except InputError as error:
+                raise InputError(f"{table.source}: {error}") from None
         whose = ", ".join(sorted(set(subjects[pairs.labelled[:, 0]])))
         if len(np.unique(folds[pairs.labelled[:, 0]])) < 2:
             raise InputError(
@@ -111,6 +114,9 @@ def _why_no_pairs(table: DescriptorTable, pairs: Pairs, labels: np.ndarray, usab
             "the metadata given to facs extract-features, or in a table given with --pairs (video, subject, emotion, "
             "label; or video_a, video_b, real)"
         )
+    if not usable.any():
+        first = next(iter(table.unusable.values()))
+        return f"{table.source}: none of the {len(table)} videos has all its descriptors (the first: {first})"
     if not real or not fake:
         return f"{table.source}: column 'label' has one class only ({counts}); training and scoring need real and fake"
     return (
@@ -223,7 +229,7 @@ def evaluate(
 
 def n_fits(study: Study, n_rankers: int, permutations: int = 0, learning_curve: bool = False) -> int:
     """How many times `evaluate` trains a ranker."""
-    n_folds = len(np.unique(study.folds[study.pairs.labelled[:, 0]]))
+    n_folds = sum(1 for _ in ev.training_folds(study.folds, study.pairs.labelled))
     parts = n_curve_fits(study.subjects, study.folds, n_folds) if learning_curve else 0
     return n_rankers * ((1 + permutations) * n_folds + parts)
 

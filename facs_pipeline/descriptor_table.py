@@ -21,6 +21,9 @@ from facs_pipeline.emotion_names import EMOTIONS, canonical_emotion, canonical_l
 from facs_pipeline.errors import InputError
 
 META_COLUMNS = ("video", "face_id", "subject", "emotion", "label", "fold")
+_BLANK = ("", "nan", "NaN", "NA")
+LARGEST = 1e100
+"""Squares and sums of larger numbers overflow; where they occur they usually stand for a missing value."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def read_text_table(path: str | os.PathLike, required: Sequence[str] = ()) -> pd
         If the file is missing, empty, not UTF-8, ragged, has a column twice, or lacks a required column.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; expected a table (CSV or parquet)")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
@@ -269,12 +274,36 @@ def canonical_cells(
 
 def _numbers(cells: pd.Series, rows: np.ndarray, source: str, name: str) -> np.ndarray | None:
     """The column as float64 (NaN for empty cells), or None for a column of text."""
-    blank = np.array([isinstance(cell, str) and cell.strip() in ("", "nan", "NaN", "NA") for cell in cells])
-    numbers = pd.to_numeric(cells.where(~blank, None), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = np.isnan(numbers) & ~blank & cells.notna().to_numpy()
-    if wrong.sum() > (~blank).sum() / 2:
+    # Cell by cell: a table has hundreds of columns and, when a new pair is ranked, two rows.
+    found = [_number(cell) for cell in cells]
+    wrong = np.array([number is None for number in found])
+    filled = sum(not (isinstance(cell, str) and cell.strip() in _BLANK) for cell in cells)
+    if wrong.sum() > filled / 2:
         return None
     if wrong.any():
         i = int(np.argmax(wrong))
         raise InputError(f"{source}: row {rows[i]}, column {name!r}: {cells.iloc[i]!r} is not a number")
+    numbers = np.array(found, dtype=float)
+    huge = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
+    if huge.any():
+        i = int(np.argmax(huge))
+        raise InputError(
+            f"{source}: row {rows[i]}, column {name!r}: {numbers[i]:g} is too large to compute with; "
+            "leave the cell empty if it stands for a missing value"
+        )
     return numbers
+
+
+def _number(cell) -> float | None:
+    """A cell as a number, NaN where it is empty, None where it is anything else."""
+    if isinstance(cell, str):
+        if cell.strip() in _BLANK:
+            return np.nan
+        if "_" in cell:  # Python reads 1_000 as a number, spreadsheets do not
+            return None
+    elif pd.isna(cell):
+        return np.nan
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return None

@@ -291,7 +291,7 @@ def retrained_p_value(
     for _ in range(n_permutations):
         swap = rng.integers(2, size=components.max() + 1).astype(bool)[components]
         hits += accuracy(np.where(swap[:, None], labelled[:, ::-1], labelled)) >= observed - 1e-9
-        step(len(np.unique(folds[labelled[:, 0]])))
+        step(sum(1 for _ in training_folds(folds, labelled)))
     return (1 + hits) / (1 + n_permutations)
 
 

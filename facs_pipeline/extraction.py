@@ -25,7 +25,7 @@ from facs_pipeline.progress import FrameEstimate, size_on_disk
 from facs_pipeline.run_settings import run_settings
 from facs_pipeline.run_tables import VideoResult, write_run
 from facs_pipeline.stages import Cache, stage_keys, table_key
-from facs_pipeline.store import BadArtifact, discard, load_key, remove_leftovers, temporary_path
+from facs_pipeline.store import BadArtifact, discard, load_key, make_writable, remove_leftovers, temporary_path
 from facs_pipeline.video_hashes import VideoHashes
 
 
@@ -194,16 +194,7 @@ class _Run:
         return RunResult(results, self.out, dict(self.seconds))
 
     def _prepare(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = temporary_path(folder)
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise InputError(
-                f"{folder}: results cannot be written there ({error.strerror}); "
-                "name another folder with --out or --cache"
-            ) from None
+        make_writable(folder, "name another folder with --out or --cache")
         for path in remove_leftovers(folder):
             self.observer.log(f"{path.name}: left over from a run that was killed, removed")
 

@@ -38,7 +38,7 @@ def best_setting(accuracy, rows, pairs, subjects, n, default: int) -> int:
     return int(np.argmax(np.average(results, axis=0, weights=weights))) if results else default
 
 
-def widest_margin(held_out, y, groups, default: int) -> int:
+def widest_margin(held_out, y, groups, default: int, repeats: int = 1) -> int:
     """Position of the setting whose held-out scores lie furthest on the right side; `default` with one group only.
 
     Compared is the mean of ``y * score`` in units of the scores' root mean square. Unlike the count of right answers
@@ -48,15 +48,18 @@ def widest_margin(held_out, y, groups, default: int) -> int:
     ----------
     held_out : (training positions, test positions) -> scores [test, settings].
     y : [n] 1 or -1. groups : [n] int; no group is on both sides.
+    repeats : how often the groups are dealt into folds; every time but the first in another, random but fixed way.
     """
     n_folds = min(MARGIN_FOLDS, len(np.unique(groups)))
     if n_folds < 2:
         return default
-    scores = None
-    for train, test in GroupKFold(n_folds).split(y, groups=groups):
-        if len(np.unique(y[train])) < 2:
-            return default
-        found = held_out(train, test)
-        scores = np.zeros((len(y), found.shape[1])) if scores is None else scores
-        scores[test] = found
-    return int(np.argmax((y[:, None] * scores).mean(axis=0) / (np.sqrt((scores**2).mean(axis=0)) + 1e-300)))
+    towards, squares = 0.0, 0.0
+    for repeat in range(repeats):
+        folds = GroupKFold(n_folds, shuffle=repeat > 0, random_state=repeat or None)
+        for train, test in folds.split(y, groups=groups):
+            if len(np.unique(y[train])) < len(np.unique(y)):
+                return default
+            found = held_out(train, test)
+            towards += y[test] @ found
+            squares += (found**2).sum(axis=0)
+    return int(np.argmax(towards / (np.sqrt(squares) + 1e-300)))

@@ -92,6 +92,8 @@ def pairs_from_table(
         Naming row and column: a pair with itself, a pair twice, a video that is not in the table, a label against
         another row's or the table's, two subjects or two emotions in one pair, wrong columns.
     """
+    if not len(frame):
+        raise InputError(f"{source}: no rows below the column names; expected one row per pair, or per video")
     if {"video_a", "video_b"} <= set(frame.columns):
         return _from_ab_rows(frame, table, source)
     if "video" in frame.columns and {"subject", "emotion", "label"} & set(frame.columns):
@@ -189,6 +191,8 @@ class VideoFinder:
     def __call__(self, name: str, where: str) -> int:
         if name in self.by_name:
             return self.by_name[name]
+        if not name:
+            raise InputError(f"{where} is empty; expected the name of a video")
         path = PurePath(name)
         for short in (path.name, path.stem):
             found = self.by_file.get(short, [])

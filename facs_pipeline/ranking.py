@@ -291,6 +291,8 @@ def _prediction_lines(table, pairs, predictions, reasons, units, features, out) 
         lines.append(
             f"{row.video}: {row.decision}, score {row.score:+.2f}{sure} ({row.note}; {row.emotion or 'no emotion'})"
         )
+    if len(alone) > SHOWN_PAIRS:
+        lines.append(f"... and {len(alone) - SHOWN_PAIRS} more videos without a partner in predictions.csv")
     return lines
 
 

@@ -104,6 +104,24 @@ def atomic_write(path: str | os.PathLike, mode: str = "w", **open_options: Any) 
         temporary.unlink(missing_ok=True)
 
 
+def make_writable(folder: str | os.PathLike, advice: str) -> None:
+    """Create `folder` where it is missing and try to write there, before work is done that could not be kept.
+
+    Raises
+    ------
+    InputError
+        With `advice` (what to do), if nothing can be written there.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = temporary_path(folder)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"{folder}: results cannot be written there ({error.strerror}); {advice}") from None
+
+
 def atomic_csv(table: Any, path: str | os.PathLike) -> None:
     """Write a pandas table as CSV without its index, atomically, with ``\\n`` line ends on every system."""
     with atomic_write(path) as file:

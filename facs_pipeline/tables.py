@@ -174,7 +174,9 @@ def _au_columns(path: Path, names: list[str]) -> tuple[dict[int, str], str]:
 
 def _numbers(path: Path, column: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
-    given = column.notna() & (column.astype(str).str.strip() != "")
+    given = column.notna()
+    if not pd.api.types.is_numeric_dtype(column):
+        given &= column.astype(str).str.strip() != ""
     wrong = given & ~np.isfinite(numbers)
     if wrong.any():
         row = wrong.idxmax()

@@ -46,6 +46,27 @@ def key_file(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session")
+def ranking_table(tmp_path_factory) -> Path:
+    """Descriptors of eight synthetic people, as a table for `facs rank-authenticity --descriptors`."""
+    from ranking_data import descriptor_frame
+
+    path = tmp_path_factory.mktemp("ranking") / "descriptors.csv"
+    descriptor_frame(8).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def ranking_model(ranking_table, tmp_path_factory) -> Path:
+    """A model file that the command trained on `ranking_table`."""
+    from ranking_data import rank
+
+    path = tmp_path_factory.mktemp("ranking") / "model.npz"
+    result = rank("--descriptors", ranking_table, "--train", "--save", path)
+    assert result.exit_code == 0, result.output
+    return path
+
+
 def _needless_skips(config) -> list:
     """Tests skipped although the real data is there; scikit-learn's own checks may skip what does not apply."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")

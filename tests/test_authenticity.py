@@ -8,9 +8,11 @@ from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from facs_pipeline.authenticity import RankSVM, squared_hinge_dual
+from facs_pipeline.authenticity import AUTO_C, RankSVM, squared_hinge_dual
 from facs_pipeline.authenticity_baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity_checks import emotion_columns, known_emotions
 from facs_pipeline.authenticity_series import ResidualBoosting, Series, WindowsSVM, window_statistics
+from facs_pipeline.inner_folds import widest_margin
 
 EMOTIONS = ("angry", "happy", "sad")
 
@@ -180,6 +182,48 @@ def test_tuned_penalty_is_strong_for_a_signal_along_the_main_directions_and_weak
         model = RankSVM(n_estimators=5, C="auto").fit(noise + sign * signal, pairs, subjects=subjects)
         chosen[name] = model.C_
     assert chosen["main"] < chosen["hidden"]
+
+
+def test_one_order_of_every_pair_is_enough_to_find_the_svm_of_both():
+    X, pairs, _subjects, emotions = people(n_subjects=9)
+    differences = X[pairs[:, 0]] - X[pairs[:, 1]]
+    onehot = emotion_columns(emotions, known_emotions(emotions, pairs), pairs[:, 0])
+    both = np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
+    z = (both - both.mean(axis=0)) / both.std(axis=0)
+    y = np.repeat([1.0, -1.0], len(pairs))
+    dual, intercept = squared_hinge_dual(z @ z.T, z, y, C=0.01)
+    weights = z.T @ dual
+    assert intercept == pytest.approx(0, abs=1e-9) and weights[-onehot.shape[1] :] == pytest.approx(0, abs=1e-9)
+    half = differences / np.sqrt((differences**2).mean(axis=0))
+    dual, intercept = squared_hinge_dual(half @ half.T, half, np.ones(len(half)), C=0.02, intercept=False)
+    assert intercept == 0
+    assert half.T @ dual == pytest.approx(weights[: X.shape[1]], abs=1e-9)
+
+
+def test_tuning_gives_both_losses_a_penalty_of_their_own():
+    X, pairs, subjects, emotions = people(n_subjects=9)
+    for loss in ("squared_hinge", "hinge"):
+        model = RankSVM(n_estimators=3, C="auto", scaling="auto", loss=loss)
+        model.fit(X, pairs, emotions=emotions, subjects=subjects)
+        assert model.C_ in AUTO_C and model.score(X, pairs, emotions=emotions) > 0.9
+
+
+def test_repeated_inner_folds_keep_people_together_and_differ():
+    y, groups = np.ones(30), np.repeat(np.arange(10), 3)
+    parts = []
+
+    def held_out(train, test):
+        assert not set(groups[train]) & set(groups[test])
+        parts.append(tuple(test))
+        return np.column_stack([np.ones(len(test)), np.linspace(-1, 2, len(test))])
+
+    assert widest_margin(held_out, y, groups, default=1, repeats=3) == 0
+    assert len(parts) == 15 and len(set(parts)) > 10
+    assert sorted(sum(parts[5:10], ())) == list(range(30))
+    again, parts = parts, []
+    widest_margin(held_out, y, groups, default=1, repeats=3)
+    assert parts == again
+    assert widest_margin(held_out, y, np.zeros(30), default=1, repeats=3) == 1
 
 
 def moving(slow: bool, seed: int) -> Series:

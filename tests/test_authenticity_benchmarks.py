@@ -59,6 +59,44 @@ def test_every_contender_learns_a_strong_signal():
         assert simulation.accuracy(ranker.decision_function(X, test, emotions=emotions)) > 0.9, name
 
 
+def test_people_that_are_judged_on_leave_the_training_draws_as_they_are():
+    import authenticity_simulation as simulation
+
+    alone = simulation.simulate(0.3, 1, aligned=True)
+    X, pairs, subjects, _emotions = simulation.simulate(0.3, 1, aligned=True, n_fresh=2)
+    assert np.array_equal(X[:480], alone[0])
+    assert len(pairs) == 252 and len(set(subjects)) == 42
+    assert not set(subjects[480:]) & set(subjects[:480])
+    # The same signal in both: known people's mean difference tells unknown people's pairs apart.
+    known, fresh = (X[p[:, 0]] - X[p[:, 1]] for p in (pairs[:240], pairs[240:]))
+    assert (fresh @ (known.mean(axis=0) / known.std(axis=0) ** 2) > 0).mean() > 0.5
+
+
+def test_weak_signals_get_more_draws_and_slow_rankers_do_not(monkeypatch):
+    import authenticity_simulation as simulation
+    from authenticity_contenders import PUBLISHED, TUNED, LeastSquares
+
+    from facs_pipeline.authenticity import RankSVM
+
+    few = {name: lambda: RankSVM(n_estimators=3) for name in (PUBLISHED, TUNED)}
+    rankers = {**few, "quick": lambda: LeastSquares(None), "slow": lambda: LeastSquares(None)}
+    monkeypatch.setattr(simulation, "contenders", lambda: rankers)
+    monkeypatch.setattr(simulation, "SLOW", ("slow",))
+    monkeypatch.setattr(simulation, "N_FRESH", 5)
+    *_before, (done, result) = simulation.compare_rankers(1, 3, [0.05, 2.0], [])
+    assert done == 3
+    draws = {(name, cell): len(found) for name, row in result["accuracy"].items() for cell, found in row.items()}
+    assert draws["quick", "scattered 0.05"] == draws[TUNED, "scattered 0.05"] == 3
+    assert draws["slow", "scattered 0.05"] == draws["quick", "scattered 2"] == draws["slow", "scattered 2"] == 1
+    assert all(result["accuracy"][name]["scattered 2"][0] > 0.9 for name in rankers)
+    assert result["beside_the_best"][TUNED].keys() == {"scattered 0.05"}
+    assert result["beside_the_best"][TUNED]["scattered 0.05"]["best other"] == "quick"
+    text = simulation.markdown(result)
+    mean = np.mean(result["accuracy"]["quick"]["scattered 0.05"])
+    assert f"| quick | {mean:.1%} (3) | " in text
+    assert "| scattered 0.05 | 3 | quick | " in text and "\n| scattered 2 | " not in text
+
+
 def test_the_best_other_ranker_is_named_and_the_interval_holds_the_difference():
     import authenticity_simulation as simulation
 
@@ -69,7 +107,7 @@ def test_the_best_other_ranker_is_named_and_the_interval_holds_the_difference():
     assert cell["low"][0] < 0 < cell["high"][0]
 
 
-@pytest.mark.parametrize("name", ["rankers", "videos", "null", "speed", "expressions"])
+@pytest.mark.parametrize("name", ["rankers", "weak", "videos", "null", "speed", "expressions"])
 def test_results_in_the_repository_are_readable(name):
     content = json.loads((FOLDER / "results" / f"authenticity_{name}.json").read_text())
     assert content["result"] and content["about"]["date"]

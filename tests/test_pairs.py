@@ -103,6 +103,8 @@ def test_table_of_videos_completes_and_replaces(tmp_path, table):
         ("video_a,video_b\na.mp4,c.mp4\n", r"row 2: video_a has subject '1', video_b '2'"),
         ("first,second\na.mp4,b.mp4\n", r"names the columns 'first', 'second'; expected video_a, video_b"),
         ("video,label\na.mp4,real\na.mp4,real\n", r"row 3, column 'video': 'a.mp4' is already in row 2"),
+        ("video_a,video_b\n", r"no rows below the column names; expected one row per pair"),
+        ("video_a,video_b\n,b.mp4\n", r"row 2, column 'video_a' is empty"),
         ("video,emotion\na.mp4,hapy\n", r"row 2, column 'emotion': unknown emotion 'hapy'"),
         ("video,label\na.mp4,maybe\n", r"row 2, column 'label': unknown label 'maybe'"),
     ],
@@ -128,6 +130,7 @@ def test_wrong_pairs_are_named_by_row_and_column(tmp_path, table, text, message)
         ("", r"empty"),
         ("video,x\n", r"no rows"),
         ("video,x\n,1\n", r"row 2, column 'video' is empty"),
+        ("video,x\na,1\nb,-1e300\n", r"row 3, column 'x': -1e\+300 is too large to compute with"),
     ],
 )
 def test_wrong_tables_are_named_by_row_and_column(tmp_path, text, message):

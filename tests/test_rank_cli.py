@@ -14,23 +14,8 @@ from facs_pipeline.descriptors import descriptor_names
 from facs_pipeline.explanation import COLUMNS
 
 
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    path = tmp_path_factory.mktemp("table") / "descriptors.csv"
-    descriptor_frame(8).to_csv(path, index=False)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(table, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "model.npz"
-    result = rank("--descriptors", table, "--train", "--save", path)
-    assert result.exit_code == 0, result.output
-    return path
-
-
-def test_evaluation_writes_every_promised_figure_and_one_row_a_video(table, tmp_path):
-    result = rank("--descriptors", table, "--pairs", "--evaluate", "--permutations", "9", "--out", tmp_path)
+def test_evaluation_writes_every_promised_figure_and_one_row_a_video(ranking_table, tmp_path):
+    result = rank("--descriptors", ranking_table, "--pairs", "--evaluate", "--permutations", "9", "--out", tmp_path)
     assert result.return_value == 0
     assert "24 pairs of 8 subjects in 8 folds" in result.output
     report = json.loads((tmp_path / "authenticity.json").read_text())
@@ -57,11 +42,11 @@ def test_evaluation_writes_every_promised_figure_and_one_row_a_video(table, tmp_
         assert row.probability + partner.probability == pytest.approx(1, abs=2e-6)
 
 
-def test_same_command_same_bytes(table, tmp_path):
+def test_same_command_same_bytes(ranking_table, tmp_path):
     for name in ("one", "two"):
         rank(
             "--descriptors",
-            table,
+            ranking_table,
             "--evaluate",
             "--train",
             "--save",
@@ -73,12 +58,12 @@ def test_same_command_same_bytes(table, tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(table, tmp_path):
-    assert rank("--descriptors", table, "--evaluate", "--out", tmp_path).return_value == 0
+def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(ranking_table, tmp_path):
+    assert rank("--descriptors", ranking_table, "--evaluate", "--out", tmp_path).return_value == 0
     reasons = pd.read_csv(tmp_path / "reasons.csv")
     assert list(reasons.columns) == list(COLUMNS) and set(reasons.model) == {"rank-svm"}
     assert len(reasons) == 24 * 5
-    data = ranking.load(descriptors=table)
+    data = ranking.load(descriptors=ranking_table)
     study = ranking.prepare_study(data)
     a, b = (list(data.table.videos).index(reasons[name][0]) for name in ("video_a", "video_b"))
     others = study.pairs.labelled[study.folds[study.pairs.labelled[:, 0]] != study.folds[a]]
@@ -91,17 +76,17 @@ def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(tab
 
 
 @pytest.mark.parametrize("name", ["rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm"])
-def test_other_rankers_are_trained_saved_and_used_too(table, tmp_path, name):
-    assert rank("--descriptors", table, "--train", "--save", tmp_path / "m.npz", "--model", name).exit_code == 0
-    result = rank("--descriptors", table, "--predict", tmp_path / "m.npz", "--out", tmp_path)
+def test_other_rankers_are_trained_saved_and_used_too(ranking_table, tmp_path, name):
+    assert rank("--descriptors", ranking_table, "--train", "--save", tmp_path / "m.npz", "--model", name).exit_code == 0
+    result = rank("--descriptors", ranking_table, "--predict", tmp_path / "m.npz", "--out", tmp_path)
     assert result.return_value == 0, result.output
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     assert (predictions.decision == predictions.label).mean() > 0.9
 
 
-def test_saved_model_ranks_new_people_with_reasons_and_probabilities(model, tmp_path):
+def test_saved_model_ranks_new_people_with_reasons_and_probabilities(ranking_model, tmp_path):
     descriptor_frame(3, seed=5).drop(columns="label").to_csv(tmp_path / "new.csv", index=False)
-    result = rank("--descriptors", tmp_path / "new.csv", "--predict", model, "--out", tmp_path)
+    result = rank("--descriptors", tmp_path / "new.csv", "--predict", ranking_model, "--out", tmp_path)
     assert result.return_value == 0, result.output
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     truth = predictions.video.str.contains("real").map({True: "real", False: "fake"})
@@ -113,10 +98,10 @@ def test_saved_model_ranks_new_people_with_reasons_and_probabilities(model, tmp_
     assert reasons.column.isin(descriptor_names(AUS)).all()
 
 
-def test_emotion_is_found_first_where_it_is_not_given(model, tmp_path):
+def test_emotion_is_found_first_where_it_is_not_given(ranking_model, tmp_path):
     frame = descriptor_frame(2, seed=6)
     frame.drop(columns=["label", "emotion"]).to_csv(tmp_path / "new.csv", index=False)
-    result = rank("--descriptors", tmp_path / "new.csv", "--predict", model, "--out", tmp_path)
+    result = rank("--descriptors", tmp_path / "new.csv", "--predict", ranking_model, "--out", tmp_path)
     assert result.return_value == 0, result.output
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     assert set(predictions.emotion_source) == {"predicted"}
@@ -124,10 +109,10 @@ def test_emotion_is_found_first_where_it_is_not_given(model, tmp_path):
     assert (predictions.emotion.to_numpy() == expected.to_numpy()).mean() > 0.8
 
 
-def test_two_videos_and_nothing_else_are_compared_under_one_emotion(model, tmp_path):
+def test_two_videos_and_nothing_else_are_compared_under_one_emotion(ranking_model, tmp_path):
     frame = descriptor_frame(1, seed=11).iloc[[0, 3]].drop(columns=["subject", "emotion", "label"])
     frame.to_csv(tmp_path / "two.csv", index=False)
-    result = rank("--descriptors", tmp_path / "two.csv", "--predict", model, "--out", tmp_path)
+    result = rank("--descriptors", tmp_path / "two.csv", "--predict", ranking_model, "--out", tmp_path)
     assert "taken for one person" in result.output
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     assert predictions.emotion.nunique() == 1
@@ -135,18 +120,25 @@ def test_two_videos_and_nothing_else_are_compared_under_one_emotion(model, tmp_p
     assert predictions.score[0] == -predictions.score[1]
     (tmp_path / "pairs.csv").write_text(f"video_a,video_b\n{frame.video.iloc[1]},{frame.video.iloc[0]}\n")
     rank(
-        "--descriptors", tmp_path / "two.csv", "--pairs", tmp_path / "pairs.csv", "--predict", model, "--out", tmp_path
+        "--descriptors",
+        tmp_path / "two.csv",
+        "--pairs",
+        tmp_path / "pairs.csv",
+        "--predict",
+        ranking_model,
+        "--out",
+        tmp_path,
     )
     assert pd.read_csv(tmp_path / "predictions.csv").emotion.nunique() == 1
 
 
-def test_more_than_two_candidates_are_split_at_the_median_and_one_alone_falls_back(model, tmp_path):
+def test_more_than_two_candidates_are_split_at_the_median_and_one_alone_falls_back(ranking_model, tmp_path):
     frame = pd.concat([descriptor_frame(1, seed=7), descriptor_frame(1, seed=8).assign(subject="0")])
     frame = frame[frame.emotion == "happiness"]
     frame["video"] = [f"v{i}" for i in range(4)]
     alone = descriptor_frame(1, seed=9).iloc[[2]].assign(video="alone", subject="77")
     pd.concat([frame, alone]).drop(columns="label").to_csv(tmp_path / "new.csv", index=False)
-    rank("--descriptors", tmp_path / "new.csv", "--predict", model, "--out", tmp_path)
+    rank("--descriptors", tmp_path / "new.csv", "--predict", ranking_model, "--out", tmp_path)
     predictions = pd.read_csv(tmp_path / "predictions.csv").set_index("video")
     assert predictions.decision[["v0", "v1", "v2", "v3"]].value_counts().to_dict() == {"real": 2, "fake": 2}
     assert predictions.partner["v0"] == "v1;v2;v3"
@@ -154,8 +146,8 @@ def test_more_than_two_candidates_are_split_at_the_median_and_one_alone_falls_ba
     assert predictions.decision["alone"] in ("real", "fake")
 
 
-def test_what_is_printed_compares_all_rankers_in_total_and_per_emotion(table, tmp_path):
-    result = rank("--descriptors", table, "--evaluate", "--model", "all", "--folds", "2", "--out", tmp_path)
+def test_what_is_printed_compares_all_rankers_in_total_and_per_emotion(ranking_table, tmp_path):
+    result = rank("--descriptors", ranking_table, "--evaluate", "--model", "all", "--folds", "2", "--out", tmp_path)
     names = ["rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm"]
     total, *emotions = [part.splitlines() for part in result.output.split("\n\n")[1:5]]
     assert [line.split()[0] for line in total[1:]] == names
@@ -171,11 +163,11 @@ def test_what_is_printed_compares_all_rankers_in_total_and_per_emotion(table, tm
     assert all("/8 " in line for part in emotions for line in part[1:])
 
 
-def test_penalty_counts_in_evaluations_too(table, tmp_path):
+def test_penalty_counts_in_evaluations_too(ranking_table, tmp_path):
     reports = {}
     for penalty in ([], ["--penalty", "1"], ["--penalty", "auto"]):
         for name in ("rank-svm", "rank-svm-tuned"):
-            rank("--descriptors", table, "--evaluate", "--model", name, *penalty, "--out", tmp_path)
+            rank("--descriptors", ranking_table, "--evaluate", "--model", name, *penalty, "--out", tmp_path)
             report = json.loads((tmp_path / "authenticity.json").read_text())
             reports[name, *penalty[1:]] = report["models"][name]["parameters"]["C"]
     assert [reports["rank-svm", *rest] for rest in ([], ["1"], ["auto"])] == [1, 1, "auto"]
