@@ -1,4 +1,4 @@
-"""`facs train-emotion` and `facs evaluate-emotion` on real images: what they write, resume, refuse, and how good it is."""
+"""`facs train-emotion` and `facs evaluate-emotion` on real images: output, resuming, refusing, accuracy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(*args):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Real faces (25 x 25, enlarged) in folders by "emotion": labels are made up, so that only the plumbing is tested."""
+    """Real faces (25 x 25, enlarged) in folders by "emotion": labels are made up: only the plumbing is tested."""
     root = tmp_path_factory.mktemp("faces")
     faces = (255 * lfw_subset()[:100]).astype(np.uint8)
     for number, face in enumerate(faces):
@@ -52,7 +52,9 @@ def test_models_figures_predictions_and_mistakes_are_written(trained):
     assert {model["name"] for model in document["models"]} == {"linear", "action-units", "lightgbm-pca"}
     for model in document["models"]:
         assert model["n"] == 20 and model["chance"] > 0 and len(model["wilson_95"]) == 2 and model["size_bytes"] > 0
-        assert all((out / row["picture"]).is_file() and (out / row["explanation"]).is_file() for row in model["mistakes"])
+        assert all(
+            (out / row["picture"]).is_file() and (out / row["explanation"]).is_file() for row in model["mistakes"]
+        )
     table = pd.read_csv(out / "predictions-linear.csv")
     assert len(table) == 20 and set(table["found"]) <= {0, 1}
     np.testing.assert_allclose(table.filter(like="p_").sum(axis=1), 1, atol=1e-3)
@@ -99,7 +101,10 @@ def test_a_model_file_that_is_not_one_is_refused(trained, folder, tmp_path, dama
     [
         (lambda root: shutil.rmtree(root / "train"), "no face in split 'train'"),
         (lambda root: [shutil.rmtree(root / "train" / name) for name in ("sad", "angry")], "two emotions or more"),
-        (lambda root: [file.unlink() for file in sorted((root / "train" / "sad").iterdir())[1:]], "single training face"),
+        (
+            lambda root: [file.unlink() for file in sorted((root / "train" / "sad").iterdir())[1:]],
+            "single training face",
+        ),
     ],
 )
 def test_data_that_cannot_be_trained_on_say_why(folder, tmp_path, change, said):
