@@ -59,7 +59,9 @@ SHOWN_REMARKS = 10
 @click.option(
     "--image-fps", type=float, default=25.0, show_default=True, help="Frames per second of folders of images."
 )
-@click.option("--overlay", is_flag=True, help="Also write videos with box, points and action units drawn in.")
+@click.option(
+    "--overlay", is_flag=True, help="Also write videos with box, points, action units (and emotion) drawn in."
+)
 @click.option("--fail-fast", is_flag=True, help="Stop at the first video that fails.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of stored stage results.  [default: OUT/cache]")
 @click.option("--no-cache", is_flag=True, help="Store no stage results; the next run computes everything again.")

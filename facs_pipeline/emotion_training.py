@@ -158,10 +158,12 @@ def _fit_kernel(
     # Held-out rows last: the factorisation gives the scores of every row by a model trained on the rows before it.
     random = np.random.default_rng(seed)
     order = np.concatenate([random.permutation(np.flatnonzero(~held_out)), np.flatnonzero(held_out)])
-    step = progress(f"{name}: kernel", len(y))
-    ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=X.shape[1] // 2, random_state=None)
-    ridge.fit(X[order], y[order], progress=step)
     n = int(held_out.sum())
+    # The directions of a small kernel must not have seen them either, or its probabilities come out too sure.
+    fitted = order[:-n] if row.small else order
+    step = progress(f"{name}: kernel", len(fitted))
+    ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=X.shape[1] // 2, random_state=None)
+    ridge.fit(X[fitted], y[fitted], progress=step)
     if not row.small:
         return families, FullKernel(ridge), ridge.ahead_[-n:]
     first, second = steepest_directions(ridge, *_SMALL_DIRECTIONS)

@@ -12,7 +12,7 @@ from facs_pipeline.stages import content_sha256
 from facs_pipeline.store import atomic_write
 
 FORMATS = ("csv", "parquet")
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 """Raised whenever the same results would be written as another table."""
 
 

@@ -1,4 +1,4 @@
-"""What was found, drawn over the video: box, 68 points and bars of action-unit intensities, frame by frame."""
+"""What was found, drawn over the video: box, 68 points, emotion and bars of action-unit intensities, frame by frame."""
 
 from __future__ import annotations
 
@@ -32,12 +32,16 @@ _CHUNK = 1000
 
 
 class DrawnFace(NamedTuple):
-    """One face of one frame: `face_id` from 0, `confidence` 0..1, `points` [68, 2] px, `intensities` [k] 0..5."""
+    """One face of one frame: `face_id` from 0, `confidence` 0..1, `points` [68, 2] px, `intensities` [k] 0..5.
+
+    `emotion` is what it is said to look like, how sure included; empty if the table has no emotions.
+    """
 
     face_id: int
     confidence: float
     points: np.ndarray
     intensities: np.ndarray
+    emotion: str = ""
 
 
 def write_overlay(
@@ -118,8 +122,12 @@ def read_drawn_faces(path: Path) -> tuple[tuple[int, ...], Iterator[tuple[int, l
             numbers = piece["frame"].to_numpy(int)
             ids = piece["face_id"].fillna(-1).to_numpy(int)
             confidence, success = piece["confidence"].to_numpy(float), piece["success"].to_numpy(int)
+            emotions = [""] * len(piece)
+            if {"emotion", "emotion_confidence"} <= set(piece.columns):
+                pairs = zip(piece["emotion"], piece["emotion_confidence"], strict=True)
+                emotions = ["" if pd.isna(sure) else f"{name} {sure:.2f}" for name, sure in pairs]
             for k, number in enumerate(numbers.tolist()):
-                face = DrawnFace(int(ids[k]), float(confidence[k]), points[k], intensities[k])
+                face = DrawnFace(int(ids[k]), float(confidence[k]), points[k], intensities[k], emotions[k])
                 yield number, face if success[k] else None
             piece = next(pieces, None)
 
@@ -258,9 +266,9 @@ class OverlaySheet:
         margin = 0.06 * span
         corner = (round(low[0] - margin), round(low[1] - 2 * margin))
         cv2.rectangle(shown, corner, (round(high[0] + margin), round(high[1] + margin)), colour, 2 * thin)
-        if named:
+        label = "   ".join(filter(None, [f"face {face.face_id}  {face.confidence:.2f}" * named, face.emotion]))
+        if label:
             size = max(self._letters, 12)
-            label = f"face {face.face_id}  {face.confidence:.2f}"
             y = max(corner[1], round(size * 1.8))
             end = (round(corner[0] + self._text_width(label, size) + size), y)
             cv2.rectangle(shown, (corner[0], round(y - size * 1.8)), end, colour, -1)

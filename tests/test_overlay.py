@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from facs_pipeline.au_table import TABLES, FaceRows
 from facs_pipeline.encoding import VideoWriter
 from facs_pipeline.errors import InputError
-from facs_pipeline.overlay import DrawnFace, OverlaySheet, write_overlay
+from facs_pipeline.overlay import DrawnFace, OverlaySheet, read_drawn_faces, write_overlay
 from facs_pipeline.synthetic_face import SyntheticFace
 from facs_pipeline.video import read_frames
 
@@ -114,6 +115,25 @@ def test_several_faces_have_their_own_colours_and_points_outside_do_no_harm(smil
     sheet = OverlaySheet((100, 100), AUS)
     far = DrawnFace(3, 0.1, points[0] * 1e7 - 5e8, np.full(3, np.nan))
     assert sheet.draw(np.zeros((100, 100, 3), np.uint8), [far], 1, 0.0).shape[0] == 360
+
+
+def test_an_emotion_stands_at_its_face(smile, tmp_path):
+    _video, points = smile
+    path = write_table(tmp_path / "t.csv", points, faces_in=range(5))
+    table = pd.read_csv(path)
+    table = table.assign(emotion=["happy"] * 5 + [None], emotion_confidence=[0.5] * 5 + [None])
+    table.to_csv(tmp_path / "e.csv", index=False)
+    _aus, plain = read_drawn_faces(path)
+    _aus, named = read_drawn_faces(tmp_path / "e.csv")
+    for (_, without), (_, faces) in zip(plain, named, strict=True):
+        assert [face.emotion for face in faces] == ["happy 0.50"] * len(without)
+        assert all(face.emotion == "" for face in without)
+    sheet, black = OverlaySheet((480, 480), AUS), np.zeros((480, 480, 3), np.uint8)
+    face = DrawnFace(0, 0.9, 2 * points[0] + 60, np.full(3, np.nan))
+    difference = sheet.draw(black, [face], 1, 0.0) != sheet.draw(black, [face._replace(emotion="happy 0.50")], 1, 0.0)
+    rows = np.flatnonzero(difference.any(axis=(1, 2)))
+    top = face.points[:, 1].min()
+    assert len(rows) and top - 80 < rows.min() and rows.max() < top
 
 
 def test_a_table_of_another_video_or_kind_is_refused_and_leaves_nothing(smile, tmp_path):
