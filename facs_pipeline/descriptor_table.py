@@ -162,7 +162,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise InputError(f"{path}: row {number} has {len(row)} cells, the header has {len(header)}")
         numbers.append(number)
         cells.append([cell.strip() for cell in row])
-    return pd.DataFrame(cells, columns=header, index=np.array(numbers, dtype=int), dtype=str)
+    return pd.DataFrame(cells, columns=header, index=np.array(numbers, dtype=int), dtype=object)
 
 
 def read_descriptor_table(path: str | os.PathLike, *, more_emotions: Sequence[str] = ()) -> DescriptorTable:
@@ -200,10 +200,10 @@ def table_from_frame(table: pd.DataFrame, *, source: str, more_emotions: Sequenc
     emotions = canonical_cells(text("emotion"), rows, source, "emotion", more_emotions)
     labels = canonical_cells(text("label"), rows, source, "label")
     columns, values, ignored = [], [], []
-    for name in table.columns:
+    for name, cells in zip(table.columns, table.to_numpy(object).T, strict=True):
         if name in META_COLUMNS:
             continue
-        numbers = _numbers(table[name], rows, source, name)
+        numbers = _numbers(cells, rows, source, name)
         if numbers is None:
             ignored.append(name)
         else:
@@ -272,7 +272,7 @@ def canonical_cells(
     return names
 
 
-def _numbers(cells: pd.Series, rows: np.ndarray, source: str, name: str) -> np.ndarray | None:
+def _numbers(cells: np.ndarray, rows: np.ndarray, source: str, name: str) -> np.ndarray | None:
     """The column as float64 (NaN for empty cells), or None for a column of text."""
     # Cell by cell: a table has hundreds of columns and, when a new pair is ranked, two rows.
     found = [_number(cell) for cell in cells]
@@ -282,7 +282,7 @@ def _numbers(cells: pd.Series, rows: np.ndarray, source: str, name: str) -> np.n
         return None
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise InputError(f"{source}: row {rows[i]}, column {name!r}: {cells.iloc[i]!r} is not a number")
+        raise InputError(f"{source}: row {rows[i]}, column {name!r}: {cells[i]!r} is not a number")
     numbers = np.array(found, dtype=float)
     huge = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
     if huge.any():

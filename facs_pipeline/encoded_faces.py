@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import joblib
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from facs_pipeline.dense_encoding import DenseEncoder
 from facs_pipeline.filter_encoding import FilterEncoder
@@ -42,9 +43,15 @@ def encode_faces(
     return codes
 
 
+@cache
+def _thread_pools() -> ThreadpoolController:
+    # Looking for the libraries takes as long as encoding dozens of faces.
+    return ThreadpoolController()
+
+
 def _encode_chunk(encoder: Encoder, faces: np.ndarray) -> np.ndarray:
-    with threadpool_limits(1):
-        return np.stack([encoder.encode(face) for face in faces])
+    with _thread_pools().limit(limits=1):
+        return encoder.encode_faces(faces)
 
 
 class EncodedFaces:

@@ -110,8 +110,7 @@ class FilterEncoder:
         self.filters_ = np.asarray(arrays["filters"], np.float32)
         self.offsets_ = np.asarray(arrays["offsets"], np.float32)
         self._mean = np.full(self.window**2, 1 / self.window**2, np.float32)
-        self._both_ways = np.concatenate([self.filters_, -self.filters_], axis=1)
-        self._beyond = np.concatenate([self.offsets_, -self.offsets_]) + np.float32(self.threshold)
+        self._beyond = np.float32(self.threshold)
         return self
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -142,8 +141,10 @@ class FilterEncoder:
         mean = windows @ self._mean
         variance = np.einsum("ij,ij->i", windows, windows) / self.window**2 - mean * mean
         windows *= (1 / np.sqrt(np.maximum(variance, 0) + FLAT_VARIANCE))[:, None]
-        codes = windows @ self._both_ways
-        codes -= self._beyond
+        response = windows @ self.filters_
+        codes = np.empty((len(response), 2, self.filters), np.float32)
+        np.subtract(response, self.offsets_ + self._beyond, out=codes[:, 0])
+        np.subtract(self.offsets_ - self._beyond, response, out=codes[:, 1])
         np.maximum(codes, 0, out=codes)
         pooled = self._pooling @ codes.reshape(len(faces), self._along, -1)
         pooled = self._pooling @ pooled.reshape(len(faces), self.cells, self._along, -1)
