@@ -75,6 +75,14 @@ class ActionUnitModel:
     aus, weights, intercept, card, settings
     sha256 : str
         Hash of the numbers; changes when, and only when, predictions can.
+
+    Example
+    -------
+    >>> model = ActionUnitModel.load_default()
+    >>> model.aus
+    (1, 2, 4, 5, 7, 10, 12, 15, 17, 18, 20, 25, 26, 28, 45)
+    >>> model.predict(np.zeros((3, 9055), np.uint8)).shape
+    (3, 15)
     """
 
     def __init__(

@@ -98,6 +98,12 @@ def registered_texture(grey: np.ndarray, points: np.ndarray, matrix: np.ndarray 
     """Grey texture [120, 120] uint8 of the face with `points` [68, 2] in `grey` [h, w] uint8.
 
     `matrix` is `registration(points)`, where the caller has it already.
+
+    Example
+    -------
+    >>> points = 80 * MEAN_HEAD[:, :2] + 150
+    >>> registered_texture(np.zeros((300, 300), np.uint8), points).shape
+    (120, 120)
     """
     return registered_crop(grey, registration(points) if matrix is None else matrix, TEXTURE)
 
@@ -121,6 +127,12 @@ def lbp_histograms(texture: np.ndarray) -> np.ndarray:
     """Uniform-LBP histograms [5900] of a 10 x 10 grid over a texture [120, 120].
 
     Cell by cell in reading order, 59 bins each: 255 times the square root of the share of the cell's pixels, uint8.
+
+    Example
+    -------
+    >>> flat = lbp_histograms(np.full((120, 120), 90, np.uint8)).reshape(100, 59)
+    >>> np.unique(flat.max(axis=1)).tolist(), np.unique((flat > 0).sum(axis=1)).tolist()
+    ([255], [1])
     """
     index = _CELL_START + cv2.LUT(lbp_codes(texture), _LABELS)
     return _ROOT_COUNT[np.bincount(index.ravel(), minlength=N_LBP)]
@@ -131,6 +143,12 @@ def hog(texture: np.ndarray) -> np.ndarray:
 
     Signed orientations, linear rectification instead of binning. A window of 13 pixels every 6; each window's
     8 values are divided by the sum over it and its neighbours (Dalal & Triggs 2005, L1-sqrt), times 255, uint8.
+
+    Example
+    -------
+    >>> ramp = np.tile(np.arange(120, dtype=np.uint8), (120, 1))
+    >>> np.unique(hog(ramp).reshape(-1, 8).argmax(axis=1)).tolist()
+    [0]
     """
     first = _HOG_WINDOW // 2
     windows = np.concatenate(
@@ -150,6 +168,11 @@ def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -
     """49 inner points relative to the mean face after registration [98] (x, y, x, y ...): 128 + 4 per pixel, uint8.
 
     `matrix` is `registration(points)`, where the caller has it already.
+
+    Example
+    -------
+    >>> np.unique(registered_landmarks(80 * MEAN_HEAD[:, :2] + 150)).tolist()
+    [128]
     """
     matrix = registration(points) if matrix is None else matrix
     moved = geometry.apply(matrix, points[INNER_49]) - _MEAN_49
@@ -187,6 +210,11 @@ def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
         The frame.
     points : ndarray [68, 2]
         The face's landmarks in pixels of the frame.
+
+    Example
+    -------
+    >>> features(np.zeros((300, 300), np.uint8), 80 * MEAN_HEAD[:, :2] + 150).shape
+    (9055,)
     """
     matrix = registration(points)
     texture = registered_texture(grey, points, matrix)

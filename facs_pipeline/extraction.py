@@ -51,6 +51,11 @@ class Options:
     image_fps : frames per second of image folders.
     fail_fast : stop at the first video that fails.
     timeout_s : a video that makes no progress for so long is given up.
+
+    Example
+    -------
+    >>> Options(out=Path("results"), baseline="video").format
+    'csv'
     """
 
     out: Path = Path("facs-output")

@@ -56,6 +56,15 @@ class FollowedFace(NamedTuple):
         0..1, that the points lie on an unhidden face.
     cut : bool
         The picture changed altogether since the frame before.
+
+    Example
+    -------
+    >>> from skimage.data import astronaut
+    >>> from facs_pipeline import default_landmarks
+    >>> grey = astronaut().mean(axis=2).astype(np.uint8)
+    >>> [face] = FaceFollower(default_landmarks()).update(grey, 0.0)
+    >>> face.face_id, face.points.shape, face.cut
+    (0, (68, 2), False)
     """
 
     face_id: int

@@ -309,11 +309,30 @@ class DlibLandmarks:
 
 
 def load_landmarks(path: str | Path) -> LandmarkModel | DlibLandmarks:
-    """A landmark model from our ``.npz`` or from dlib's ``.dat``."""
+    """A landmark model from our ``.npz`` or from dlib's ``.dat``.
+
+    Raises
+    ------
+    ModelError
+        If the file is no such model.
+
+    Example
+    -------
+    >>> load_landmarks("shape_predictor_68_face_landmarks.dat")  # doctest: +SKIP
+    """
     return DlibLandmarks(path) if Path(path).suffix == ".dat" else LandmarkModel.load(path)
 
 
 @cache
 def default_landmarks() -> LandmarkModel:
-    """The embedded model, read once per process."""
+    """The embedded model, read once per process.
+
+    Example
+    -------
+    >>> from skimage.data import astronaut
+    >>> grey = astronaut().mean(axis=2).astype(np.uint8)
+    >>> found = default_landmarks().locate(grey, (170.0, 80.0, 110.0, 110.0))
+    >>> found.points.shape, float(found.confidence) > 0.9
+    ((68, 2), True)
+    """
     return LandmarkModel.load()

@@ -47,6 +47,11 @@ class Frame(NamedTuple):
         Presentation time in seconds as the container gives it (the first frame's need not be 0).
     image : ndarray [h, w] or [h, w, 3], uint8
         Grey (luma) or BGR, upright, with square pixels.
+
+    Example
+    -------
+    >>> [frame.time_s for frame in read_frames("phone.mp4")][:3]  # doctest: +SKIP
+    [0.0, 0.0333, 0.0667]
     """
 
     index: int
