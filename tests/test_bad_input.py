@@ -338,7 +338,13 @@ def test_ctrl_c_ends_cleanly(videos_dir, good, tmp_path):
     videos = [str(videos_dir / f"{name}.mp4") for name in ("d6", "d0", "d3", "d12", "d18", "s18", "s32")]
     command = [*FACS, "extract-features", str(good), *videos, "--out", str(out), "--verbose"]
     running = subprocess.Popen(
-        [*command, "--jobs", "1"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+        [*command, "--jobs", "1"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        # Tests that run in the background of a shell inherit that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in running.stderr:
         if line.startswith("d6: faces"):

@@ -121,7 +121,7 @@ def test_an_emotion_stands_at_its_face(smile, tmp_path):
     _video, points = smile
     path = write_table(tmp_path / "t.csv", points, faces_in=range(5))
     table = pd.read_csv(path)
-    table = table.assign(emotion=["happy"] * 5 + [None], emotion_confidence=[0.5] * 5 + [None])
+    table = table.copy().assign(emotion=["happy"] * 5 + [None], emotion_confidence=[0.5] * 5 + [None])
     table.to_csv(tmp_path / "e.csv", index=False)
     _aus, plain = read_drawn_faces(path)
     _aus, named = read_drawn_faces(tmp_path / "e.csv")

@@ -252,7 +252,7 @@ def test_links_lead_from_page_to_page(browser, tmp_path_factory):
     written = write_report(gather([demo]), folder / "a report.html", pictures="none", per_page=5)
     page = browser.new_page()
     page.goto(written.pages[0].as_uri())
-    page.get_by_role("link", name="Provenance").click()
+    page.get_by_role("navigation", name="Sections").get_by_role("link", name="Provenance").click()
     page.locator("#provenance").wait_for()
     assert page.url.endswith("/a%20report-3.html#provenance")
     link = page.locator("#videos-1 tbody a").first

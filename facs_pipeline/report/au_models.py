@@ -77,9 +77,10 @@ def _published_rows(head: Sequence[str], labels: str) -> list[list[Cell]]:
     rows = []
     for figure in published_for("action-unit intensity"):
         same = same_protocol(figure, "", labels)
+        said = figure.accuracy
         filled = {
             "Model": Cell(figure.system, figure.system),
-            "Published mean r": number(figure.accuracy, ".2f"),
+            "Published mean r": Cell(said, said) if isinstance(said, str) else number(said, ".2f"),
             "Source": Cell(figure.source, figure.source),
             "Same protocol": Cell(same, same),
         }
