@@ -2,7 +2,6 @@
 
     python benchmarks/action_units.py
     python benchmarks/action_units.py --au-model mine.npz --landmarks mine-landmarks.npz --out /tmp/mine.json
-    python benchmarks/action_units.py --scatter facs_pipeline/models/action_units.scatter.json
 
 The intensities come from the pipeline as users run it (faces followed, features, model); the teacher is MediaPipe's
 Face Landmarker in video mode. An action unit counts in a video only where the teacher's score moves: standard
@@ -11,7 +10,6 @@ deviation of at least 0.05 of its 0..1. The teacher's scores are pseudo-labels, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +20,9 @@ import numpy as np
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.agreement import bias, ccc, mae, pearson
 from facs_pipeline.appearance import features
-from facs_pipeline.au_recipe import prediction_ms, scatter
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
-from facs_pipeline.pseudo_labels import EXPERIMENTAL_AUS, USABLE_AUS, intensities
+from facs_pipeline.pseudo_labels import USABLE_AUS, intensities
 from facs_pipeline.video import read_frames
 
 MOVES = 0.05 * 5
@@ -49,36 +46,22 @@ def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = 
     return series
 
 
-def some_features(video: Path, landmarks) -> np.ndarray:
-    """Features [n, d] of the faces in the first frames of a video."""
-    follower, rows = FaceFollower(landmarks), []
-    for frame in read_frames(video):
-        rows += [features(frame.image, face.points) for face in follower.update(frame.image, frame.time_s)]
-        if len(rows) >= 20:
-            break
-    return np.array(rows)
-
-
 def compare(
     videos: Sequence[Path], task: Path, cache: Path, landmarks, au_model: ActionUnitModel, steady: bool = True
 ) -> dict[str, Any]:
     """Per action unit and video `MEASURES`, and how many of the teacher's faces are found."""
     aus = [au for au in USABLE_AUS if au in au_model.aus]
-    # The scatter has the weaker ones too; figures are of those that the teacher labels well.
-    labelled = [*aus, *(au for au in EXPERIMENTAL_AUS if au in au_model.aus)]
-    columns = [au_model.aus.index(au) for au in labelled]
+    columns = [au_model.aus.index(au) for au in aus]
     found = {}
     per_au: dict[str, dict[str, dict[str, float]]] = {f"AU{au:02d}": {} for au in aus}
-    together: list[tuple[np.ndarray, np.ndarray]] = []
     for video in videos:
         teacher = harness.teacher_on_video(video, task, cache)
-        truth = intensities(teacher["blendshapes"], teacher["names"], labelled)
+        truth = intensities(teacher["blendshapes"], teacher["names"], aus)
         ours = predicted(video, landmarks, au_model, steady)[:, columns]
         seen = ~np.isnan(truth[:, 0])
         both = seen & ~np.isnan(ours[:, 0])
         found[video.stem] = {"teacher": seen.sum(), "ours_too": both.sum()}
         found[video.stem]["only_ours"] = (~seen & ~np.isnan(ours[:, 0])).sum()
-        together.append((truth[both], ours[both]))
         for i, au in enumerate(aus):
             if both.sum() > 10 and truth[both, i].std() >= MOVES:
                 pair = truth[both, i], ours[both, i]
@@ -100,12 +83,6 @@ def compare(
         "share_of_teacher_faces_found": sum(f["ours_too"] for f in found.values()) / max(asked, 1),
         "per_video": per_au,
         "frames_with_face": found,
-        "scatter": scatter(
-            *(np.concatenate(part) for part in zip(*together, strict=True)),
-            labelled,
-            f"teacher's scores against predictions in {sum(len(part[0]) for part in together)} frames of {len(videos)} "
-            "videos of people never trained on, seen while settings were chosen",
-        ),
     }
 
 
@@ -135,7 +112,6 @@ def main() -> None:
     options.add_argument("--landmarks", type=Path, help="landmark model; default: the embedded one")
     options.add_argument("--not-steady", action="store_true", help="without the one-euro filter")
     options.add_argument("--videos", nargs="*", default=[], help="only these, by stem")
-    options.add_argument("--scatter", type=Path, help="JSON file for the scatter that facs report shows of the model")
     asked = options.parse_args()
     landmarks = load_landmarks(asked.landmarks) if asked.landmarks else default_landmarks()
     au_model = ActionUnitModel.load(asked.au_model) if asked.au_model else ActionUnitModel.load_default()
@@ -143,12 +119,6 @@ def main() -> None:
     task = asked.data / "teacher" / "face_landmarker.task"
     result = compare(chosen, task, asked.cache, landmarks, au_model, not asked.not_steady)
     show(result)
-    counts = result.pop("scatter")
-    if asked.scatter:
-        about = {"format": "facs-au-scatter", "model_sha256": au_model.sha256}
-        about["predict_ms_per_face"] = round(prediction_ms(au_model, some_features(chosen[0], landmarks)), 4)
-        text = json.dumps({**about, **counts}, indent=1)
-        asked.scatter.write_text(text + "\n", encoding="utf-8")
     settings = {
         "au_model_sha256": au_model.sha256,
         "landmarks_sha256": landmarks.sha256,

@@ -27,6 +27,7 @@ from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.disfa import read_disfa
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
+from facs_pipeline.landmarks import default_landmarks, load_landmarks
 from facs_pipeline.model_card import card_text
 from facs_pipeline.pseudo_labels import USABLE_AUS, label_pictures, read_labels
 from facs_pipeline.store import atomic_write
@@ -82,6 +83,9 @@ Examples:
     help="Images in folders named for emotions, to check the model.",
 )
 @click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
+@click.option(
+    "--landmarks", type=click.Path(), help="Landmark model file, .npz or dlib's .dat.  [default: the package's]"
+)
 @click.option("--aus", type=Numbers(), help="Action units to train, e.g. 1,2,12. Default: all coded or usable ones.")
 @click.option("--regressor", type=click.Choice(["svr", "ridge"]), default="svr", show_default=True)
 @click.option("--block-weights", type=BlockWeights(), help="Default: lbp=1,hog=4,landmarks=17,products=10.")
@@ -92,7 +96,7 @@ Examples:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--cache", type=click.Path(), help="Folder for labels and features between runs. Default: OUT's .cache.")
-def command(disfa, camera, manifest, teacher, images, check_images, out, aus, cache, **settings) -> None:
+def command(disfa, camera, manifest, teacher, images, check_images, out, landmarks, aus, cache, **settings) -> None:
     """Train an action-unit model; report its agreement on persons it was not trained on.
 
     Labels come from FACS coders (--disfa, --manifest) or, as pseudo-labels, from a teacher (--teacher, --images).
@@ -107,23 +111,26 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, aus, ca
     if out.suffix != ".npz":
         raise click.UsageError(f"--out {out}: model files end in .npz")
     cache = Path(cache) if cache else out.with_suffix(".cache")
-    jobs, mirror, every = settings.pop("jobs"), settings.pop("mirror"), settings.pop("every")
+    every, jobs = settings.pop("every"), settings.pop("jobs")
+    how = {"mirror": settings.pop("mirror"), "landmarks": landmarks, "jobs": jobs, "progress": progress_bar}
+    seen_by = (load_landmarks(landmarks) if landmarks else default_landmarks()).sha256
     recipe = Recipe(**{name: value for name, value in settings.items() if value is not None})
     if teacher:
         aus = teacher_only(aus or USABLE_AUS)
-        sources = [_labelled(spec, teacher, aus, cache, jobs, mirror) for spec in images]
+        sources = [_labelled(spec, teacher, aus, cache, how) for spec in images]
         title = "Action-unit intensities, trained on pseudo-labels, not by FACS coders"
     else:
         coded = read_disfa(disfa, camera) if disfa else read_au_manifest(manifest)
         coded = _chosen(coded, aus)
         aus = coded.aus
-        sources = [gather_coded(coded, cache, every=every, mirror=mirror, jobs=jobs, progress=progress_bar)]
+        sources = [gather_coded(coded, cache, every=every, **how)]
         title = f"Action-unit intensities, trained on {coded.name}"
     started = time.perf_counter()
     trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=progress_bar)
     seconds = round(time.perf_counter() - started, 1)
+    trained.model.card["landmark_model"] = seen_by
     if check_images:
-        trained.model.card["emotion_check"] = _check(trained.model, open_spec(check_images), cache, jobs)
+        trained.model.card["emotion_check"] = _check(trained.model, open_spec(check_images), cache, landmarks, jobs)
     each_ms = round(prediction_ms(trained.model, sources[0].X), 4)
     trained.model.save(out)
     card = trained.model.card | {"kind": MODEL_KIND, "content_sha256": trained.model.sha256}
@@ -141,25 +148,23 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, aus, ca
     click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
 
 
-def _labelled(spec, teacher: str, aus, cache: Path, jobs: int, mirror: bool) -> Gathered:
+def _labelled(spec, teacher: str, aus, cache: Path, how: dict) -> Gathered:
     pictures, options = open_spec(spec), spec[1]
     if "labels" in options:
         labels = read_labels(options["labels"], pictures)
     else:
         step = progress_bar(f"{pictures.path.name}: pseudo-labels", len(pictures))
-        labels = label_pictures(pictures, teacher, cache, jobs=jobs, progress=step)
-    return gather_pictures(
-        pictures, labels, aus, cache, weight=options["weight"], mirror=mirror, jobs=jobs, progress=progress_bar
-    )
+        labels = label_pictures(pictures, teacher, cache, jobs=how["jobs"], progress=step)
+    return gather_pictures(pictures, labels, aus, cache, weight=options["weight"], **how)
 
 
 def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:
     return coded.only(aus) if aus else coded
 
 
-def _check(model, pictures: Pictures, cache: Path, jobs: int) -> dict:
+def _check(model, pictures: Pictures, cache: Path, landmarks: str | None, jobs: int) -> dict:
     step = progress_bar(f"{pictures.path.name}: features for the emotion check", len(pictures))
-    found = picture_features(pictures, cache, jobs=jobs, progress=step)
+    found = picture_features(pictures, cache, landmarks=landmarks, jobs=jobs, progress=step)
     emotions = [pictures.folder_of(number) for number in found.rows]
     if len(set(emotions)) < 2:
         raise InputError(f"{pictures.path}: --emotion-check needs images in at least two folders named for emotions")

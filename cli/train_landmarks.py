@@ -37,7 +37,7 @@ def command(teacher, images, out, repeats, ridge, hold_out, seed, jobs, cache) -
     """Train a 68-point landmark model; measure it on persons held out.
 
     The teacher's points are cached: a second run only trains. Use the model with
-    `facs extract-features --landmarks OUT`; an action-unit model should then be trained on its points too.
+    `facs extract-features --landmarks OUT`; `facs train-au --landmarks OUT` trains an action-unit model on its points.
     """
     out = Path(out)
     if out.suffix != ".npz":

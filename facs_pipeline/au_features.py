@@ -1,7 +1,7 @@
 """Features of training faces, found by the very stages that run on users' videos, and kept on disk between runs.
 
-Training sees what the pipeline will see: points from its own landmark model. Where a teacher has found a still's face,
-its place saves the search; its points are not used.
+Training sees what the pipeline will see: points from its own landmark model, or from the one that is named. Where a
+teacher has found a still's face, its place saves the search; its points are not used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import MIRROR_68, default_landmarks
+from facs_pipeline.landmarks import MIRROR_68, DlibLandmarks, LandmarkModel, default_landmarks, load_landmarks
 from facs_pipeline.video import IMAGE_SUFFIXES, folder_images, read_frames, read_image
 
 _FEATURES_VERSION = 1
@@ -48,37 +49,42 @@ class Features(NamedTuple):
     rows: np.ndarray
 
 
-def find_points(grey: np.ndarray, near: np.ndarray | None = None) -> np.ndarray | None:
+def find_points(
+    grey: np.ndarray, near: np.ndarray | None = None, landmarks: LandmarkModel | DlibLandmarks | None = None
+) -> np.ndarray | None:
     """68 landmarks [68, 2] (px) of the one face in a still [h, w], or None where no face is found.
 
     `near` [68, 2] says where a face is known to be (its place, size and tilt are used, not its shape) and saves the
     search. Without it a tight little crop is enlarged and given a black margin; points come back in its own pixels.
+    `landmarks` is the embedded model unless given.
     """
     if near is not None:
-        model = default_landmarks()
+        model = landmarks or default_landmarks()
         points, confidence = model.follow(grey, model.follow(grey, near).points)
         return points if confidence >= _SURE else None
-    points, found = locate_face(grey)
+    points, found = locate_face(grey, landmarks)
     return points if found else None
 
 
-def locate_face(grey: np.ndarray) -> tuple[np.ndarray, bool]:
+def locate_face(grey: np.ndarray, landmarks: LandmarkModel | DlibLandmarks | None = None) -> tuple[np.ndarray, bool]:
     """68 landmarks [68, 2] (px) of a still [h, w], and whether a face was found there.
 
-    Without one they are the landmarks of a default place: where the face of a tight crop would be.
+    Without one they are the landmarks of a default place: where the face of a tight crop would be. `landmarks` is the
+    embedded model unless given.
     """
+    model = landmarks or default_landmarks()
     factor, pad, shown = 1.0, 0, grey
     if max(grey.shape) < SMALL_PX:
         factor = 4.0
         shown = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
         pad = round(0.25 * max(shown.shape))
         shown = cv2.copyMakeBorder(shown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    faces = FaceFollower(default_landmarks()).update(shown, 0.0)
+    faces = FaceFollower(model).update(shown, 0.0)
     if faces:
         points, found = faces[0].points, True
     else:
         size = shown.shape[0] - 2 * pad
-        place = default_landmarks().locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
+        place = model.locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
         points, found = place.points, factor != 1 and place.confidence >= _IS_A_FACE
     # Pixel centres: enlarging by f takes x to f x + (f - 1) / 2.
     return ((points - pad - (factor - 1) / 2) / factor).astype(np.float32), bool(found)
@@ -97,6 +103,7 @@ def picture_features(
     *,
     near: np.ndarray | None = None,
     mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Features:
@@ -108,15 +115,16 @@ def picture_features(
     cache : folder for finished features, in pieces; an interrupted run goes on where it stopped.
     near : None, or where the faces are known to be [n, 68, 2] (px; NaN: no face), which saves the search.
     mirror : features of the mirrored faces instead.
+    landmarks : landmark model file, see `landmarks.load_landmarks`; the embedded one unless given.
     jobs : processes; the result does not depend on it.
     progress : called with the number of images just done.
     """
     known = "" if near is None else hashlib.sha256(np.ascontiguousarray(near, np.float32).tobytes()).hexdigest()
     about = f"pictures|{pictures.digest()}|{known}|{mirror}"
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
-    work = [joblib.delayed(_picture_chunk)(pictures, span, _part(near, span), mirror) for span in spans]
+    work = [joblib.delayed(_picture_chunk)(pictures, span, _part(near, span), mirror, landmarks) for span in spans]
     tasks = [(f"{about}|{span.start}", span, todo) for span, todo in zip(spans, work, strict=True)]
-    return _run(tasks, Path(cache), jobs, progress)
+    return _run(tasks, Path(cache), landmarks, jobs, progress)
 
 
 def clip_features(
@@ -124,6 +132,7 @@ def clip_features(
     cache: str | os.PathLike,
     *,
     mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Features:
@@ -139,14 +148,23 @@ def clip_features(
     tasks, start = [], 0
     for clip in clips:
         about = f"clip|{_clip_digest(clip)}|{mirror}"
-        tasks.append((about, range(start, start + len(clip.frames)), joblib.delayed(_clip_rows)(clip, mirror)))
+        work = joblib.delayed(_clip_rows)(clip, mirror, landmarks)
+        tasks.append((about, range(start, start + len(clip.frames)), work))
         start += len(clip.frames)
-    return _run(tasks, Path(cache), jobs, progress)
+    return _run(tasks, Path(cache), landmarks, jobs, progress)
 
 
-def _run(tasks: list, cache: Path, jobs: int, progress: Callable[[int], object]) -> Features:
+@lru_cache(maxsize=1)
+def _model(landmarks: str | os.PathLike | None) -> LandmarkModel | DlibLandmarks:
+    """Read once per process: a model does not travel to the workers, its file's name does."""
+    return load_landmarks(landmarks) if landmarks else default_landmarks()
+
+
+def _run(
+    tasks: list, cache: Path, landmarks: str | os.PathLike | None, jobs: int, progress: Callable[[int], object]
+) -> Features:
     """Compute what is not in the cache, then read all of it: tasks are (what it depends on, numbers, work)."""
-    made_by = json.dumps([_FEATURES_VERSION, appearance.SETTINGS, default_landmarks().sha256], sort_keys=True)
+    made_by = json.dumps([_FEATURES_VERSION, appearance.SETTINGS, _model(landmarks).sha256], sort_keys=True)
     files = [
         cache / f"features-{hashlib.sha256(f'{made_by}|{about}'.encode()).hexdigest()[:24]}.npz"
         for about, _, _ in tasks
@@ -192,13 +210,13 @@ def _part(near: np.ndarray | None, span: range) -> np.ndarray | None:
 
 
 def _picture_chunk(
-    pictures: Pictures, span: range, near: np.ndarray | None, mirror: bool
+    pictures: Pictures, span: range, near: np.ndarray | None, mirror: bool, landmarks: str | os.PathLike | None
 ) -> Iterator[tuple[int, np.ndarray]]:
     for row, number in enumerate(span):
         if near is not None and np.isnan(near[row]).any():
             continue
         grey = pictures.grey(number)
-        points = find_points(grey, None if near is None else near[row])
+        points = find_points(grey, None if near is None else near[row], _model(landmarks))
         if points is not None:
             yield row, _features(grey, points, mirror)
 
@@ -215,18 +233,18 @@ def _clip_digest(clip: CodedClip) -> str:
     return whole.hexdigest()
 
 
-def _clip_rows(clip: CodedClip, mirror: bool) -> Iterator[tuple[int, np.ndarray]]:
+def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | os.PathLike | None) -> Iterator[tuple[int, np.ndarray]]:
     if _is_image(clip.source):
         grey = read_image(clip.source)
         if grey is None:
             raise InputError(f"{clip.source}: not an image that can be decoded")
-        points = find_points(grey)
+        points = find_points(grey, landmarks=_model(landmarks))
         if points is not None:
             yield 0, _features(grey, points, mirror)
         return
     wanted = {int(frame): row for row, frame in enumerate(clip.frames)}
     last, seen = max(wanted), 0
-    follower = FaceFollower(default_landmarks())
+    follower = FaceFollower(_model(landmarks))
     for frame in read_frames(clip.source):
         seen = frame.index + 1
         faces = follower.update(frame.image, frame.time_s)

@@ -109,10 +109,14 @@ def gather_pictures(
     *,
     weight: float = 1.0,
     mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
     progress: Progress = silent,
 ) -> Gathered:
-    """Features and pseudo-labels of still images; `weight` is what each row counts for ridge."""
+    """Features and pseudo-labels of still images; `weight` is what each row counts for ridge.
+
+    `landmarks` is a landmark model file; the embedded one unless given.
+    """
     Y = intensities(labels.blendshapes, labels.names, aus)
     persons = np.array(pictures.persons)
     near = labels.points if labels.found.any() and not np.isnan(labels.points[labels.found]).any() else None
@@ -120,7 +124,13 @@ def gather_pictures(
     for flipped in (False, True) if mirror else (False,):
         label = f"{pictures.path.name}: features{' (mirrored)' if flipped else ''}"
         found = picture_features(
-            pictures, cache, near=near, mirror=flipped, jobs=jobs, progress=progress(label, len(pictures))
+            pictures,
+            cache,
+            near=near,
+            mirror=flipped,
+            landmarks=landmarks,
+            jobs=jobs,
+            progress=progress(label, len(pictures)),
         )
         parts.append((found.X, Y[found.rows], persons[found.rows], np.full(len(found.rows), not flipped)))
     facts = {
@@ -139,17 +149,22 @@ def gather_coded(
     *,
     every: int = 1,
     mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
     progress: Progress = silent,
 ) -> Gathered:
-    """Features and coded intensities of a FACS-coded dataset, of every `every`-th coded frame of a clip."""
+    """Features and coded intensities of a FACS-coded dataset, of every `every`-th coded frame of a clip.
+
+    `landmarks` is a landmark model file; the embedded one unless given.
+    """
     clips = [clip.thinned(every) for clip in coded.clips]
     Y = np.concatenate([clip.intensities for clip in clips])
     subjects = np.concatenate([np.full(len(clip.frames), clip.subject) for clip in clips])
     parts = []
     for flipped in (False, True) if mirror else (False,):
         label = f"{coded.name}: features{' (mirrored)' if flipped else ''}"
-        found = clip_features(clips, cache, mirror=flipped, jobs=jobs, progress=progress(label, len(Y)))
+        step = progress(label, len(Y))
+        found = clip_features(clips, cache, mirror=flipped, landmarks=landmarks, jobs=jobs, progress=step)
         parts.append((found.X, Y[found.rows], subjects[found.rows], np.full(len(found.rows), not flipped)))
     facts = {"labels": FACS_CODERS, "images": len(Y), "persons": len(coded.subjects), "persons_known": True}
     return _gathered(coded.name, parts, 1.0, facts, len(Y))

@@ -169,6 +169,8 @@ class _Run:
         if options.baseline not in ("none", "video") and options.faces == "all":
             raise InputError("a resting face of a subject or clip is one person's; use it with --faces one")
         self.settings = run_settings(options)
+        for note in self.settings.notes:
+            self.observer.warn(note)
         key, warning = load_key()
         if warning:
             self.observer.warn(warning)

@@ -19,7 +19,7 @@ from facs_pipeline import geometry
 from facs_pipeline.landmarks import LandmarkModel, registered_crop
 from facs_pipeline.steadying import PointFilter
 
-SETTINGS = {"version": 5, "search_sides": [400, 800, 1600], "sure": 0.5}
+SETTINGS = {"version": 6, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px

@@ -23,7 +23,6 @@ from facs_pipeline.landmarks import (
     N_FEATURES,
     LandmarkModel,
     PatchFeatures,
-    registered_crop,
 )
 
 EYE_DISTANCE = 0.36 * CROP  # outer eye corners of the mean shape, in crop pixels
@@ -55,7 +54,7 @@ class LandmarkTraining:
     ridge: float = 0.1
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
     fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
-    low_resolution: float = 0.15
+    low_resolution: float = 0.3
     seed: int = 0
 
 
@@ -144,7 +143,7 @@ def train_landmarks(
 
     mean_shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
     registration = geometry.chain(misregistration(rng, len(samples), settings.coarse), true_registration)
-    fitted, coarse = _fit_step(samples, registration, mean_shapes, settings)
+    fitted, coarse = _fit_step(samples, registration, mean_shapes, settings, PatchFeatures())
     steps = [fitted]
     log(f"coarse: {_error(coarse, samples.truth):.2f} % of the eye distance left")
 
@@ -154,7 +153,8 @@ def train_landmarks(
     registration = np.where(tracked[:, None, None], off, geometry.fit_similarity(coarse, mean))
     shapes = mean_shapes
     for number in range(settings.fine_steps):
-        fitted, points = _fit_step(samples, registration, shapes, settings)
+        close = PatchFeatures(close=number == settings.fine_steps - 1)
+        fitted, points = _fit_step(samples, registration, shapes, settings, close)
         steps.append(fitted)
         log(f"fine {number + 1}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
         registration = geometry.fit_similarity(points, mean)
@@ -179,7 +179,7 @@ def _error(found: np.ndarray, truth: np.ndarray) -> float:
     return float((np.linalg.norm(found - truth, axis=-1).mean(axis=1) / eyes).mean() * 100)
 
 
-def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTraining):
+def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTraining, features_of: PatchFeatures):
     """A linear map fitted on all samples [d + 1, 136]; all points [n, 68, 2] (px) moved by the other half's map.
 
     Samples that start hopelessly far off (over 30 % of the eye distance) weigh little: least squares would bend.
@@ -189,10 +189,9 @@ def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTrainin
     targets = (geometry.apply(registration, samples.truth) - shapes).reshape(n, -1).astype(np.float32)
     start_error = np.linalg.norm(targets.reshape(n, 68, 2), axis=-1).mean(axis=1) / EYE_DISTANCE
     weight = samples.weight / (1 + (start_error / 0.3) ** 4).astype(np.float32)
-    extractor = PatchFeatures()
     for k in range(n):
-        extractor.look(registered_crop(samples.images[k], registration[k], CROP))
-        features[k, :d] = extractor.at(shapes[k].astype(np.float32))
+        features_of.look(samples.images[k], registration[k])
+        features[k, :d] = features_of.at(shapes[k].astype(np.float32))
     features[:, d] = 1
     gram = np.zeros((2, d + 1, d + 1), np.float32)
     cross = np.zeros((2, d + 1, targets.shape[1]), np.float32)

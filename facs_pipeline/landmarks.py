@@ -4,7 +4,7 @@ The face is registered by a similarity to a 96 x 96 crop. Six oriented gradient 
 pixels; around 51 of the current points they are read on a 3 x 3 grid. A linear map of these 2,754 values moves
 all 68 points at once (supervised descent, Xiong & De la Torre 2013). One coarse step from a detector's box, then
 fine ones, each on its own registration; all but the last start from the mean shape, so errors cannot build up. The
-last values, times one more column, say whether this is a face.
+last one looks closer, at a crop of 144 x 144 pixels; its values, times one more column, say whether this is a face.
 """
 
 from __future__ import annotations
@@ -37,12 +37,16 @@ KIND = "landmarks"
 DEFAULT_MODEL = Path(__file__).parent / "models" / "landmarks.npz"
 
 CROP = 96
-_POOL = 7
-_OFFSETS = np.array([(x, y) for y in (-8, 0, 8) for x in (-8, 0, 8)], np.float32)
+"""Side of the crop in whose coordinates landmarks are reckoned, in pixels; a step may look at a larger one."""
+# (side, pooling window, spacing of the grid round a point), in pixels: what most steps look at, and the last one.
+_FAR = (96, 7, 8)
+_CLOSE = (144, 7, 6)
+_GRID = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.float32)
 _ORIENTATIONS = 6
 # Neighbours on the chin line and the inner lips see almost the same pixels: every other one is enough to look at.
 _LOOKED_AT = np.array([*range(0, 17, 2), *range(17, 27), 27, 29, 30, 31, 33, 35, *range(36, 60), 62, 66])
-N_FEATURES = len(_LOOKED_AT) * len(_OFFSETS) * _ORIENTATIONS
+N_FEATURES = len(_LOOKED_AT) * len(_GRID) * _ORIENTATIONS
+_FEATURES_VERSION = 2
 # Keeps flat, noisy patches from being blown up to full contrast.
 _FLAT = 400.0
 
@@ -56,35 +60,44 @@ class Located(NamedTuple):
 
 def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Warp `grey` by `matrix` (image -> crop) to [size, size] uint8, without aliasing when a large face shrinks."""
-    (a, b, _), (c, d, _) = matrix.tolist()
-    scale = math.sqrt(abs(a * d - b * c))
-    if scale < 0.5:
-        # Powers of two, for which averaging blocks is several times faster.
-        factor = 1 << int(math.log2(1.12 * int(0.5 + 1 / max(scale, 1e-3))))
-        grey, matrix = _shrink_towards(grey, matrix, size, factor)
-    return cv2.warpAffine(grey, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    small, factor, left, top = _shrunk(grey, matrix, size)
+    if factor > 1:
+        (a, b, e), (c, d, f) = matrix.tolist()
+        matrix = np.array(
+            [[a * factor, b * factor, a * left + b * top + e], [c * factor, d * factor, c * left + d * top + f]]
+        )
+    return cv2.warpAffine(small, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _shrink_towards(grey: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Average blocks of `factor` pixels, only where the crop will look."""
+def _shrunk(
+    grey: np.ndarray, matrix: np.ndarray, size: int, margin: float = 1.0
+) -> tuple[np.ndarray, int, float, float]:
+    """Means of blocks of `factor` pixels of the part of `grey` that `matrix` brings into a crop.
+
+    `margin` widens that part. Returns the means, `factor`, and the place in `grey` of their first pixel; pixel p
+    of them lies at ``factor * p + place``. `grey` itself where the crop has at least half its resolution.
+    """
     # Plain numbers: this runs several times a frame, and arrays of four corners would take longer than the pixels.
     (a, b, e), (c, d, f) = matrix.tolist()
     determinant, half = a * d - b * c, size / 2
+    scale = math.sqrt(abs(determinant))
+    if scale >= 0.5:
+        return grey, 1, 0.0, 0.0
+    # Powers of two, for which averaging blocks is several times faster.
+    factor = 1 << int(math.log2(1.12 * int(0.5 + 1 / max(scale, 1e-3))))
     x = (d * (half - e) - b * (half - f)) / determinant
     y = (a * (half - f) - c * (half - e)) / determinant
-    reach_x = half * (abs(d) + abs(b)) / abs(determinant)
-    reach_y = half * (abs(c) + abs(a)) / abs(determinant)
+    reach_x = margin * half * (abs(d) + abs(b)) / abs(determinant)
+    reach_y = margin * half * (abs(c) + abs(a)) / abs(determinant)
     left, top = max(math.floor(x - reach_x) - factor, 0), max(math.floor(y - reach_y) - factor, 0)
     right = min(math.ceil(x + reach_x) + factor, grey.shape[1])
     bottom = min(math.ceil(y + reach_y) + factor, grey.shape[0])
     width, height = (right - left) // factor, (bottom - top) // factor
     if min(width, height) < 2:
-        return grey, matrix
+        return grey, 1, 0.0, 0.0
     part = grey[top : top + height * factor, left : left + width * factor]
-    small = _block_means(part, factor)
     middle = (factor - 1) / 2
-    x, y = left + middle, top + middle
-    return small, np.array([[a * factor, b * factor, a * x + b * y + e], [c * factor, d * factor, c * x + d * y + f]])
+    return _block_means(part, factor), factor, left + middle, top + middle
 
 
 def _block_means(picture: np.ndarray, factor: int) -> np.ndarray:
@@ -120,24 +133,34 @@ def gradient_energies(picture: np.ndarray, directions: np.ndarray, pool: int) ->
 class PatchFeatures:
     """Oriented gradients round points of a crop; keeps what it looked at, so one instance serves one thread.
 
-    Call `look(crop)` once per crop [96, 96] uint8, then `at(points)` for any points in crop coordinates.
+    Call `look` once per face, then `at(points)` for any points in coordinates of a crop of 96 x 96 pixels.
+
+    Parameters
+    ----------
+    close : look at 144 x 144 pixels and nearer round each point, as the last step does, instead of at 96 x 96.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, close: bool = False) -> None:
         angle = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)
         self._directions = (0.5 * np.stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
+        self._size, self._pool, spacing = _CLOSE if close else _FAR
+        self._zoom = self._size / CROP
+        # Pixel centres: enlarging by f takes x to f x + (f - 1) / 2; the other half rounds to the nearest pixel.
+        self._offsets = spacing * _GRID + np.float32(self._zoom / 2)
         self._pooled: list[np.ndarray] = []
 
-    def look(self, crop: np.ndarray) -> None:
-        """Take in a crop [96, 96] uint8."""
-        self._pooled = gradient_energies(crop, self._directions, _POOL)
+    def look(self, grey: np.ndarray, matrix: np.ndarray) -> None:
+        """Take in the face that `matrix` [2, 3] brings from `grey` [h, w] uint8 to a crop of 96 x 96 pixels."""
+        closer = matrix * self._zoom
+        closer[:, 2] += (self._zoom - 1) / 2
+        self._pooled = gradient_energies(registered_crop(grey, closer, self._size), self._directions, self._pool)
 
     def places(self, points: np.ndarray) -> np.ndarray:
-        """Flat indices [51, 9] of the pixels of a crop where `at` looks for the points [68, 2]."""
-        place = (points[_LOOKED_AT, None, :] + _OFFSETS + 0.5).astype(np.intp)
+        """Flat indices [51, 9] of the pixels of the crop where `at` looks for the points [68, 2]."""
+        place = (points[_LOOKED_AT, None, :] * np.float32(self._zoom) + self._offsets).astype(np.intp)
         np.maximum(place, 0, out=place)
-        np.minimum(place, CROP - 1, out=place)
-        return place[..., 1] * CROP + place[..., 0]
+        np.minimum(place, self._size - 1, out=place)
+        return place[..., 1] * self._size + place[..., 0]
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """Features [2754] float32, each patch of 54 summing to 1 before the square root (root-SIFT style)."""
@@ -188,7 +211,7 @@ class LandmarkModel:
         self.box_shape = np.asarray(box_shape, np.float32)
         self.shape_modes = None if shape_modes is None else np.asarray(shape_modes, np.float32)
         self.card = dict(card or {})
-        self._features = PatchFeatures()
+        self._features, self._close = PatchFeatures(), PatchFeatures(close=True)
         self._mean_places = self._features.places(self.mean_shape)
 
     @property
@@ -202,8 +225,8 @@ class LandmarkModel:
         model = load_model(path, KIND)
         try:
             steps = [model.arrays[f"step_{i}"] for i in range(model.card["steps"])]
-            if any(w.shape != (N_FEATURES + 1, 136) for w in steps):
-                raise ModelError(f"{path}: made for other features than this version's {N_FEATURES}; train it again")
+            if model.card.get("features") != _FEATURES_VERSION or any(w.shape != (N_FEATURES + 1, 136) for w in steps):
+                raise ModelError(f"{path}: made for other features than this version's; train it again")
             mean_shape, face, box_shape = (model.arrays[name] for name in ("mean_shape", "face", "box_shape"))
             return cls(mean_shape, steps, face, box_shape, model.card, model.arrays.get("shape_modes"))
         except KeyError as error:
@@ -215,7 +238,7 @@ class LandmarkModel:
         arrays |= {"mean_shape": self.mean_shape, "face": self._face.astype(np.float32), "box_shape": self.box_shape}
         if self.shape_modes is not None:
             arrays["shape_modes"] = self.shape_modes
-        return save_model(path, KIND, arrays, {**self.card, "steps": len(self._steps)})
+        return save_model(path, KIND, arrays, {**self.card, "steps": len(self._steps), "features": _FEATURES_VERSION})
 
     def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
         """Points of the face in a detector's box (x, y, width, height) in pixels of `grey` [h, w] uint8."""
@@ -235,8 +258,8 @@ class LandmarkModel:
     def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
         """Confidence 0..1 that points [68, 2] found by other means lie on an unhidden face."""
         crop_from_image = geometry.fit_similarity(points, self.mean_shape)
-        self._features.look(registered_crop(grey, crop_from_image, CROP))
-        return self._certainty(self._features.at(geometry.apply(crop_from_image, points).astype(np.float32)))
+        self._close.look(grey, crop_from_image)
+        return self._certainty(self._close.at(geometry.apply(crop_from_image, points).astype(np.float32)))
 
     def _certainty(self, values: np.ndarray) -> float:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
@@ -244,9 +267,15 @@ class LandmarkModel:
 
     def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The last step's features [2754], from which the confidence follows, and the points [68, 2]."""
+        # A large face is shrunk once, to what the last step wants, with a margin for what the steps move.
+        closest = geometry.fit_similarity(points, self.mean_shape) * (_CLOSE[0] / CROP)
+        grey, factor, left, top = _shrunk(grey, closest, _CLOSE[0], margin=1.3)
+        place = np.float32([left, top])
+        points = (points - place) / factor
         for weights in self._steps[1:-1]:
             points, _values = self._step(weights, grey, points)
-        return self._step(self._steps[-1], grey, points, points)[::-1]
+        points, values = self._step(self._steps[-1], grey, points, points)
+        return values, points * np.float32(factor) + place
 
     def _step(self, weights, grey, points, shape=None):
         """Register by `points`, start from `shape` (the mean shape unless given), move: (points, features).
@@ -259,12 +288,13 @@ class LandmarkModel:
         c = complex(np.vdot(centred, self._mean) / max(np.vdot(centred, centred).real, 1e-12))
         d = complex(self._mean_middle - c * middle)
         crop_from_image = np.array([[c.real, -c.imag, d.real], [c.imag, c.real, d.imag]])
-        self._features.look(registered_crop(grey, crop_from_image, CROP))
         if shape is None:
+            self._features.look(grey, crop_from_image)
             start, values = self.mean_shape, self._features.read(self._mean_places)
         else:
             start = (c * z + d).view(np.float64).reshape(68, 2).astype(np.float32)
-            values = self._features.at(start)
+            self._close.look(grey, crop_from_image)
+            values = self._close.at(start)
         moved = start + (weights[:, :-1] @ values + weights[:, -1]).reshape(68, 2)
         found = (moved.astype(np.float64).view(np.complex128)[:, 0] - d) / c
         return found.view(np.float64).reshape(68, 2).astype(np.float32), values

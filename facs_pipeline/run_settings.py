@@ -38,6 +38,7 @@ class RunSettings:
     au_model, landmarks : the model files.
     emotion_model : likewise; None where emotions are not asked for.
     models : their names and hashes, for ``run.json``.
+    notes : what the user should know of these models.
     """
 
     stages: dict[str, Any]
@@ -45,6 +46,7 @@ class RunSettings:
     landmarks: Path
     models: dict[str, Any]
     emotion_model: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_settings(options: Options) -> RunSettings:
@@ -66,7 +68,8 @@ def run_settings(options: Options) -> RunSettings:
         raise InputError(f"--image-fps is {options.image_fps:g}, expected more than 0")
     au_path = Path(os.path.abspath(options.au_model or AU_MODEL))
     landmark_path = Path(os.path.abspath(options.landmarks or LANDMARK_MODEL))
-    au_hash = load_model(au_path, AU_MODEL_KIND).card["content_sha256"]
+    au_card = load_model(au_path, AU_MODEL_KIND).card
+    au_hash = au_card["content_sha256"]
     if landmark_path.suffix == ".dat":
         landmark_hash = load_landmarks(landmark_path).sha256
     else:
@@ -95,7 +98,13 @@ def run_settings(options: Options) -> RunSettings:
         emotion_path = Path(os.path.abspath(options.emotion_model or EMOTION_MODEL))
         stages["emotion_model"] = _emotion_model_hash(emotion_path, own=options.emotion_model is None)
         models["emotions"] = {"file": emotion_path.name, "sha256": stages["emotion_model"]}
-    return RunSettings(stages, au_path, landmark_path, models, emotion_path)
+    notes = ()
+    if au_card.get("landmark_model", landmark_hash) != landmark_hash:
+        notes = (
+            f"{au_path.name} was trained on the points of another landmark model than {landmark_path.name}: its levels "
+            "may be off; `facs train-au --landmarks` trains one on these points",
+        )
+    return RunSettings(stages, au_path, landmark_path, models, emotion_path, notes)
 
 
 def _emotion_model_hash(path: Path, *, own: bool) -> str:

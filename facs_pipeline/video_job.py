@@ -359,9 +359,10 @@ class VideoRun:
                 for rows in self._rows(stored):
                     table.write(rows)
                     self._tick(0)
-            if outputs.overlay:
-                from facs_pipeline.overlay import write_overlay
+        if outputs.overlay:
+            from facs_pipeline.overlay import write_overlay
 
+            with self._timed("overlay"):
                 write_overlay(
                     self.job.path,
                     path,
@@ -369,7 +370,7 @@ class VideoRun:
                     image_fps=self._image_fps,
                     on_frame=lambda _: self._tick(0),
                 )
-            outputs.record_table(self.job.name, key, self.job.settings["baseline"])
+        outputs.record_table(self.job.name, key, self.job.settings["baseline"])
 
     def _descriptors(self, identity: StageKey, stored: dict[str, Artifact]) -> None:
         with self._timed("descriptors"):

@@ -20,6 +20,7 @@ from video_files import frames_of, write_audio, write_video
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.errors import InputError, ModelError
 from facs_pipeline.extraction import Options, extract_features
+from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.model_file import load_model
 from facs_pipeline.pool import Pool
 
@@ -324,6 +325,15 @@ class TestModelFile:
     def test_landmarks_in_its_place(self, good, tmp_path):
         with pytest.raises(ModelError, match="no such model file"):
             extract_features([good], Options(out=tmp_path / "out", landmarks=tmp_path / "gone.npz"))
+
+    def test_trained_on_other_landmarks(self, good, tmp_path):
+        other = LandmarkModel.load()
+        other.mean_shape = other.mean_shape + np.float32(0.01)
+        file = other.save(tmp_path / "other.npz")
+        done = facs("extract-features", good, "--landmarks", file, "--out", tmp_path / "out")
+        assert done.returncode == 0
+        assert "trained on the points of another landmark model than other.npz" in done.stderr
+        assert "another landmark model" not in facs("extract-features", good, "--out", tmp_path / "own").stderr
 
     def test_on_the_command_line(self, good, tmp_path):
         (tmp_path / "model.npz").write_bytes(pickle.dumps([1]))

@@ -12,6 +12,7 @@ import pytest
 from facs_pipeline.au_features import clip_features
 from facs_pipeline.datasets.disfa import read_disfa
 from facs_pipeline.errors import InputError
+from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.video import read_frames
 
 AUS = (1, 2, 12)
@@ -152,3 +153,10 @@ def test_features_belong_to_the_coded_frames(videos_dir, tmp_path):
     np.testing.assert_array_equal(found.X, again.X)
     every = clip_features(read_disfa(root).clips, tmp_path / "cache")
     np.testing.assert_array_equal(every.X[np.searchsorted(every.rows, [0, 6, 9])], found.X)
+    # Other landmarks give other features, and neither pass for the other's.
+    other = LandmarkModel.load()
+    other.mean_shape = other.mean_shape * 1.02
+    file = other.save(tmp_path / "other.npz")
+    moved = clip_features(clips, tmp_path / "cache", landmarks=file)
+    assert list(moved.rows) == list(found.rows) and not np.array_equal(moved.X, found.X)
+    np.testing.assert_array_equal(clip_features(clips, tmp_path / "cache").X, found.X)

@@ -126,7 +126,7 @@ def test_a_face_in_the_mirror_has_mirrored_points(model, unseen):
 @pytest.mark.parametrize(
     ("size", "turn", "shift", "bound"),
     [(1, 0, (23.3, 11.7), 0.8), (1, 0.35, (60, -20), 0.8), (1, -0.2, (0, 60), 0.8), (3, 0, (0, 0), 0.9),
-     (0.25, 0, (4, 4), 1.8)],
+     (0.25, 0, (4, 4), 2.0)],
     ids=["shifted", "turned right", "turned left", "enlarged", "40 px"],
 )  # fmt: skip
 def test_copies_of_a_face_have_the_same_points(model, unseen, size, turn, shift, bound):

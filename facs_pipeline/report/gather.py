@@ -287,7 +287,7 @@ def _add_metadata(found: Gathered, given: Path | None) -> None:
 
 
 def _add_cards(found: Gathered) -> None:
-    """Cards of the package's models where a run was made with them, and scatters that lie beside a model."""
+    """Cards of the package's models where a run was made with them."""
     from facs_pipeline.model_file import load_model
 
     known = {str(entry["card"].get("content_sha256")) for entry in found.cards}
@@ -301,10 +301,4 @@ def _add_cards(found: Gathered) -> None:
             found.notes.append(str(error))
             continue
         if card.get("content_sha256") in used - known:
-            scatter = path.with_suffix(".scatter.json")
-            content = _read_json(scatter, found.notes) if scatter.is_file() else {}
-            # Of another model than the one here, it would show what nobody measured.
-            if content.get("model_sha256") == card["content_sha256"]:
-                timed = {key: content[key] for key in ("predict_ms_per_face",) if key in content}
-                card = {"scatter": content, **timed, **card}
             found.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})
