@@ -124,11 +124,11 @@ def test_emotion_auc_is_the_area_under_the_curve():
 
 @pytest.fixture(scope="module")
 def small(shared_dir, tmp_path_factory):
-    """A small tar of real video frames with the teacher's scores (12 persons), and a folder of 60 stills."""
+    """A small tar of real video frames with the teacher's scores (18 persons), and a folder of 60 stills."""
     root = tmp_path_factory.mktemp("faces")
     with open(shared_dir / "data/frames/frames.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    persons = sorted({row["person"] for row in rows})[:12]
+    persons = sorted({row["person"] for row in rows})[:18]
     taken = [row for person in persons for row in [r for r in rows if r["person"] == person][:60:2]]
     with (
         tarfile.open(shared_dir / "data/frames/frames.tar") as source,
@@ -157,7 +157,7 @@ def test_a_tar_and_its_folder_are_the_same_pictures(small, tmp_path):
         archive.extractall(tmp_path, filter="data")
     packed = open_pictures(small / "frames.tar", small / "frames.csv")
     loose = open_pictures(tmp_path, small / "frames.csv", under="frames")
-    assert packed.names == loose.names and packed.persons == loose.persons and len(set(packed.persons)) == 12
+    assert packed.names == loose.names and packed.persons == loose.persons and len(set(packed.persons)) == 18
     assert packed.digest() == loose.digest() and packed.folder_of(0) == "frames"
     np.testing.assert_array_equal(packed.grey(7), loose.grey(7))
     alone = open_pictures(small / "stills")

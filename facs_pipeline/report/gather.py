@@ -301,4 +301,9 @@ def _add_cards(found: Gathered) -> None:
             found.notes.append(str(error))
             continue
         if card.get("content_sha256") in used - known:
+            # What training wrote beside the model knows more: times are not in the model itself.
+            beside = path.with_suffix(".json")
+            told = _read_json(beside, found.notes) if beside.is_file() else {}
+            if told.get("content_sha256") == card["content_sha256"]:
+                card = told | card
             found.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})
