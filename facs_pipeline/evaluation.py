@@ -169,7 +169,8 @@ def wilson_interval(correct: float, n: int, level: float = 0.95) -> tuple[float,
     p = correct / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    # At 0 and at 1 one end is p itself, which rounding misses by a hair.
+    return float(np.clip(centre - half, 0.0, p)), float(np.clip(centre + half, p, 1.0))
 
 
 def bootstrap_interval(

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facs_pipeline.accuracy_files import write_accuracy
@@ -93,6 +93,7 @@ def test_what_does_not_belong_together_is_refused(truth, probabilities, decision
 
 
 @settings(max_examples=40, deadline=None)
+@example(1, 7)
 @given(st.integers(0, 10_000), st.integers(1, 300))
 def test_what_always_holds(seed, n):
     rng = np.random.default_rng(seed)
