@@ -134,6 +134,23 @@ class TestActionUnits:
         assert len(re.findall(r'class="h\d"', drawn)) == (counts > 0).sum()
         assert stored["data"] in html.unescape(text)
 
+    def test_what_lies_beside_a_model_counts_for_that_model_only(self, demo, tmp_path, monkeypatch):
+        from facs_pipeline.report import gather as module
+
+        def time_shown():
+            rows = rows_of(write([demo / "results"], tmp_path / "r.html", pictures="none"), "accuracy-au")
+            return next(row.get("Prediction (ms a face)") for row in rows if row["Model"] == "action_units.npz")
+
+        real = module._read_json
+
+        def other(path, notes):
+            content = real(path, notes)
+            return content | {"content_sha256": "0" * 64} if path.name == "action_units.json" else content
+
+        assert float(time_shown()) > 0
+        monkeypatch.setattr(module, "_read_json", other)
+        assert not time_shown()
+
     def test_models_that_were_trained_are_compared(self, demo, tmp_path):
         card = {
             "kind": "action-units", "content_sha256": "ab", "title": "Mine <b>", "labels": "coded by FACS coders",

@@ -169,7 +169,9 @@ def test_two_emotions_are_enough(folder, tmp_path):
         probabilities = model.predict_proba(seen)
         assert probabilities.shape == (len(truth), 2), name
         # On the faces trained on: labels the wrong way round would be seen.
-        assert (np.array(model.emotions)[probabilities.argmax(axis=1)] == truth).mean() > 0.55, name
+        assert (np.array(model.emotions)[probabilities.argmax(axis=1)] == truth).mean() > (
+            0.55 if name == "svm-landmarks" else 0.6
+        ), name
 
 
 def test_the_embedded_model_is_small_and_says_what_it_is():
