@@ -28,7 +28,7 @@ Examples:
 @click.option("--images", type=PicturesSpec(), multiple=True, required=True, help="Images of faces; repeatable.")
 @click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Samples from each image.")
-@click.option("--ridge", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True)
+@click.option("--ridge", type=click.FloatRange(0, min_open=True), default=0.7, show_default=True, help="Penalty.")
 @click.option("--hold-out", type=click.FloatRange(0, 50), default=10.0, show_default=True, help="% of persons.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes for the teacher.")

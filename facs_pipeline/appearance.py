@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from facs_pipeline import geometry
-from facs_pipeline.landmarks import INNER_49, default_landmarks, gradient_energies, registered_crop
+from facs_pipeline.landmarks import INNER_49, default_landmarks
+from facs_pipeline.patches import oriented_gradients, registered_crop
 from facs_pipeline.pose import MEAN_HEAD
 
 TEXTURE = 120
@@ -28,6 +29,8 @@ _MEAN_49 = (MEAN_HEAD[INNER_49, :2] - MEAN_HEAD[INNER_49, :2].mean(axis=0)) * EY
     TEXTURE / 2,
     0.46 * TEXTURE,
 ]
+
+_REGISTRATION = geometry.Registration(_MEAN_49)
 
 _ORIENTATIONS = 8
 _HOG_WINDOW = 13
@@ -91,7 +94,7 @@ _PAIRS = np.triu_indices(N_MODES)
 
 def registration(points: np.ndarray) -> np.ndarray:
     """Similarity [2, 3] from image pixels to the registered texture, by the 49 inner of 68 points [68, 2]."""
-    return geometry.fit_similarity(points[INNER_49], _MEAN_49)
+    return geometry.matrix(*_REGISTRATION(points[INNER_49]))
 
 
 def registered_texture(grey: np.ndarray, points: np.ndarray, matrix: np.ndarray | None = None) -> np.ndarray:
@@ -150,18 +153,19 @@ def hog(texture: np.ndarray) -> np.ndarray:
     >>> np.unique(hog(ramp).reshape(-1, 8).argmax(axis=1)).tolist()
     [0]
     """
-    first = _HOG_WINDOW // 2
-    windows = np.concatenate(
-        [
-            pooled[first::_HOG_STRIDE, first::_HOG_STRIDE][:_HOG_SIDE, :_HOG_SIDE]
-            for pooled in gradient_energies(texture, _DIRECTIONS, _HOG_WINDOW)
-        ],
-        axis=2,
-        dtype=np.float32,
-    )
-    nearby = cv2.blur(np.ascontiguousarray(windows.sum(axis=2)), (3, 3))
+    ends = slice(_HOG_WINDOW, None, _HOG_STRIDE)
+    starts = slice(0, -_HOG_WINDOW, _HOG_STRIDE)
+    sums = [cv2.integral(gradients, sdepth=cv2.CV_32S) for gradients in oriented_gradients(texture, _DIRECTIONS)]
+    rows = [of[ends] - of[starts] for of in sums]
+    windows = np.concatenate([of[:, ends] - of[:, starts] for of in rows], axis=2, dtype=np.float32)
+    nearby = cv2.blur(windows.sum(axis=2), (3, 3))
     share = np.sqrt(windows / (nearby[..., None] + _HOG_FLAT))
     return np.minimum(255 * share, 255).astype(np.uint8).ravel()
+
+
+def _byte(values: np.ndarray) -> np.ndarray:
+    """Rounded to 0..255; `np.clip` takes longer than all the rest."""
+    return np.minimum(np.maximum(np.rint(values), 0), 255).astype(np.uint8)
 
 
 def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -> np.ndarray:
@@ -176,7 +180,7 @@ def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -
     """
     matrix = registration(points) if matrix is None else matrix
     moved = geometry.apply(matrix, points[INNER_49]) - _MEAN_49
-    return np.clip(np.round(moved * _LANDMARK_SCALE + 128), 0, 255).astype(np.uint8).ravel()
+    return _byte(moved * _LANDMARK_SCALE + 128).ravel()
 
 
 def fit_shape_modes(registered: np.ndarray) -> np.ndarray:
@@ -197,8 +201,8 @@ def shape_products(registered: np.ndarray) -> np.ndarray:
     these products they are. The modes belong to the embedded landmark model and are clipped at 4 standard deviations.
     """
     modes, (first, second) = default_landmarks().shape_modes, _PAIRS
-    scores = np.clip(modes[1:] @ (registered - modes[0]), -4, 4)
-    return np.clip(np.round(128 + 8 * scores[first] * scores[second]), 0, 255).astype(np.uint8)
+    scores = np.minimum(np.maximum(modes[1:] @ (registered - modes[0]), -4), 4)
+    return _byte(128 + 8 * scores[first] * scores[second])
 
 
 def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ from facs_pipeline import appearance
 from facs_pipeline.au_features import locate_face, mirrored
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.errors import InputError
-from facs_pipeline.landmarks import default_landmarks, registered_crop
+from facs_pipeline.landmarks import default_landmarks
+from facs_pipeline.patches import registered_crop
 from facs_pipeline.store import atomic_write
 
 SIDE = 48

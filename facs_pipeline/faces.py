@@ -16,10 +16,11 @@ import dlib
 import numpy as np
 
 from facs_pipeline import geometry
-from facs_pipeline.landmarks import LandmarkModel, registered_crop
+from facs_pipeline.landmarks import LandmarkModel
+from facs_pipeline.patches import registered_crop
 from facs_pipeline.steadying import PointFilter
 
-SETTINGS = {"version": 6, "search_sides": [400, 800, 1600], "sure": 0.5}
+SETTINGS = {"version": 7, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
@@ -205,7 +206,7 @@ class FaceFollower:
     def _follow(self, track: _Track, grey: np.ndarray, time_s: float) -> tuple[np.ndarray, float] | None:
         before = track.points
         points, confidence = self._model.follow(grey, before)
-        if confidence < _SURE or _moved_far(before, points):
+        if confidence < _SURE:
             points, confidence = self._model.follow(grey, points)
         recheck = time_s - track.checked_s >= _RECHECK_S and confidence + _SURER < 1
         if confidence < _SURE or recheck:
@@ -349,13 +350,6 @@ def _size(points: np.ndarray) -> float:
 def _same_place(one: np.ndarray, other: np.ndarray) -> bool:
     """Points so near to each other that they cannot be of two faces."""
     return float(np.abs(one.mean(axis=0) - other.mean(axis=0)).max()) < 0.25 * min(_size(one), _size(other))
-
-
-def _moved_far(before: np.ndarray, after: np.ndarray) -> bool:
-    """The face moved, grew or turned so much that one step of landmarks may not have caught up."""
-    size = _size(before)
-    moved = np.add.reduce(after - before) / len(before)
-    return float(np.abs(moved).max()) > 0.03 * size or not 0.96 < _size(after) / size < 1.04
 
 
 def _plausible(points: np.ndarray, shape: tuple[int, int]) -> bool:

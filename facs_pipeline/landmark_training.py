@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,15 +18,12 @@ import scipy.linalg
 from sklearn.linear_model import LogisticRegression
 
 from facs_pipeline import geometry
-from facs_pipeline.landmarks import (
-    CROP,
-    MIRROR_68,
-    N_FEATURES,
-    LandmarkModel,
-    PatchFeatures,
-)
+from facs_pipeline.landmarks import CLOSE, FAR, MIRROR_68, LandmarkModel, Step
+from facs_pipeline.patches import CROP, PatchFeatures
 
 EYE_DISTANCE = 0.36 * CROP  # outer eye corners of the mean shape, in crop pixels
+RANK = 48
+"""Of a step's linear map. Faces move in few ways, and a smaller map is faster."""
 _BATCH = 2000
 
 
@@ -35,8 +33,6 @@ class LandmarkTraining:
 
     Attributes
     ----------
-    fine_steps : int
-        Steps after the coarse one; all but the last start from the mean shape.
     repeats : int
         Samples made from each image.
     ridge : float
@@ -49,9 +45,8 @@ class LandmarkTraining:
         Everything random comes from it.
     """
 
-    fine_steps: int = 3
     repeats: int = 3
-    ridge: float = 0.1
+    ridge: float = 0.7
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
     fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
     low_resolution: float = 0.3
@@ -141,28 +136,45 @@ def train_landmarks(
     samples = _Samples(images, points, persons, np.ones(len(images)) if weights is None else weights, settings)
     true_registration = geometry.fit_similarity(samples.truth, mean)
 
-    mean_shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
+    def left(what: str, points: np.ndarray) -> None:
+        log(f"{what}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
+
+    shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
+    far, near = PatchFeatures(FAR), PatchFeatures(CLOSE)
     registration = geometry.chain(misregistration(rng, len(samples), settings.coarse), true_registration)
-    fitted, coarse = _fit_step(samples, registration, mean_shapes, settings, PatchFeatures())
-    steps = [fitted]
-    log(f"coarse: {_error(coarse, samples.truth):.2f} % of the eye distance left")
+    features = _look(samples, registration, shapes, far)
+    coarse = _fit(samples, features, registration, shapes, settings)
+    points = _moved(samples, coarse, features, registration, shapes)
+    left("coarse", points)
 
     # Two thirds of the samples are as off as in tracking, one third as the coarse step leaves them.
     tracked = rng.random(len(samples)) < 2 / 3
     off = geometry.chain(misregistration(rng, len(samples), settings.fine), true_registration)
-    registration = np.where(tracked[:, None, None], off, geometry.fit_similarity(coarse, mean))
-    shapes = mean_shapes
-    for number in range(settings.fine_steps):
-        close = PatchFeatures(close=number == settings.fine_steps - 1)
-        fitted, points = _fit_step(samples, registration, shapes, settings, close)
-        steps.append(fitted)
-        log(f"fine {number + 1}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
-        registration = geometry.fit_similarity(points, mean)
-        last_comes = number == settings.fine_steps - 2
-        shapes = geometry.apply(registration, points) if last_comes else mean_shapes
+    registration = np.where(tracked[:, None, None], off, geometry.fit_similarity(points, mean))
+    features = _look(samples, registration, shapes, far)
+    once = _fit(samples, features, registration, shapes, settings)
+    points = _moved(samples, once, features, registration, shapes)
+    left("middle, once", points)
 
+    # The middle step is repeated, so it learns from where samples start and from where it has brought them.
+    again = geometry.fit_similarity(points, mean)
+    features_again = _look(samples, again, shapes, far)
+    second = rng.random(len(samples)) < 0.5
+    registration = np.where(second[:, None, None], again, registration)
+    features[second] = features_again[second]
+    middle = _fit(samples, features, registration, shapes, settings)
+    points = _moved(samples, middle, features_again, again, shapes)
+    left("middle, repeated", points)
+
+    registration = geometry.fit_similarity(points, mean)
+    shapes = geometry.apply(registration, points)
+    features = _look(samples, registration, shapes, near)
+    close = _fit(samples, features, registration, shapes, settings)
+    left("close", _moved(samples, close, features, registration, shapes))
+
+    steps = [coarse.step, middle.step, close.step]
     model = LandmarkModel(
-        mean, steps, np.zeros(N_FEATURES + 1), dlib_box_shape(mean) if box_shape is None else box_shape
+        mean, steps, np.zeros(CLOSE.n_features + 1), dlib_box_shape(mean) if box_shape is None else box_shape
     )
     face = fit_face_weights(model, samples.images, samples.truth, rng)
     log("face or not: fitted")
@@ -179,20 +191,31 @@ def _error(found: np.ndarray, truth: np.ndarray) -> float:
     return float((np.linalg.norm(found - truth, axis=-1).mean(axis=1) / eyes).mean() * 100)
 
 
-def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTraining, features_of: PatchFeatures):
-    """A linear map fitted on all samples [d + 1, 136]; all points [n, 68, 2] (px) moved by the other half's map.
+class _Fit(NamedTuple):
+    """A step fitted on all samples, and full maps [d + 1, 136] that move each half: fitted on the other one."""
+
+    step: Step
+    of_half: tuple[np.ndarray, np.ndarray]
+
+
+def _look(samples: _Samples, registration, shapes, features_of: PatchFeatures) -> np.ndarray:
+    """Features [n, d + 1] float16 round `shapes` under a registration, the last one 1."""
+    features = np.ones((len(samples), features_of.how.n_features + 1), np.float16)
+    for k in range(len(samples)):
+        features_of.look(samples.images[k], registration[k])
+        features[k, :-1] = features_of.at(shapes[k].astype(np.float32))
+    return features
+
+
+def _fit(samples: _Samples, features: np.ndarray, registration, shapes, settings: LandmarkTraining) -> _Fit:
+    """Ridge regression features -> movement of `shapes` to the truth.
 
     Samples that start hopelessly far off (over 30 % of the eye distance) weigh little: least squares would bend.
     """
-    n, d = len(samples), N_FEATURES
-    features = np.empty((n, d + 1), np.float16)
+    n, d = len(samples), features.shape[1] - 1
     targets = (geometry.apply(registration, samples.truth) - shapes).reshape(n, -1).astype(np.float32)
     start_error = np.linalg.norm(targets.reshape(n, 68, 2), axis=-1).mean(axis=1) / EYE_DISTANCE
     weight = samples.weight / (1 + (start_error / 0.3) ** 4).astype(np.float32)
-    for k in range(n):
-        features_of.look(samples.images[k], registration[k])
-        features[k, :d] = features_of.at(shapes[k].astype(np.float32))
-    features[:, d] = 1
     gram = np.zeros((2, d + 1, d + 1), np.float32)
     cross = np.zeros((2, d + 1, targets.shape[1]), np.float32)
     for start in range(0, n, _BATCH):
@@ -203,17 +226,21 @@ def _fit_step(samples: _Samples, registration, shapes, settings: LandmarkTrainin
             weighted = x * weight[rows][pick, None]
             gram[half] += x.T @ weighted
             cross[half] += weighted.T @ targets[rows][pick]
-    other_half = [ridge(gram[1], cross[1], settings.ridge), ridge(gram[0], cross[0], settings.ridge)]
+    of_half = ridge(gram[1], cross[1], settings.ridge), ridge(gram[0], cross[0], settings.ridge)
+    whole = gram[0] + gram[1]
+    return _Fit(low_rank(ridge(whole, cross[0] + cross[1], settings.ridge), whole), of_half)
+
+
+def _moved(samples: _Samples, fit: _Fit, features: np.ndarray, registration, shapes) -> np.ndarray:
+    """All points [n, 68, 2] (px) after a step, by the map that has not seen their half of the persons."""
     moved = shapes.astype(np.float64).copy()
-    for start in range(0, n, _BATCH):
+    for start in range(0, len(samples), _BATCH):
         rows = slice(start, start + _BATCH)
         x = features[rows].astype(np.float32)
         for half in (0, 1):
             pick = samples.half[rows] == half
-            moved[rows][pick] += (x[pick] @ other_half[half]).reshape(-1, 68, 2)
-    return ridge(gram[0] + gram[1], cross[0] + cross[1], settings.ridge), geometry.apply(
-        geometry.invert(registration), moved
-    )
+            moved[rows][pick] += (x[pick] @ fit.of_half[half]).reshape(-1, 68, 2)
+    return geometry.apply(geometry.invert(registration), moved)
 
 
 def ridge(gram: np.ndarray, cross: np.ndarray, penalty: float) -> np.ndarray:
@@ -232,6 +259,22 @@ def ridge(gram: np.ndarray, cross: np.ndarray, penalty: float) -> np.ndarray:
     return np.vstack([weights, mean_y - mean_x @ weights]).astype(np.float32)
 
 
+def low_rank(weights: np.ndarray, gram: np.ndarray, rank: int = RANK) -> Step:
+    """The map of a rank that predicts what `weights` [d + 1, k] predict with the least mean square difference.
+
+    `gram` [d + 1, d + 1] holds the features' uncentred moments, whose last feature is 1 (reduced-rank regression).
+    """
+    n = float(gram[-1, -1])
+    mean = gram[-1, :-1].astype(np.float64) / n
+    linear = weights[:-1].astype(np.float64)
+    predicted = linear.T @ gram[:-1, :-1].astype(np.float64) @ linear / n - np.outer(mean @ linear, mean @ linear)
+    _variance, axes = np.linalg.eigh(predicted)
+    axes = axes[:, -rank:]
+    down = axes.T @ linear.T
+    bias = weights[-1] + mean @ linear - axes @ (down @ mean)
+    return Step(*(np.ascontiguousarray(part, np.float32) for part in (down, axes, bias)))
+
+
 def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generator, n: int = 12000) -> np.ndarray:
     """Logistic regression [d + 1]: do the points that `follow` finds lie on an unhidden face?
 
@@ -243,7 +286,7 @@ def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generat
     near = misregistration(rng, len(picks), (0.06, 0.05, 0.06))
     far = misregistration(rng, len(picks), (1.2, 0.45, 0.9))
     registration = geometry.fit_similarity(truth[picks], model.mean_shape)
-    features, label = np.empty((len(picks), N_FEATURES), np.float32), np.empty(len(picks), bool)
+    features, label = np.empty((len(picks), CLOSE.n_features), np.float32), np.empty(len(picks), bool)
     for k, i in enumerate(picks):
         image = images[i]
         if kinds[k] == 2:

@@ -1,10 +1,11 @@
 """Stage 3, face box -> 68 landmarks: a cascade of linear regressions on oriented gradients around the points.
 
-The face is registered by a similarity to a 96 x 96 crop. Six oriented gradient energies are summed over 7 x 7
-pixels; around 51 of the current points they are read on a 3 x 3 grid. A linear map of these 2,754 values moves
-all 68 points at once (supervised descent, Xiong & De la Torre 2013). One coarse step from a detector's box, then
-fine ones, each on its own registration; all but the last start from the mean shape, so errors cannot build up. The
-last one looks closer, at a crop of 144 x 144 pixels; its values, times one more column, say whether this is a face.
+The face is registered by a similarity to a crop of 96 x 96 pixels. Gradients along six directions are summed over
+3 x 3 cells round 51 of the current points, and a linear map of rank 48 from these 2,754 values moves all 68 points at
+once (supervised descent, Xiong & De la Torre 2013). There are three maps: a coarse one for a detector's box; a middle
+one, which starts from the mean shape, so that errors cannot build up, and is repeated until the registration rests;
+and a last one that looks closer, with twice the resolution. Its values, times one more column, say whether this is a
+face.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import dlib
 import numpy as np
 
 from facs_pipeline import geometry
 from facs_pipeline.errors import ModelError
 from facs_pipeline.model_file import load_model, save_model
+from facs_pipeline.patches import CROP, Look, PatchFeatures, shrunk
 
 # iBUG's 68 points seen in a mirror: MIRROR_68[i] is the point that takes the place of point i.
 MIRROR_68 = np.array(
@@ -36,19 +37,13 @@ INNER_49 = np.array([i for i in range(17, 68) if i not in (60, 64)])
 KIND = "landmarks"
 DEFAULT_MODEL = Path(__file__).parent / "models" / "landmarks.npz"
 
-CROP = 96
-"""Side of the crop in whose coordinates landmarks are reckoned, in pixels; a step may look at a larger one."""
-# (side, pooling window, spacing of the grid round a point), in pixels: what most steps look at, and the last one.
-_FAR = (96, 7, 8)
-_CLOSE = (144, 7, 6)
-_GRID = np.array([(x, y) for y in (-1, 0, 1) for x in (-1, 0, 1)], np.float32)
-_ORIENTATIONS = 6
-# Neighbours on the chin line and the inner lips see almost the same pixels: every other one is enough to look at.
-_LOOKED_AT = np.array([*range(0, 17, 2), *range(17, 27), 27, 29, 30, 31, 33, 35, *range(36, 60), 62, 66])
-N_FEATURES = len(_LOOKED_AT) * len(_GRID) * _ORIENTATIONS
-_FEATURES_VERSION = 2
-# Keeps flat, noisy patches from being blown up to full contrast.
-_FLAT = 400.0
+FAR, CLOSE = Look(1, 96, 8, 6), Look(2, 168, 9, 6)
+"""What all steps but the last look at, and the last."""
+# The middle step is repeated at most so often, and while it moves the mean shape by more than this, in crop pixels.
+_MIDDLE_STEPS = 4
+_RESTS = 1.0
+_FEATURES_VERSION = 3
+_STEPS = ("coarse", "middle", "close")
 
 
 class Located(NamedTuple):
@@ -58,123 +53,19 @@ class Located(NamedTuple):
     confidence: float
 
 
-def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Warp `grey` by `matrix` (image -> crop) to [size, size] uint8, without aliasing when a large face shrinks."""
-    small, factor, left, top = _shrunk(grey, matrix, size)
-    if factor > 1:
-        (a, b, e), (c, d, f) = matrix.tolist()
-        matrix = np.array(
-            [[a * factor, b * factor, a * left + b * top + e], [c * factor, d * factor, c * left + d * top + f]]
-        )
-    return cv2.warpAffine(small, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+class Step(NamedTuple):
+    """A linear map from features [d] to the movement of 68 points in crop pixels: ``up @ (down @ features) + bias``.
 
-
-def _shrunk(
-    grey: np.ndarray, matrix: np.ndarray, size: int, margin: float = 1.0
-) -> tuple[np.ndarray, int, float, float]:
-    """Means of blocks of `factor` pixels of the part of `grey` that `matrix` brings into a crop.
-
-    `margin` widens that part. Returns the means, `factor`, and the place in `grey` of their first pixel; pixel p
-    of them lies at ``factor * p + place``. `grey` itself where the crop has at least half its resolution.
-    """
-    # Plain numbers: this runs several times a frame, and arrays of four corners would take longer than the pixels.
-    (a, b, e), (c, d, f) = matrix.tolist()
-    determinant, half = a * d - b * c, size / 2
-    scale = math.sqrt(abs(determinant))
-    if scale >= 0.5:
-        return grey, 1, 0.0, 0.0
-    # Powers of two, for which averaging blocks is several times faster.
-    factor = 1 << int(math.log2(1.12 * int(0.5 + 1 / max(scale, 1e-3))))
-    x = (d * (half - e) - b * (half - f)) / determinant
-    y = (a * (half - f) - c * (half - e)) / determinant
-    reach_x = margin * half * (abs(d) + abs(b)) / abs(determinant)
-    reach_y = margin * half * (abs(c) + abs(a)) / abs(determinant)
-    left, top = max(math.floor(x - reach_x) - factor, 0), max(math.floor(y - reach_y) - factor, 0)
-    right = min(math.ceil(x + reach_x) + factor, grey.shape[1])
-    bottom = min(math.ceil(y + reach_y) + factor, grey.shape[0])
-    width, height = (right - left) // factor, (bottom - top) // factor
-    if min(width, height) < 2:
-        return grey, 1, 0.0, 0.0
-    part = grey[top : top + height * factor, left : left + width * factor]
-    middle = (factor - 1) / 2
-    return _block_means(part, factor), factor, left + middle, top + middle
-
-
-def _block_means(picture: np.ndarray, factor: int) -> np.ndarray:
-    """Means of blocks of `factor` x `factor` pixels, as `cv2.resize` gives them with INTER_AREA.
-
-    That is fast for blocks of 2 x 2 only; larger ones are halved again and again, with enough bits to lose none.
-    """
-    height, width = picture.shape[0] // factor, picture.shape[1] // factor
-    if not 4 <= factor <= 16:
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    means = np.multiply(picture, 256, dtype=np.uint16)
-    while len(means) > height:
-        means = cv2.resize(means, (means.shape[1] // 2, means.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return cv2.convertScaleAbs(means, alpha=1 / 256)
-
-
-def gradient_energies(picture: np.ndarray, directions: np.ndarray, pool: int) -> list[np.ndarray]:
-    """Oriented gradient energies of a `picture` [h, w] uint8, summed over `pool` x `pool` pixels.
-
-    Returns arrays [h, w, 4] uint16 that hold the `directions` [2, n] in their order, the last one filled up. (OpenCV
-    sums four channels at once about as fast as one, and several times faster than six or eight.)
-    """
-    dx, dy = cv2.spatialGradient(picture)
-    # The saturating cast to 8 bits is the rectifier: what points the other way becomes 0.
-    energies = [cv2.addWeighted(dx, x, dy, y, 0, dtype=cv2.CV_8U) for x, y in directions.T.tolist()]
-    energies += energies[: -len(energies) % 4]
-    return [
-        cv2.boxFilter(cv2.merge(energies[i : i + 4]), cv2.CV_16U, (pool, pool), normalize=False)
-        for i in range(0, len(energies), 4)
-    ]
-
-
-class PatchFeatures:
-    """Oriented gradients round points of a crop; keeps what it looked at, so one instance serves one thread.
-
-    Call `look` once per face, then `at(points)` for any points in coordinates of a crop of 96 x 96 pixels.
-
-    Parameters
-    ----------
-    close : look at 144 x 144 pixels and nearer round each point, as the last step does, instead of at 96 x 96.
+    Of low rank r, because faces move in few ways: `down` [r, d], `up` [136, r], `bias` [136], float32.
     """
 
-    def __init__(self, close: bool = False) -> None:
-        angle = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)
-        self._directions = (0.5 * np.stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
-        self._size, self._pool, spacing = _CLOSE if close else _FAR
-        self._zoom = self._size / CROP
-        # Pixel centres: enlarging by f takes x to f x + (f - 1) / 2; the other half rounds to the nearest pixel.
-        self._offsets = spacing * _GRID + np.float32(self._zoom / 2)
-        self._pooled: list[np.ndarray] = []
+    down: np.ndarray
+    up: np.ndarray
+    bias: np.ndarray
 
-    def look(self, grey: np.ndarray, matrix: np.ndarray) -> None:
-        """Take in the face that `matrix` [2, 3] brings from `grey` [h, w] uint8 to a crop of 96 x 96 pixels."""
-        closer = matrix * self._zoom
-        closer[:, 2] += (self._zoom - 1) / 2
-        self._pooled = gradient_energies(registered_crop(grey, closer, self._size), self._directions, self._pool)
-
-    def places(self, points: np.ndarray) -> np.ndarray:
-        """Flat indices [51, 9] of the pixels of the crop where `at` looks for the points [68, 2]."""
-        place = (points[_LOOKED_AT, None, :] * np.float32(self._zoom) + self._offsets).astype(np.intp)
-        np.maximum(place, 0, out=place)
-        np.minimum(place, self._size - 1, out=place)
-        return place[..., 1] * self._size + place[..., 0]
-
-    def at(self, points: np.ndarray) -> np.ndarray:
-        """Features [2754] float32, each patch of 54 summing to 1 before the square root (root-SIFT style)."""
-        return self.read(self.places(points))
-
-    def read(self, places: np.ndarray) -> np.ndarray:
-        """As `at`, for points whose `places` are known."""
-        # Four 16-bit values are fetched as one of 64.
-        found = np.empty((*places.shape, len(self._pooled)), np.uint64)
-        for group, pooled in enumerate(self._pooled):
-            found[..., group] = pooled.view(np.uint64).take(places)
-        values = found.view(np.uint16)[..., :_ORIENTATIONS].astype(np.float32).reshape(len(_LOOKED_AT), -1)
-        values /= values.sum(axis=1, keepdims=True) + _FLAT
-        return np.sqrt(values, out=values).ravel()
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Movement [68, 2]."""
+        return (self.up @ (self.down @ features) + self.bias).reshape(68, 2)
 
 
 class LandmarkModel:
@@ -184,8 +75,8 @@ class LandmarkModel:
     ----------
     mean_shape : ndarray [68, 2]
         Mean points in crop coordinates.
-    steps : list of ndarray [2755, 136]
-        Linear maps features (and 1) -> movement of the points in crop pixels; the first is the coarse one.
+    steps : three `Step`s
+        Coarse, middle, close.
     face_weights : ndarray [2755]
         Linear map last features (and 1) -> log-odds that the points lie on a face.
     box_shape : ndarray [68, 2]
@@ -202,17 +93,14 @@ class LandmarkModel:
 
     def __init__(self, mean_shape, steps, face_weights, box_shape, card=None, shape_modes=None):
         self.mean_shape = np.asarray(mean_shape, np.float32)
-        mean = self.mean_shape.astype(np.float64).view(np.complex128)[:, 0]
-        self._mean_middle = mean.mean()
-        self._mean = mean - self._mean_middle
-        # Transposed and contiguous: each product then runs along memory.
-        self._steps = [np.ascontiguousarray(np.asarray(w, np.float32).T) for w in steps]
+        self._register = geometry.Registration(self.mean_shape)
+        self._coarse, self._middle, self._last = steps
         self._face = np.asarray(face_weights, np.float32)
         self.box_shape = np.asarray(box_shape, np.float32)
         self.shape_modes = None if shape_modes is None else np.asarray(shape_modes, np.float32)
         self.card = dict(card or {})
-        self._features, self._close = PatchFeatures(), PatchFeatures(close=True)
-        self._mean_places = self._features.places(self.mean_shape)
+        self._far, self._close = PatchFeatures(FAR), PatchFeatures(CLOSE)
+        self._mean_places = self._far.places(self.mean_shape)
 
     @property
     def sha256(self) -> str:
@@ -223,10 +111,16 @@ class LandmarkModel:
     def load(cls, path: str | Path = DEFAULT_MODEL) -> LandmarkModel:
         """Read a model file; ModelError where it is not one."""
         model = load_model(path, KIND)
+        other = ModelError(f"{path}: made for other features than this version's; train it again")
+        if model.card.get("features") != _FEATURES_VERSION:
+            raise other
         try:
-            steps = [model.arrays[f"step_{i}"] for i in range(model.card["steps"])]
-            if model.card.get("features") != _FEATURES_VERSION or any(w.shape != (N_FEATURES + 1, 136) for w in steps):
-                raise ModelError(f"{path}: made for other features than this version's; train it again")
+            steps = [
+                Step(*(model.arrays[f"{name}_{part}"].astype(np.float32) for part in Step._fields)) for name in _STEPS
+            ]
+            for step, how in zip(steps, (FAR, FAR, CLOSE), strict=True):
+                if step.down.shape[1:] != (how.n_features,) or step.up.shape != (136, len(step.down)):
+                    raise other
             mean_shape, face, box_shape = (model.arrays[name] for name in ("mean_shape", "face", "box_shape"))
             return cls(mean_shape, steps, face, box_shape, model.card, model.arrays.get("shape_modes"))
         except KeyError as error:
@@ -234,18 +128,21 @@ class LandmarkModel:
 
     def save(self, path: str | Path) -> Path:
         """Write the model in half precision, with its card."""
-        arrays = {f"step_{i}": w.T.astype(np.float16) for i, w in enumerate(self._steps)}
+        arrays = {
+            f"{name}_{part}": values.astype(np.float16)
+            for name, step in zip(_STEPS, (self._coarse, self._middle, self._last), strict=True)
+            for part, values in step._asdict().items()
+        }
         arrays |= {"mean_shape": self.mean_shape, "face": self._face.astype(np.float32), "box_shape": self.box_shape}
         if self.shape_modes is not None:
             arrays["shape_modes"] = self.shape_modes
-        return save_model(path, KIND, arrays, {**self.card, "steps": len(self._steps), "features": _FEATURES_VERSION})
+        return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
 
     def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
         """Points of the face in a detector's box (x, y, width, height) in pixels of `grey` [h, w] uint8."""
         x, y, width, height = box
         guess = self.box_shape * np.float32([width, height]) + np.float32([x, y])
-        coarse, _values = self._step(self._steps[0], grey, guess)
-        return self.follow(grey, self.follow(grey, coarse).points)
+        return self.follow(grey, self._from_mean(self._coarse, grey, self._register(guess)))
 
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where `points` [68, 2] were in the previous frame.
@@ -263,41 +160,37 @@ class LandmarkModel:
 
     def _certainty(self, values: np.ndarray) -> float:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
-        return 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
+        return 1 / (1 + math.exp(-min(max(log_odds, -30), 30)))
 
     def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The last step's features [2754], from which the confidence follows, and the points [68, 2]."""
+        registration = c, d = self._register(points)
         # A large face is shrunk once, to what the last step wants, with a margin for what the steps move.
-        closest = geometry.fit_similarity(points, self.mean_shape) * (_CLOSE[0] / CROP)
-        grey, factor, left, top = _shrunk(grey, closest, _CLOSE[0], margin=1.3)
-        place = np.float32([left, top])
-        points = (points - place) / factor
-        for weights in self._steps[1:-1]:
-            points, _values = self._step(weights, grey, points)
-        points, values = self._step(self._steps[-1], grey, points, points)
-        return values, points * np.float32(factor) + place
+        closest = geometry.matrix(*registration) * CLOSE.zoom
+        grey, factor, left, top = shrunk(grey, closest, CLOSE.zoom * CROP, margin=1.3)
+        registration = c * factor, c * complex(left, top) + d
+        for _ in range(_MIDDLE_STEPS):
+            points = self._from_mean(self._middle, grey, registration)
+            before, registration = registration, self._register(points)
+            if self._register.moved(before, registration) < _RESTS:
+                break
+        c, d = registration
+        start = geometry.as_points(c * geometry.as_complex(points) + d)
+        self._close.look(grey, geometry.matrix(c, d))
+        values = self._close.at(start)
+        found = _back(start + self._last(values), registration)
+        return values, found * np.float32(factor) + np.float32([left, top])
 
-    def _step(self, weights, grey, points, shape=None):
-        """Register by `points`, start from `shape` (the mean shape unless given), move: (points, features).
+    def _from_mean(self, step: Step, grey: np.ndarray, registration: tuple[complex, complex]) -> np.ndarray:
+        """Points [68, 2] in `grey` after one step from the mean shape."""
+        self._far.look(grey, geometry.matrix(*registration))
+        return _back(self.mean_shape + step(self._far.read(self._mean_places)), registration)
 
-        As `geometry.fit_similarity` and `geometry.apply`, with points as complex numbers: a similarity is z -> c z + d.
-        """
-        z = points.astype(np.float64).view(np.complex128)[:, 0]
-        middle = np.add.reduce(z) / len(z)
-        centred = z - middle
-        c = complex(np.vdot(centred, self._mean) / max(np.vdot(centred, centred).real, 1e-12))
-        d = complex(self._mean_middle - c * middle)
-        crop_from_image = np.array([[c.real, -c.imag, d.real], [c.imag, c.real, d.imag]])
-        if shape is None:
-            self._features.look(grey, crop_from_image)
-            start, values = self.mean_shape, self._features.read(self._mean_places)
-        else:
-            start = (c * z + d).view(np.float64).reshape(68, 2).astype(np.float32)
-            self._close.look(grey, crop_from_image)
-            values = self._close.at(start)
-        moved = start + (weights[:, :-1] @ values + weights[:, -1]).reshape(68, 2)
-        found = (moved.astype(np.float64).view(np.complex128)[:, 0] - d) / c
-        return found.view(np.float64).reshape(68, 2).astype(np.float32), values
+
+def _back(points: np.ndarray, registration: tuple[complex, complex]) -> np.ndarray:
+    """Points [68, 2] of a registered crop in the picture."""
+    c, d = registration
+    return geometry.as_points((geometry.as_complex(points) - d) / c)
 
 
 class DlibLandmarks:

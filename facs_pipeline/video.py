@@ -188,8 +188,8 @@ def _pixels(picture: av.VideoFrame, colour: bool, pixel_aspect: float) -> np.nda
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         image = rows[: picture.height, : picture.width]
         full = picture.color_range == _FULL_RANGE or picture.format.name.startswith(("yuvj", "gray"))
-        # Limited-range luma 16..235 -> 0..255
-        image = np.ascontiguousarray(image) if full else cv2.convertScaleAbs(cv2.subtract(image, 16), alpha=255 / 219)
+        # Limited-range luma 16..235 -> 0..255, in one pass
+        image = np.ascontiguousarray(image) if full else cv2.addWeighted(image, 255 / 219, image, 0, -16 * 255 / 219)
     else:
         image = picture.to_ndarray(format="gray")
     if _SQUARE < max(pixel_aspect, 1 / pixel_aspect) < _WILDEST:

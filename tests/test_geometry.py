@@ -72,3 +72,21 @@ def test_chain_applies_the_second_argument_first():
     turn, shift = similarity(np.pi / 2, 1, (0, 0)), similarity(0, 1, (10, 0))
     assert np.allclose(geometry.apply(geometry.chain(turn, shift), np.array([[0.0, 0.0]])), [[0, 10]])
     assert np.allclose(geometry.apply(geometry.chain(shift, turn), np.array([[0.0, 0.0]])), [[10, 0]])
+
+
+def test_a_registration_is_the_similarity_onto_its_shape():
+    rng = np.random.default_rng(1)
+    onto = geometry.Registration(FACE)
+    for turn, size in ((0.4, 3.0), (-2.0, 0.1)):
+        face = geometry.apply(similarity(turn, size, (30, -90)), FACE + rng.normal(0, 4, FACE.shape))
+        found = geometry.matrix(*onto(face))
+        assert np.allclose(found, geometry.fit_similarity(face, FACE), rtol=1e-9, atol=1e-9)
+
+
+def test_how_far_a_registration_moved_is_measured_on_the_shape():
+    onto, face = geometry.Registration(FACE), 2 * FACE + 7
+    before, after = onto(face), onto(geometry.apply(similarity(0.1, 1.05, (3, 8)), face))
+    back = geometry.invert(geometry.matrix(*before))
+    moved = geometry.apply(geometry.matrix(*after), geometry.apply(back, FACE)) - FACE
+    assert onto.moved(before, after) == pytest.approx(np.sqrt((moved**2).sum(axis=1).mean()))
+    assert onto.moved(before, before) == pytest.approx(0, abs=1e-9)

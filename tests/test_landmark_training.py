@@ -20,6 +20,7 @@ from facs_pipeline.landmark_training import (
     EYE_DISTANCE,
     LandmarkTraining,
     dlib_box_shape,
+    low_rank,
     mean_shape,
     misregistration,
     ridge,
@@ -29,7 +30,7 @@ from facs_pipeline.landmarks import MIRROR_68, LandmarkModel
 from facs_pipeline.pose import MEAN_HEAD
 from facs_pipeline.pseudo_labels import read_labels
 
-TINY = LandmarkTraining(fine_steps=2, repeats=2, ridge=0.3)
+TINY = LandmarkTraining(repeats=2, ridge=0.3)
 
 
 def train_landmarks_command(*arguments):
@@ -100,9 +101,10 @@ def test_it_tells_faces_from_noise(faces, sides, small_model):
 
 @pytest.mark.shared
 def test_the_log_tells_of_each_step(lines, small_model):
-    assert [line.split(":")[0] for line in lines] == ["coarse", "fine 1", "fine 2", "face or not"]
-    coarse, first, second = (float(line.split(": ")[1].split(" %")[0]) for line in lines[:3])
-    assert max(first, second) < coarse
+    steps = ["coarse", "middle, once", "middle, repeated", "close"]
+    assert [line.split(":")[0] for line in lines] == [*steps, "face or not"]
+    coarse, *later = (float(line.split(": ")[1].split(" %")[0]) for line in lines[:4])
+    assert max(later) < coarse
 
 
 @pytest.mark.shared
@@ -221,6 +223,25 @@ def test_ridge_is_least_squares_without_and_the_mean_with_much_penalty():
     assert np.allclose(ridge(gram, cross, 1e-9), np.linalg.lstsq(design, y, rcond=None)[0], atol=1e-4)
     heavy = ridge(gram, cross, 1e9)
     assert np.abs(heavy[:-1]).max() < 1e-6 and np.allclose(heavy[-1], y.mean(axis=0), atol=1e-4)
+
+
+def test_a_map_of_low_rank_predicts_as_the_whole_one_where_that_matters():
+    rng = np.random.default_rng(0)
+    x = rng.normal(2, 1, (400, 12)) * np.geomspace(1, 0.01, 12)
+    design = np.column_stack([x, np.ones(400)])
+    gram = design.T @ design
+    ways = rng.normal(size=(13, 3)) @ rng.normal(size=(3, 136))
+    exact = low_rank(ways, gram, rank=3)
+    assert exact.down.shape == (3, 12) and exact.up.shape == (136, 3)
+    for row, values in zip(design[:20], x[:20].astype(np.float32), strict=True):
+        assert np.allclose(exact(values), (row @ ways).reshape(68, 2), atol=1e-3)
+    # Of a map of full rank the best two axes of what it predicts stay, its mean with them.
+    whole = rng.normal(size=(13, 136))
+    wanted = design @ whole
+    found = np.array([low_rank(whole, gram, rank=2)(values).ravel() for values in x.astype(np.float32)])
+    left = ((wanted - found) ** 2).sum()
+    spread = np.linalg.svd(wanted - wanted.mean(axis=0), compute_uv=False)
+    assert left == pytest.approx((spread[2:] ** 2).sum(), rel=1e-3)
 
 
 def test_a_detectors_box_holds_the_inner_face():

@@ -24,9 +24,9 @@ from facs_pipeline.landmarks import (
     LandmarkModel,
     default_landmarks,
     load_landmarks,
-    registered_crop,
 )
 from facs_pipeline.model_file import load_model, save_model
+from facs_pipeline.patches import registered_crop
 from facs_pipeline.pose import MEAN_HEAD, head_pose
 from facs_pipeline.pseudo_labels import read_labels
 
@@ -245,6 +245,18 @@ def test_any_start_gives_finite_points(model):
 
 
 @pytest.mark.shared
+def test_a_face_that_moved_far_is_found_at_once(model, unseen):
+    """By a fifth of the eye distance, 10 % in size and 10 degrees: as near as from a second look."""
+    cosine, sine = 1.1 * np.cos(0.17), 1.1 * np.sin(0.17)
+    difference = []
+    for grey, truth in zip(*unseen, strict=True):
+        start = (truth - truth.mean(axis=0)) @ np.array([[cosine, sine], [-sine, cosine]]) + truth.mean(axis=0)
+        found, _ = model.follow(grey, (start + 0.2 * eye_distance(truth)).astype(np.float32))
+        difference.append(apart(found, model.follow(grey, found).points))
+    assert np.median(difference) < 0.7
+
+
+@pytest.mark.shared
 def test_the_past_does_not_change_the_answer(model, unseen):
     """One model serves many faces in turn."""
     (first, second), (p, q) = unseen[0][:2], unseen[1][:2]
@@ -294,9 +306,13 @@ def test_files_that_are_not_this_model_are_refused_with_the_reason(model, tmp_pa
     assert "upgrade" in reason()
     save_model(bad, "action-units", {"w": np.zeros(3)}, {})
     assert "kind 'action-units', expected 'landmarks'" in reason()
-    save_model(bad, "landmarks", {"mean_shape": np.zeros((68, 2))}, {"steps": 1})
-    assert "without 'step_0'" in reason()
-    save_model(bad, "landmarks", {"step_0": np.zeros((11, 136))}, {"steps": 1})
+    features = model.card["features"]
+    save_model(bad, "landmarks", {"mean_shape": np.zeros((68, 2))}, {"features": features})
+    assert "without 'coarse_down'" in reason()
+    save_model(bad, "landmarks", {"mean_shape": np.zeros((68, 2))}, {"features": features - 1})
+    assert "other features" in reason()
+    arrays = dict(load_model(good).arrays)
+    save_model(bad, "landmarks", arrays | {"coarse_down": np.zeros((48, 11), np.float16)}, {"features": features})
     assert "other features" in reason()
 
 
