@@ -24,7 +24,7 @@ SETTINGS = {"version": 7, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
-_SEARCH_EVERY = (3, 12, 100)  # frames, while nobody is there
+_SEARCH_EVERY = (4, 16, 100)  # frames, while nobody is there
 _JUST_LOST = 15  # frames in which a lost face is looked for where it was, too
 _BLANK_LEVELS = 10  # a picture with less contrast shows nobody
 _SURE = 0.5
@@ -306,13 +306,10 @@ class FaceFollower:
         """
         if int(self._thumb.max()) - int(self._thumb.min()) < _BLANK_LEVELS:
             return []
-        longest = max(grey.shape)
-        for level, side in enumerate(_SEARCH_SIDES):
-            if self._frames_lost % _SEARCH_EVERY[level]:
-                continue
-            scale = min(side / longest, 2.0)
-            if level and scale <= _SEARCH_SIDES[level - 1] / longest * 1.01:
-                break
+        scales = _search_scales(max(grey.shape))
+        due = [scale for scale, every in zip(scales, _SEARCH_EVERY, strict=False) if self._frames_lost % every == 0]
+        # A finer search finds what a coarser one does; trying the cheap one first pays only where a face is likely.
+        for scale in due[-1:] if self._frames_lost else due:
             small = cv2.resize(
                 grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             )
@@ -340,6 +337,12 @@ def _thumb_pixels(height: int, width: int) -> np.ndarray:
     """Flat indices [32, 32] of a coarse grid over a frame."""
     rows = np.linspace(0, height - 1, _THUMB).astype(np.intp)
     return rows[:, None] * width + np.linspace(0, width - 1, _THUMB).astype(np.intp)
+
+
+@cache
+def _search_scales(longest: int) -> tuple[float, ...]:
+    """How much a picture whose longer side is `longest` px is enlarged or shrunk for each search, coarse to fine."""
+    return tuple(dict.fromkeys(min(side / longest, 2.0) for side in _SEARCH_SIDES))
 
 
 def _size(points: np.ndarray) -> float:
