@@ -183,6 +183,7 @@ def test_the_embedded_model_is_small_and_says_what_it_is():
     assert "not what someone feels" in card["labels"]
 
 
+@pytest.mark.minutes
 @pytest.mark.shared
 def test_on_3000_faces_of_fer2013_encoded_faces_beat_the_linear_baseline_by_two_points(shared_dir, tmp_path):
     data = shared_dir / "data" / "fer2013" / "fer2013.tar"
