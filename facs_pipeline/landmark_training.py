@@ -262,7 +262,8 @@ def ridge(gram: np.ndarray, cross: np.ndarray, penalty: float) -> np.ndarray:
 def low_rank(weights: np.ndarray, gram: np.ndarray, rank: int = RANK) -> Step:
     """The map of a rank that predicts what `weights` [d + 1, k] predict with the least mean square difference.
 
-    `gram` [d + 1, d + 1] holds the features' uncentred moments, whose last feature is 1 (reduced-rank regression).
+    `gram` [d + 1, d + 1] holds the features' uncentred moments, whose last feature is 1. Reduced-rank regression
+    (Izenman 1975): the predictions' own principal axes stay.
     """
     n = float(gram[-1, -1])
     mean = gram[-1, :-1].astype(np.float64) / n

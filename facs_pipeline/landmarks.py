@@ -154,9 +154,7 @@ class LandmarkModel:
 
     def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
         """Confidence 0..1 that points [68, 2] found by other means lie on an unhidden face."""
-        crop_from_image = geometry.fit_similarity(points, self.mean_shape)
-        self._close.look(grey, crop_from_image)
-        return self._certainty(self._close.at(geometry.apply(crop_from_image, points).astype(np.float32)))
+        return self._certainty(self._look_closely(grey, points, self._register(points))[1])
 
     def _certainty(self, values: np.ndarray) -> float:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
@@ -174,12 +172,16 @@ class LandmarkModel:
             before, registration = registration, self._register(points)
             if self._register.moved(before, registration) < _RESTS:
                 break
-        c, d = registration
-        start = geometry.as_points(c * geometry.as_complex(points) + d)
-        self._close.look(grey, geometry.matrix(c, d))
-        values = self._close.at(start)
+        start, values = self._look_closely(grey, points, registration)
         found = _back(start + self._last(values), registration)
         return values, found * np.float32(factor) + np.float32([left, top])
+
+    def _look_closely(self, grey, points, registration: tuple[complex, complex]) -> tuple[np.ndarray, np.ndarray]:
+        """Points [68, 2] in the registered crop, and the last step's features round them."""
+        c, d = registration
+        self._close.look(grey, geometry.matrix(c, d))
+        start = geometry.as_points(c * geometry.as_complex(points) + d)
+        return start, self._close.at(start)
 
     def _from_mean(self, step: Step, grey: np.ndarray, registration: tuple[complex, complex]) -> np.ndarray:
         """Points [68, 2] in `grey` after one step from the mean shape."""
