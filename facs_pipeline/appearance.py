@@ -13,7 +13,7 @@ import numpy as np
 
 from facs_pipeline import geometry
 from facs_pipeline.landmarks import INNER_49, default_landmarks
-from facs_pipeline.patches import oriented_gradients, registered_crop
+from facs_pipeline.patches import directions, oriented_gradients, registered_crop
 from facs_pipeline.pose import MEAN_HEAD
 
 TEXTURE = 120
@@ -83,8 +83,7 @@ _CELL_START = ((np.arange(TEXTURE)[:, None] // _CELL * GRID + np.arange(TEXTURE)
 )
 _ROOT_COUNT = np.round(255 * np.sqrt(np.arange(_CELL * _CELL + 1) / (_CELL * _CELL))).astype(np.uint8)
 
-_ANGLE = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)
-_DIRECTIONS = (0.5 * np.stack([np.cos(_ANGLE), np.sin(_ANGLE)])).astype(np.float32)
+_DIRECTIONS = directions(_ORIENTATIONS)
 _HOG_FLAT = 2000.0
 
 # Registered landmarks are stored as quarters of a texture pixel from the mean face, 128 is on it.

@@ -74,15 +74,22 @@ def _block_means(picture: np.ndarray, factor: int) -> np.ndarray:
     return cv2.convertScaleAbs(means, alpha=1 / 256)
 
 
-def oriented_gradients(picture: np.ndarray, directions: np.ndarray) -> list[np.ndarray]:
-    """Gradients of a `picture` [h, w] uint8 along `directions` [2, n], 0 where they point the other way.
+def directions(n: int) -> np.ndarray:
+    """`n` directions evenly round the circle [2, n] float32, of half a unit's length, the first to the right."""
+    angle = np.arange(n) * (2 * np.pi / n)
+    # Without the rounding, cos(pi / 2) is 6e-17, and it depends on OpenCV's version which way ties round.
+    return np.round(0.5 * np.stack([np.cos(angle), np.sin(angle)]), 7).astype(np.float32)
+
+
+def oriented_gradients(picture: np.ndarray, along: np.ndarray) -> list[np.ndarray]:
+    """Gradients of a `picture` [h, w] uint8 `along` directions [2, n], 0 where they point the other way.
 
     Returns arrays [h, w, 4] uint8 that hold the directions in their order, the last one filled up. (OpenCV sums four
     channels at once about as fast as one, and several times faster than six or eight.)
     """
     dx, dy = cv2.spatialGradient(picture)
     # The saturating cast to 8 bits is the rectifier.
-    gradients = [cv2.addWeighted(dx, x, dy, y, 0, dtype=cv2.CV_8U) for x, y in directions.T.tolist()]
+    gradients = [cv2.addWeighted(dx, x, dy, y, 0, dtype=cv2.CV_8U) for x, y in along.T.tolist()]
     gradients += gradients[: -len(gradients) % 4]
     return [cv2.merge(gradients[i : i + 4]) for i in range(0, len(gradients), 4)]
 
@@ -119,8 +126,7 @@ class PatchFeatures:
 
     def __init__(self, how: Look) -> None:
         self.how = how
-        angle = np.arange(how.orientations) * (2 * np.pi / how.orientations)
-        self._directions = (0.5 * np.stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
+        self._directions = directions(how.orientations)
         # From a point to the corners of its cells. Enlarging by f takes the edge x + 1/2 of a pixel to f (x + 1/2);
         # the other half rounds to the nearest edge.
         self._offsets = how.cell * _CORNERS + np.float32(how.zoom / 2 + 0.5 - how.edge)
