@@ -47,7 +47,7 @@ def test_killed_again_and_again(videos_dir, tmp_path, monkeypatch):
         running.wait()
         interrupted += not finished
         if finished:
-            # Nothing is left to interrupt: the next one starts anew, and sooner, since the machine is faster than it was.
+            # Nothing is left to interrupt: the next one starts anew, and is killed sooner.
             duration = min(duration, time.monotonic() - start)
             shutil.rmtree(out)
     assert interrupted > 0
