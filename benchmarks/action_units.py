@@ -21,8 +21,10 @@ from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.agreement import bias, ccc, mae, pearson
 from facs_pipeline.appearance import features
 from facs_pipeline.faces import FaceFollower
+from facs_pipeline.frame_chunk import FrameChunk
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
 from facs_pipeline.pseudo_labels import USABLE_AUS, intensities
+from facs_pipeline.steadying import IntensityFilter
 from facs_pipeline.video import read_frames
 
 MOVES = 0.05 * 5
@@ -33,16 +35,19 @@ MEASURES = {"r": pearson, "ccc": ccc, "bias": bias, "mae": mae}
 
 def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = True) -> np.ndarray:
     """Intensities [n, k] of the main face in every frame, NaN where none is found."""
-    follower = FaceFollower(landmarks, steady=steady)
-    rows, numbers, frames = [], [], 0
+    follower, chunk, frames = FaceFollower(landmarks, steady=steady), FrameChunk(), 0
     for frame in read_frames(video):
         frames += 1
-        for face in follower.update(frame.image, frame.time_s):
-            rows.append(features(frame.image, face.points))
-            numbers.append(frame.index)
+        faces = follower.update(frame.image, frame.time_s)
+        chunk.add(frame, faces, [features(frame.image, face.points) for face in faces])
+    rows = chunk.arrays()
+    found = au_model.predict(rows["features"])
+    if steady:
+        smooth = IntensityFilter()
+        smooth.push(rows, found)
+        found = smooth.finish()
     series = np.full((frames, len(au_model.aus)), np.nan, np.float32)
-    if rows:
-        series[numbers] = au_model.predict(np.array(rows))
+    series[rows["frame"][rows["face_id"] >= 0]] = found
     return series
 
 
@@ -110,7 +115,7 @@ def main() -> None:
     options = harness.parser(__doc__, "action_units")
     options.add_argument("--au-model", type=Path, help="action-unit model; default: the embedded one")
     options.add_argument("--landmarks", type=Path, help="landmark model; default: the embedded one")
-    options.add_argument("--not-steady", action="store_true", help="without the one-euro filter")
+    options.add_argument("--not-steady", action="store_true", help="without the filters of points and intensities")
     options.add_argument("--videos", nargs="*", default=[], help="only these, by stem")
     asked = options.parse_args()
     landmarks = load_landmarks(asked.landmarks) if asked.landmarks else default_landmarks()

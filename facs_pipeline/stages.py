@@ -41,10 +41,10 @@ class Stage:
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("faces", 2, ("faces", "face_search", "landmark_model", "image_fps"), None),
+        Stage("faces", 3, ("faces", "face_search", "landmark_model", "image_fps"), None),
         Stage("landmarks", 1, ("landmark_model",), "faces"),
         Stage("features", 1, ("appearance",), "landmarks"),
-        Stage("action_units", 1, ("au_model",), "features"),
+        Stage("action_units", 2, ("au_model",), "features"),
         Stage("descriptors", 2, ("cutoff_hz", "baseline"), "action_units"),
     )
 }

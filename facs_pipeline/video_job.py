@@ -29,6 +29,7 @@ from facs_pipeline.landmarks import LandmarkModel, load_landmarks
 from facs_pipeline.outputs import Outputs
 from facs_pipeline.pose import head_pose
 from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys, table_key
+from facs_pipeline.steadying import IntensityFilter
 from facs_pipeline.store import Artifact, ArtifactWriter, BadArtifact
 from facs_pipeline.video import Frame, folder_images, probe, read_frames
 
@@ -190,9 +191,11 @@ class VideoRun:
             if "action_units" not in stored:
                 self._say("action_units", keys)
                 with self._writer(keys["action_units"]) as writer:
-                    for chunk in self._chunks("features", stored):
-                        writer.append(self._intensities(chunk))
+                    steady = IntensityFilter()
+                    for faces, vectors in self._together(stored, "faces", "features"):
+                        _append(writer, steady.push(faces, self._intensities(vectors)))
                         self._tick(0)
+                    _append(writer, steady.finish())
                     writer.finish()
             if "emotions" in keys and "emotions" not in stored:
                 self._say("emotions", keys)
@@ -266,10 +269,10 @@ class VideoRun:
         decoded = self._decoded(keys)
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
-            chunk, crops = FrameChunk(), []
+            chunk, crops, steady = FrameChunk(), [], IntensityFilter()
             for frame in self._a_few_at_once(frames):
                 if len(chunk) >= CHUNK_FRAMES:
-                    self._flush(chunk, crops, writers)
+                    self._flush(chunk, crops, steady, writers)
                     chunk, crops = FrameChunk(), []
                 with self._timed("faces and landmarks"):
                     faces = follower.update(frame.image, frame.time_s)
@@ -284,8 +287,9 @@ class VideoRun:
                 facts["cuts"] += follower.cut
                 self._tick(facts["frames"])
             if len(chunk):
-                self._flush(chunk, crops, writers)
+                self._flush(chunk, crops, steady, writers)
             with self._timed("write"):
+                _append(writers["action_units"], steady.finish())
                 for stage in decoded:
                     emotions = self._emotion_facts() if stage == "emotions" else None
                     writers[stage].finish(facts if stage == "faces" else emotions)
@@ -299,19 +303,21 @@ class VideoRun:
                 return
             yield from few
 
-    def _flush(self, chunk: FrameChunk, crops: list[np.ndarray], writers: dict[str, ArtifactWriter]) -> None:
+    def _flush(
+        self, chunk: FrameChunk, crops: list[np.ndarray], steady: IntensityFilter, writers: dict[str, ArtifactWriter]
+    ) -> None:
         arrays = chunk.arrays()
         with self._timed("faces and landmarks"):
             points = arrays.pop("points")
             pose = head_pose(points)
         vectors = arrays.pop("features")
-        intensities = self._intensities(vectors)
+        intensities = steady.push(arrays, self._intensities(vectors))
         emotions = self._emotions(vectors, crops) if "emotions" in writers else None
         with self._timed("write"):
             writers["faces"].append(arrays)
             writers["landmarks"].append({"points": points, "pose": np.asarray(pose, np.float32)})
             writers["features"].append(vectors)
-            writers["action_units"].append(intensities)
+            _append(writers["action_units"], intensities)
             if emotions is not None:
                 writers["emotions"].append(emotions)
 
@@ -397,6 +403,11 @@ class VideoRun:
         start = time.perf_counter()
         yield
         self.seconds[what] += time.perf_counter() - start
+
+
+def _append(writer: ArtifactWriter, chunk: np.ndarray | None) -> None:
+    if chunk is not None:
+        writer.append(chunk)
 
 
 class _DamagedStage(Exception):

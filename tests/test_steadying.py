@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facs_pipeline.pose import MEAN_HEAD
-from facs_pipeline.steadying import PointFilter
+from facs_pipeline.steadying import INTENSITY_WIDTH_S, IntensityFilter, PointFilter
 
 FACE = (200 * MEAN_HEAD[:, :2] + 300).astype(np.float32)
 EYES_OPEN_BY = 20.0  # px that an upper lid travels in a blink at this face size
@@ -89,3 +89,69 @@ def test_the_points_given_are_not_changed_and_the_type_stays():
     answer = steady(second, 0.04)
     assert np.array_equal(first, FACE) and np.array_equal(second, FACE + 3)
     assert answer.dtype == np.float32 and answer.shape == (68, 2)
+
+
+def rows_of(frames, ids=None, fps=30.0, cuts=()):
+    """Rows as `FrameChunk` gives them."""
+    frames = np.asarray(frames)
+    ids = np.zeros(len(frames), int) if ids is None else np.asarray(ids)
+    return {"frame": frames, "face_id": ids, "time_s": frames / fps, "cut": np.isin(frames, cuts)}
+
+
+def steadied(rows, values, sizes=None):
+    """`values` [m, k] steadied, in chunks of so many rows."""
+    steady, done, seen = IntensityFilter(), [], np.cumsum(rows["face_id"] >= 0)
+    start = 0
+    for size in sizes or [len(rows["frame"])]:
+        part = slice(start, start + size)
+        first, last = seen[start - 1] if start else 0, seen[start + size - 1]
+        done.append(steady.push({name: column[part] for name, column in rows.items()}, values[first:last]))
+        start += size
+    return np.concatenate([*(one for one in done if one is not None), steady.finish()])
+
+
+def test_intensities_are_means_with_their_neighbours_by_time():
+    values = np.zeros((9, 1))
+    values[4] = 1
+    kernel = np.exp(-0.5 * (np.arange(-4, 5) / 30 / INTENSITY_WIDTH_S) ** 2)
+    kernel[kernel < 0.01] = 0
+    found = steadied(rows_of(range(9)), values)[:, 0]
+    np.testing.assert_allclose(found, kernel / kernel.sum(), atol=1e-6)
+    np.testing.assert_allclose(steadied(rows_of(range(9)), np.full((9, 2), 3.5)), 3.5)
+    # Frames a tenth of a second apart show other expressions.
+    np.testing.assert_allclose(steadied(rows_of(range(9), fps=10), values), values, atol=2e-3)
+
+
+def test_the_same_motion_comes_out_the_same_at_any_frame_rate_and_without_lag():
+    def smile(time_s):
+        return 3 * np.exp(-0.5 * ((time_s - 0.5) / 0.1) ** 2)
+
+    curves = {}
+    for fps in (60, 120, 240):
+        rows = rows_of(range(fps + 1), fps=fps)
+        curves[fps] = steadied(rows, smile(rows["time_s"])[:, None])[:: fps // 60, 0]
+        assert curves[fps].argmax() == 30
+    np.testing.assert_allclose(curves[60], curves[240], atol=0.01)
+    np.testing.assert_allclose(curves[120], curves[240], atol=0.01)
+
+
+def test_nothing_reaches_across_a_cut_a_gap_or_to_another_face():
+    values = np.r_[np.zeros(5), np.full(5, 4.0)][:, None]
+    assert 0.5 < steadied(rows_of(range(10)), values)[4, 0] < 2
+    np.testing.assert_array_equal(steadied(rows_of(range(10), cuts=[5]), values), values)
+    np.testing.assert_array_equal(steadied(rows_of([*range(5), *range(6, 11)]), values), values)
+    frames, ids = np.repeat(np.arange(5), 2), np.tile([0, 1], 5)
+    both = np.where(ids == 1, 4.0, 0.0)[:, None]
+    np.testing.assert_allclose(steadied(rows_of(frames, ids), both), both, atol=1e-6)
+
+
+def test_chunks_change_nothing():
+    rng = np.random.default_rng(3)
+    ids = np.where(rng.random(200) < 0.1, -1, 0)
+    rows = rows_of(range(200), ids, cuts=[77])
+    values = rng.uniform(0, 5, (int((ids >= 0).sum()), 3))
+    whole = steadied(rows, values)
+    for sizes in ([50] * 4, [3] * 66 + [2], [199, 1]):
+        np.testing.assert_allclose(steadied(rows, values, sizes), whole, atol=1e-6)
+    nobody = rows_of(range(4), [-1] * 4)
+    assert steadied(nobody, np.zeros((0, 3)), [2, 2]).shape == (0, 3)
