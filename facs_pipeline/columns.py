@@ -129,8 +129,8 @@ _ACTION_UNITS = _table(
         ),
         (
             "AU<nn>_r",
-            "Intensity of action unit <nn>; empty without a face. A mean with the neighbouring frames "
-            "(Gaussian, standard deviation 20 ms). With --baseline, above the resting face. "
+            "Intensity of action unit <nn>; empty without a face. Steadied with the frames just before "
+            "and after. With --baseline, above the resting face. "
             "AU15, 17, 18, 20 and 28 of the embedded model are experimental: their pseudo-labels are weak.",
             "FACS intensity (0 absent, 1 A ... 5 E)",
             "0 .. 5",

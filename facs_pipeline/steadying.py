@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-INTENSITY_WIDTH_S = 0.02
-"""Standard deviation of the intensities' kernel: at 30 frames/s weights 1/6, 2/3, 1/6; at 10 nothing."""
+INTENSITY_WIDTH_S, INTENSITY_STEP = 0.05, 0.3
+"""How far apart in time, and in intensity, two frames count for each other: standard deviations of the kernel."""
 
 
 class PointFilter:
@@ -59,28 +59,32 @@ class PointFilter:
 
 
 class IntensityFilter:
-    """Gaussian smoothing of intensities over time, chunk by chunk, without lag.
+    """Bilateral filter of intensities over time (Tomasi & Manduchi 1998), chunk by chunk, without lag.
 
-    A frame's intensities are averaged with its neighbours', which show nearly the same expression with other noise.
-    The kernel is as wide in seconds at any frame rate. It never reaches across a cut or a gap, nor to another face.
+    Each intensity is averaged with those of the frames just before and after that are like it: at rest noise averages
+    out, while a blink, whose intensities are far from those around it, keeps its height. The kernel is as wide in
+    seconds at any frame rate. It never reaches across a cut or a gap, nor to another face.
 
     Parameters
     ----------
     width_s : float
-        Standard deviation of the kernel.
+        Standard deviation of the kernel in time.
+    step : float
+        Standard deviation of the kernel in intensity.
 
     Example
     -------
     >>> nothing = np.zeros(3, int)
     >>> rows = {"frame": np.arange(3), "face_id": nothing, "time_s": np.arange(3) / 30, "cut": nothing > 0}
     >>> steady = IntensityFilter()
-    >>> steady.push(rows, np.array([[0.0], [4.0], [0.0]]))
-    >>> steady.finish().ravel().round(1)
-    array([0.8, 2.7, 0.8], dtype=float32)
+    >>> steady.push(rows, np.array([[0.0, 0.0], [4.0, 0.2], [0.0, 0.0]]))
+    >>> steady.finish().round(1).T
+    array([[0. , 4. , 0. ],
+           [0.1, 0.1, 0.1]], dtype=float32)
     """
 
-    def __init__(self, width_s: float = INTENSITY_WIDTH_S):
-        self.width_s = width_s
+    def __init__(self, width_s: float = INTENSITY_WIDTH_S, step: float = INTENSITY_STEP):
+        self.width_s, self.step = width_s, step
         self._chunks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._last: dict[int, tuple[int, int]] = {}
         self._runs = 0
@@ -118,18 +122,20 @@ class IntensityFilter:
         time_s, runs, values = (np.concatenate(parts) for parts in zip(*self._chunks, strict=True))
         order = np.argsort(runs, kind="stable")
         time_s, runs, values = time_s[order], runs[order], values[order].astype(np.float64)
-        total, weights = values.copy(), np.ones(len(values))
+        total, weights = values.copy(), np.ones_like(values)
         for lag in range(1, len(values)):
-            weight = np.exp(-0.5 * ((time_s[lag:] - time_s[:-lag]) / self.width_s) ** 2)
-            weight[(runs[lag:] != runs[:-lag]) | (weight < 0.01)] = 0
-            if not weight.any():
+            near = np.exp(-0.5 * ((time_s[lag:] - time_s[:-lag]) / self.width_s) ** 2)
+            near[(runs[lag:] != runs[:-lag]) | (near < 0.01)] = 0
+            if not near.any():
                 break
-            total[lag:] += weight[:, None] * values[:-lag]
-            total[:-lag] += weight[:, None] * values[lag:]
+            like = np.exp(-0.5 * ((values[lag:] - values[:-lag]) / self.step) ** 2)
+            weight = near[:, None] * like
+            total[lag:] += weight * values[:-lag]
+            total[:-lag] += weight * values[lag:]
             weights[lag:] += weight
             weights[:-lag] += weight
         steadied = np.empty(values.shape, np.float32)
-        steadied[order] = total / weights[:, None]
+        steadied[order] = total / weights
         start = sum(len(chunk[2]) for chunk in self._chunks[:position])
         return steadied[start : start + len(self._chunks[position][2])]
 
