@@ -25,7 +25,7 @@ from facs_pipeline.svr_ensemble import SVREnsemble
 
 REGRESSORS: tuple[str, ...] = ("svr", "ridge")
 RIDGE_ALPHAS: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-SVR_CS: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
+SVR_CS: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 # One member of the ensemble tells penalties apart well enough, at a tenth of the time.
 _INNER_MEMBERS = 1
 
