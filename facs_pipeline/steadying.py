@@ -62,8 +62,8 @@ class IntensityFilter:
     """Bilateral filter of intensities over time (Tomasi & Manduchi 1998), chunk by chunk, without lag.
 
     Each intensity is averaged with those of the frames just before and after that are like it: at rest noise averages
-    out, while a blink, whose intensities are far from those around it, keeps most of its height. The kernel is as wide in
-    seconds at any frame rate. It never reaches across a cut or a gap, nor to another face.
+    out, while a blink, whose intensities are far from those around it, keeps most of its height. The kernel is as wide
+    in seconds at any frame rate. It never reaches across a cut or a gap, nor to another face.
 
     Parameters
     ----------
