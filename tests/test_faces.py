@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import islice
 
 import cv2
+import dlib
 import numpy as np
 import pytest
 
-from facs_pipeline.faces import FaceFollower
+from facs_pipeline.faces import FaceFollower, _frontal_detector
 from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.video import read_frames
 
@@ -287,3 +288,12 @@ def test_a_change_of_size_in_the_middle_is_survived(greys, model):
     answers = follow(model, frames[:10] + smaller)
     assert all(len(answer) == 1 for answer in answers[:10] + answers[-5:])
     assert answers[-1][0].points.max() < 320
+
+
+def test_the_detector_kept_as_a_file_is_dlibs_own(greys):
+    kept, own = _frontal_detector(), dlib.get_frontal_face_detector()
+    for name in ("single_face.mp4", "s18.mp4"):
+        [grey] = greys(name, 1)
+        expected = own.run(grey, 0, -0.5)
+        assert len(expected[0]) > 0
+        assert kept.run(grey, 0, -0.5) == expected
