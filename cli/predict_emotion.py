@@ -91,7 +91,8 @@ class _Run:
         """Tables of the images' faces."""
         from tqdm import tqdm
 
-        from facs_pipeline.emotion_predictions import image_table, predict_images, read_still
+        from facs_pipeline.emotion_predictions import image_table, predict_images
+        from facs_pipeline.stills import read_still
 
         if not paths:
             return
@@ -153,13 +154,15 @@ class _Run:
         self.skipped.append(Skipped(str(path), reason.removeprefix(f"{os.path.abspath(path)}: ")))
 
     def _explain_video(self, name: Path, table, frames) -> None:
-        from facs_pipeline.emotion_predictions import grey_frame, see_located, table_points, telling_rows
+        from facs_pipeline.emotion_predictions import see_located, telling_rows
+        from facs_pipeline.tables import table_points
+        from facs_pipeline.video import grey_frames
 
         if not self.explain:
             return
         for row in telling_rows(frames, self.model.emotions):
             number, face = int(table["frame"].iloc[row]), int(table["face_id"].iloc[row])
-            grey = grey_frame(name, number)
+            grey = grey_frames(name, [number])[number]
             seen = see_located([grey], [table_points(table.iloc[[row]])[0]], [True])
             self._explain(seen, 0, grey, name, face, number)
 

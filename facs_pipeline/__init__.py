@@ -25,6 +25,7 @@ _WHERE = {
     "registered_landmarks": "appearance",
     "AU_NAMES": "action_units",
     "ActionUnitModel": "action_units",
+    "explain_action_unit": "au_explanation",
     "IntensityFilter": "steadying",
     "SVREnsemble": "svr_ensemble",
     "BatchedRidge": "ridge",

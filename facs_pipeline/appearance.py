@@ -88,6 +88,8 @@ _HOG_FLAT = 2000.0
 
 # Registered landmarks are stored as quarters of a texture pixel from the mean face, 128 is on it.
 _LANDMARK_SCALE = 4.0
+PRODUCT_SCALE = 8.0
+"""Steps of a product of two shape modes' standard deviations."""
 _PAIRS = np.triu_indices(N_MODES)
 
 
@@ -182,6 +184,17 @@ def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -
     return _byte(moved * _LANDMARK_SCALE + 128).ravel()
 
 
+def landmark_places(registered: np.ndarray) -> np.ndarray:
+    """Where in the texture [49, 2] the points of `registered_landmarks` [98] lie, to a quarter of a pixel.
+
+    Example
+    -------
+    >>> landmark_places(np.full(98, 128)).mean(axis=0).round(1).tolist()
+    [60.0, 55.2]
+    """
+    return (registered.reshape(-1, 2).astype(np.float64) - 128) / _LANDMARK_SCALE + _MEAN_49
+
+
 def fit_shape_modes(registered: np.ndarray) -> np.ndarray:
     """Mean and 30 principal axes of registered landmarks [n, 98] uint8, each scaled to unit variance: [31, 98]."""
     mean = registered.mean(axis=0)
@@ -201,7 +214,7 @@ def shape_products(registered: np.ndarray) -> np.ndarray:
     """
     modes, (first, second) = default_landmarks().shape_modes, _PAIRS
     scores = np.minimum(np.maximum(modes[1:] @ (registered - modes[0]), -4), 4)
-    return _byte(128 + 8 * scores[first] * scores[second])
+    return _byte(128 + PRODUCT_SCALE * scores[first] * scores[second])
 
 
 def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:

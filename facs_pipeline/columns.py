@@ -19,6 +19,8 @@ TABLES: dict[str, str] = {
     "predictions": "`predictions.csv` of `facs rank-authenticity`: one row per video and model.",
     "emotions": "The table that `facs predict-emotion` writes: one row per face of an image, and per frame and face "
     "of a video.",
+    "explanations": "`explanations.csv` of `facs explain-au`: one row per explained action unit for "
+    "each kind of number in each part of the face.",
 }
 """Table -> where it is and what its rows are."""
 
@@ -289,12 +291,40 @@ _EMOTIONS = _table(
     ],
 )
 
+_EXPLANATIONS = _table(
+    "explanations",
+    [
+        ("input", "The image or video.", "-", "text", "file"),
+        ("frame", "Number of the frame in the video; empty for an image.", "-", "1 ...", "--frame"),
+        ("face_id", "Number of the face in the image or video.", "-", "0 ...", "--faces"),
+        ("action_unit", "FACS number of the action unit.", "-", "1 ...", "--au"),
+        ("against", "What the face is compared with: another frame or the average face.", "-", "frame, average",
+         "--against"),
+        ("against_frame", "Number of that frame; empty for the average face.", "-", "1 ...", "--against"),
+        ("intensity", "Intensity in this frame by itself, not averaged with its neighbours.",
+         "FACS intensity", "0 .. 5", "action-unit model"),
+        ("against_intensity", "The same of what it is compared with.", "FACS intensity", "0 .. 5",
+         "action-unit model"),
+        ("score", "The intensity before it is limited to 0..5.", "FACS intensity", "any", "action-unit model"),
+        ("against_score", "The same of what it is compared with.", "FACS intensity", "any", "action-unit model"),
+        ("kind", "What was looked at: where the landmarks lie, gradients (HOG) or texture (LBP).", "-",
+         "landmarks, gradients, texture", "features"),
+        ("region", "Part of the face.", "-", "brows, eyes, nose, mouth, cheeks, chin, forehead, surroundings",
+         "landmarks"),
+        ("contribution", "What it adds; an explanation's contributions sum to score - against_score.",
+         "FACS intensity", "any", "weight x difference (Lundberg & Lee 2017)"),
+        ("picture", "File of the picture, beside the table.", "-", "text", "run"),
+    ],
+)  # fmt: skip
+EXPLANATION_COLUMNS: tuple[str, ...] = tuple(column.name for column in _EXPLANATIONS)
+
 COLUMNS: tuple[Column, ...] = (
     *_ACTION_UNITS,
     *_table("descriptors", [*_ABOUT, *_statistics()]),
     *_VIDEOS,
     *_PREDICTIONS,
     *_EMOTIONS,
+    *_EXPLANATIONS,
 )
 """Every column of every table, in the tables' order."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from facs_pipeline import appearance, geometry
@@ -17,6 +16,7 @@ from facs_pipeline.emotion_faces import CROP_OFFSET, CROP_SCALE, SIDE, SeenFaces
 from facs_pipeline.emotion_heads import LinearHead
 from facs_pipeline.emotion_model import EmotionModel, face_numbers
 from facs_pipeline.face_regions import AU_REGIONS, REGIONS, region_map
+from facs_pipeline.heat_map import LANDMARK_SPREAD, hog_heat, lbp_heat, spread
 from facs_pipeline.kernel_contributions import kernel_contributions
 from facs_pipeline.landmarks import INNER_49
 from facs_pipeline.small_kernel import SmallKernel
@@ -24,7 +24,6 @@ from facs_pipeline.small_kernel import SmallKernel
 TEXTURE = appearance.TEXTURE
 SHAPE = "shape"
 """Where products of shape modes count: they belong to the face's shape as a whole."""
-_LANDMARK_SPREAD = 4.0
 _PIXEL_SPREAD = 1.5
 
 
@@ -108,21 +107,19 @@ def contributions(
     heat, landmarks, shape = np.zeros((TEXTURE, TEXTURE)), np.zeros(appearance.N_LANDMARKS // 2), 0.0
     for name, part in _blocks(model, values):
         if name == "lbp":
-            cells = part.reshape(appearance.GRID, appearance.GRID, -1).sum(axis=2)
-            side = TEXTURE // appearance.GRID
-            heat += np.kron(cells, np.full((side, side), 1 / side**2))
+            heat += lbp_heat(part)
         elif name == "hog":
-            _add_windows(heat, part)
+            heat += hog_heat(part)
         elif name == "landmarks":
             landmarks = part.reshape(-1, 2).sum(axis=1)
-            heat += _spread(landmarks, points[INNER_49], _LANDMARK_SPREAD)
+            heat += spread(landmarks, points[INNER_49], LANDMARK_SPREAD)
         elif name == "products":
             shape += float(part.sum())
         elif name == "pixels":
             places = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).reshape(-1, 2)
-            heat += _spread(part, geometry.apply(to_texture, places.astype(float)), _PIXEL_SPREAD)
+            heat += spread(part, geometry.apply(to_texture, places.astype(float)), _PIXEL_SPREAD)
         elif name == "windows":
-            heat += _spread(*_window_cells(part, to_texture), 2 * _PIXEL_SPREAD)
+            heat += spread(*_window_cells(part, to_texture), 2 * _PIXEL_SPREAD)
         else:
             parts = region_map(points)
             for au, value in zip(ActionUnitModel.load_default().aus, part, strict=True):
@@ -133,7 +130,7 @@ def contributions(
     log_odds, reference_log_odds = float(numbers @ weights + offset), float(reference @ weights + offset)
     if model.kernel is not None:
         cells, of_face, of_average = kernel_contributions(model, face.crops[0], first, second)
-        heat += _spread(cells.ravel(), *_cell_places(len(cells)))
+        heat += spread(cells.ravel(), *_cell_places(len(cells)))
         values = np.concatenate([values, cells.ravel()])
         log_odds, reference_log_odds = log_odds + of_face, reference_log_odds + of_average
     return Contributions(values, heat, landmarks, shape, log_odds, reference_log_odds)
@@ -146,15 +143,6 @@ def _blocks(model: EmotionModel, values: np.ndarray) -> Iterator[tuple[str, np.n
     for name in model.inputs:
         yield name, values[start : start + lengths[name]]
         start += lengths[name]
-
-
-def _add_windows(heat: np.ndarray, part: np.ndarray) -> None:
-    window, stride, orientations = appearance.SETTINGS["hog"]
-    side = int(np.sqrt(len(part) / orientations))
-    sums = part.reshape(side, side, orientations).sum(axis=2) / window**2
-    for row in range(side):
-        for column in range(side):
-            heat[stride * row : stride * row + window, stride * column : stride * column + window] += sums[row, column]
 
 
 def _window_cells(part: np.ndarray, to_texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -170,12 +158,3 @@ def _cell_places(cells: int) -> tuple[np.ndarray, float]:
     """Centres [cells^2, 2] of cells over a small crop, in pixels of the registered texture, and half a cell's side."""
     centre = (SIDE * (np.arange(cells) + 0.5) / cells - 0.5 - CROP_OFFSET) / CROP_SCALE
     return np.stack(np.meshgrid(centre, centre), axis=-1).reshape(-1, 2), SIDE / cells / CROP_SCALE / 2
-
-
-def _spread(values: np.ndarray, places: np.ndarray, width: float) -> np.ndarray:
-    """Values [n] at places [n, 2] (x, y) as a smooth map [120, 120] of the same sum; those outside lie at its edge."""
-    columns, rows = np.clip(np.round(places), 0, TEXTURE - 1).astype(np.intp).T
-    dots = np.zeros((TEXTURE, TEXTURE))
-    np.add.at(dots, (rows, columns), values)
-    # A border that reflects gives back what a bell would lose beyond it.
-    return cv2.GaussianBlur(dots, (0, 0), width, borderType=cv2.BORDER_REFLECT)

@@ -18,7 +18,8 @@ from facs_pipeline.emotion_contributions import SHAPE, contributions, has_contri
 from facs_pipeline.emotion_faces import CROP_OFFSET, CROP_SCALE, SIDE, SeenFaces
 from facs_pipeline.emotion_model import EmotionModel
 from facs_pipeline.emotion_occlusion import occlusion
-from facs_pipeline.face_regions import REGIONS, region_map
+from facs_pipeline.face_regions import REGIONS
+from facs_pipeline.heat_map import draw_face, draw_heat, picture, sums_by_region
 from facs_pipeline.landmarks import INNER_49
 
 TEXTURE = appearance.TEXTURE
@@ -143,8 +144,7 @@ def explain_face(
         found = contributions(model, one, np.asarray(reference, np.float64), first, second, points, pixels_to_texture)
         values, heat, landmarks = found.values, found.heat, found.landmarks
         log_odds, reference_log_odds = found.log_odds, found.reference_log_odds
-        parts = region_map(points)
-        regions = {name: float(heat[parts == number].sum()) for number, name in enumerate(REGIONS)}
+        regions = sums_by_region(heat, points)
         regions |= {SHAPE: found.shape} if "products" in model.inputs else {}
         reasons = _reasons_of_contributions(*names, regions)
     reasons.append(_action_unit_reason(one, *names))
@@ -224,11 +224,6 @@ def _action_unit_reason(one: SeenFaces, first: str, second: str) -> str:
 
 # ------------------------------------------------------------------------------------------------------- pictures
 
-# BGR; told apart by people who see no red or no green (Okabe & Ito 2008).
-_FOR, _AGAINST = np.array([0, 94, 213.0]), np.array([178, 114, 0.0])
-_INK, _PAPER, _FONT = (40, 40, 40), (250, 250, 250), cv2.FONT_HERSHEY_SIMPLEX
-_STRONGEST = 0.75
-
 
 def draw_explanation(explanation: Explanation, *, side: int = 300) -> np.ndarray:
     """The face, and beside it the face under its heat map; what they mean is written below.
@@ -238,66 +233,14 @@ def draw_explanation(explanation: Explanation, *, side: int = 300) -> np.ndarray
     ndarray [h, 2 * side + 30, 3] uint8, BGR
         Orange speaks for the emotion, blue against it; the circles are landmarks whose position matters.
     """
-    face = cv2.resize(explanation.face, (side, side), interpolation=cv2.INTER_CUBIC)
-    face = cv2.cvtColor(face, cv2.COLOR_GRAY2BGR)
-    heat = cv2.resize(explanation.heat.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
-    heat = cv2.GaussianBlur(heat, (0, 0), side / 30)
-    strongest = max(float(np.percentile(np.abs(heat), 99)), 1e-9)
-    strength = np.minimum(np.abs(heat) / strongest, 1) * _STRONGEST
-    colour = np.where(heat[..., None] > 0, _FOR, _AGAINST)
-    # Colour on a paler face: on a dark one neither of the two could be told from the face's own greys.
-    pale = 255 - 0.6 * (255 - face.astype(np.float32))
-    shown = np.round(pale + strength[..., None] * (colour - pale)).astype(np.uint8)
-    _draw_landmarks(shown, explanation, side / TEXTURE)
-    gap = np.full((side, 10, 3), _PAPER, np.uint8)
-    row = np.hstack([gap, face, gap, shown, gap])
-    above = np.full((10, row.shape[1], 3), _PAPER, np.uint8)
-    return np.vstack([above, row, _caption(explanation, row.shape[1])])
-
-
-def _draw_landmarks(shown: np.ndarray, explanation: Explanation, scale: float) -> None:
-    strongest = float(np.abs(explanation.landmarks).max())
-    if not strongest:
-        return
-    # Pixel centres: scaling by f maps x to f * (x + 0.5) - 0.5.
-    places = scale * (explanation.points[INNER_49] + 0.5) - 0.5
-    for (x, y), value in zip(places, explanation.landmarks, strict=True):
-        radius = 1 + 2.2 * scale * np.sqrt(abs(value) / strongest)
-        colour = tuple(_FOR if value > 0 else _AGAINST)
-        centre = round(16 * float(x)), round(16 * float(y))
-        cv2.circle(shown, centre, round(16 * (radius + 1)), (255, 255, 255), -1, cv2.LINE_AA, 4)
-        cv2.circle(shown, centre, round(16 * radius), colour, -1, cv2.LINE_AA, 4)
-
-
-def _caption(explanation: Explanation, width: int) -> np.ndarray:
     if explanation.method == "contributions":
-        meaning = (f"speaks for {explanation.emotion}", f"for {explanation.runner_up}")
+        legend = (f"speaks for {explanation.emotion}", f"for {explanation.runner_up}")
     else:
-        meaning = (f"{explanation.emotion} falls when covered", "rises when covered")
+        legend = (f"{explanation.emotion} falls when covered", "rises when covered")
     title = (
         f"{explanation.emotion} {explanation.probability:.0%}, "
         f"then {explanation.runner_up} {explanation.runner_up_probability:.0%}"
     )
-    size, line = 0.42, 18
-    lines = [part for reason in explanation.reasons for part in _wrapped(reason, width - 20, size)]
-    strip = np.full((2 * line + 16 + line * len(lines) + 8, width, 3), _PAPER, np.uint8)
-    cv2.putText(strip, title, (10, line), _FONT, 0.5, _INK, 1, cv2.LINE_AA)
-    x = width // 2
-    for colour, text in zip((_FOR, _AGAINST), meaning, strict=True):
-        cv2.rectangle(strip, (x, line - 10), (x + 10, line), tuple(colour), -1)
-        cv2.putText(strip, text, (x + 15, line), _FONT, 0.38, _INK, 1, cv2.LINE_AA)
-        x += 25 + cv2.getTextSize(text, _FONT, 0.38, 1)[0][0]
-    for number, text in enumerate(lines):
-        cv2.putText(strip, text, (10, 2 * line + 10 + line * number), _FONT, size, _INK, 1, cv2.LINE_AA)
-    return strip
-
-
-def _wrapped(text: str, width: int, size: float) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and cv2.getTextSize(longer, _FONT, size, 1)[0][0] > width:
-            lines.append(f"  {word}")
-        else:
-            lines[-1] = longer if len(lines) == 1 else f"{lines[-1]} {word}"
-    return lines
+    face, heat, points = explanation.face, explanation.heat, explanation.points[INNER_49]
+    panels = [draw_face(face, side), draw_heat(face, heat, points, explanation.landmarks, side)]
+    return picture(panels, title, legend, explanation.reasons)

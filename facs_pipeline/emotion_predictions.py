@@ -13,16 +13,13 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline import appearance
-from facs_pipeline.au_features import SMALL_PX, locate_face
-from facs_pipeline.datasets.image_files import decode_grey
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotion_faces import SIDE, SeenFaces, registered_crop_48
 from facs_pipeline.emotion_model import EmotionModel
-from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import default_landmarks
+from facs_pipeline.stills import faces_in_still, read_still
+from facs_pipeline.tables import table_points
 from facs_pipeline.video import read_frames
 
-_SMALLEST = 16
 _TASK, _BATCH = 50, 1000
 
 
@@ -52,31 +49,6 @@ def prediction_columns(emotions: Sequence[str]) -> list[str]:
     """Columns of the table of predictions, see `facs columns emotions`."""
     start = ["input", "frame", "timestamp", "face_id", "found", "emotion", "confidence"]
     return [*start, *(f"p_{emotion}" for emotion in emotions)]
-
-
-def read_still(path: str | Path) -> np.ndarray:
-    """A still as grey image [h, w] uint8, whatever its colours, depth and size; `ValueError` says why not."""
-    try:
-        grey = decode_grey(Path(path).read_bytes())
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
-    if min(grey.shape) < _SMALLEST:
-        height, width = grey.shape
-        raise ValueError(f"{width} x {height} pixels; expected at least {_SMALLEST} x {_SMALLEST}")
-    return grey
-
-
-def faces_in_still(grey: np.ndarray, faces: str = "one") -> list[tuple[np.ndarray, bool]]:
-    """Landmarks [68, 2] of the main face or of all faces in a still [h, w], and whether a face was found there.
-
-    Where none is found, there is one: the default place of `facs_pipeline.au_features.locate_face`. An image of less
-    than 128 pixels is taken for the crop of one face.
-    """
-    if faces == "all" and max(grey.shape) >= SMALL_PX:
-        found = FaceFollower(default_landmarks(), faces="all").update(grey, 0.0)
-        if found:
-            return [(face.points, True) for face in found]
-    return [locate_face(grey)]
 
 
 def see_located(images: Sequence[np.ndarray], points: Sequence[np.ndarray], found: Sequence[bool]) -> SeenFaces:
@@ -256,12 +228,6 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
     return pd.concat([found, of_emotions], axis=1)
 
 
-def table_points(table: pd.DataFrame) -> np.ndarray:
-    """Landmarks [n, 68, 2] of an action-unit table's rows."""
-    names = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
-    return table[names].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)
-
-
 def telling_rows(frames: pd.DataFrame, emotions: Sequence[str]) -> list[int]:
     """For each face of a video, the row that shows most surely the emotion that most of its frames show."""
     names = [f"emotion_{emotion}" for emotion in emotions]
@@ -272,8 +238,3 @@ def telling_rows(frames: pd.DataFrame, emotions: Sequence[str]) -> list[int]:
         main = np.bincount(first, minlength=len(names)).argmax()
         rows.append(int(face.index[first == main][face[names[main]].to_numpy()[first == main].argmax()]))
     return rows
-
-
-def grey_frame(video: str | Path, number: int) -> np.ndarray:
-    """Frame `number` (from 1) of a video, grey [h, w] uint8."""
-    return next(islice(read_frames(video), number - 1, None)).image

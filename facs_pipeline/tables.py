@@ -319,3 +319,9 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
         )
         raise InputError(f"{first} and {second} have different action units ({only} in one only). {advice}")
     return default_aus(shared) if wanted == "default" else tuple(shared)
+
+
+def table_points(table: pd.DataFrame) -> np.ndarray:
+    """Landmarks [n, 68, 2] of an action-unit table's rows."""
+    names = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
+    return table[names].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)

@@ -8,7 +8,8 @@ frame count is never trusted, frames end where decoding ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,3 +218,10 @@ def read_image(path: str | Path, flag: int = cv2.IMREAD_GRAYSCALE) -> np.ndarray
     except OSError:
         return None
     return cv2.imdecode(data, flag) if data.size else None
+
+
+def grey_frames(path: str | Path, numbers: Collection[int], *, image_fps: float = 25.0) -> dict[int, np.ndarray]:
+    """Frames of a video by their `numbers` (from 1), grey [h, w] uint8; those beyond its end are missing."""
+    last = max(numbers, default=0)
+    frames = islice(read_frames(path, image_fps=image_fps), last)
+    return {frame.index + 1: frame.image for frame in frames if frame.index + 1 in numbers}

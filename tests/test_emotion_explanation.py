@@ -15,12 +15,13 @@ from facs_pipeline.emotion_explanation import draw_explanation, explain_face
 from facs_pipeline.emotion_faces import SeenFaces
 from facs_pipeline.emotion_heads import FullKernel, LinearHead
 from facs_pipeline.emotion_model import EmotionModel, face_numbers
-from facs_pipeline.emotion_predictions import faces_in_still, see_located
+from facs_pipeline.emotion_predictions import see_located
 from facs_pipeline.errors import ModelError
 from facs_pipeline.face_regions import AU_REGIONS, REGIONS, region_map
 from facs_pipeline.kernel_contributions import kernel_contributions
 from facs_pipeline.mirror_kernel import MirrorKernelRidge
 from facs_pipeline.pose import MEAN_HEAD
+from facs_pipeline.stills import faces_in_still
 
 ALL = ("lbp", "hog", "landmarks", "products")
 
