@@ -73,8 +73,10 @@ def sums_by_region(heat: np.ndarray, points: np.ndarray) -> dict[str, float]:
 def draw_face(face: np.ndarray, side: int, label: str = "") -> np.ndarray:
     """A registered face [120, 120] uint8 enlarged to [side, side, 3], a `label` in its lower corner."""
     shown = cv2.cvtColor(cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
-    for colour, thickness in ((_PAPER, 3), (_INK, 1)) if label else ():
-        cv2.putText(shown, label, (8, side - 10), _FONT, 0.42, colour, thickness, cv2.LINE_AA)
+    if label:
+        (width, _), _ = cv2.getTextSize(label, _FONT, 0.42, 1)
+        shown[-20:, : width + 12] = _PAPER
+        cv2.putText(shown, label, (6, side - 6), _FONT, 0.42, _INK, 1, cv2.LINE_AA)
     return shown
 
 
