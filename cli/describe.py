@@ -19,7 +19,7 @@ from facs_pipeline.store import atomic_csv, atomic_write
 from facs_pipeline.tables import TABLE_SUFFIXES, choose_aus, read_au_table, read_aus
 
 # What facs itself writes beside action-unit tables; skipped when a folder is given.
-OTHER_TABLES = {"descriptors", "videos", "predictions"}
+OTHER_TABLES = {"descriptors", "videos", "predictions", "events", "explanations"}
 
 
 class AUList(click.ParamType):

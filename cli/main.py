@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "extract-features": ("extract_features", "Videos -> action-unit time series and descriptors."),
     "describe": ("describe", "Action-unit tables (ours, OpenFace's, py-feat's) -> descriptors."),
     "explain-au": ("explain_au", "Why an action unit's intensity is what it is: pictures and a table."),
+    "events": ("events", "Action-unit tables -> onset, apex and offset of each movement; ELAN files."),
     "demo": ("demo", "Make synthetic videos and run the whole pipeline on them."),
     "train-au": ("train_au", "Train action-unit intensity models."),
     "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),

@@ -32,6 +32,7 @@ _WHERE = {
     "resting_intensity": "baseline",
     "subtract_resting": "baseline",
     "count_blinks": "blinks",
+    "find_events": "events",
     "describe_series": "descriptors",
     "descriptor_names": "descriptors",
     "smooth_series": "descriptors",

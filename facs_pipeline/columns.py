@@ -19,6 +19,7 @@ TABLES: dict[str, str] = {
     "predictions": "`predictions.csv` of `facs rank-authenticity`: one row per video and model.",
     "emotions": "The table that `facs predict-emotion` writes: one row per face of an image, and per frame and face "
     "of a video.",
+    "events": "The table that `facs events` writes: one row per movement of an action unit.",
     "explanations": "`explanations.csv` of `facs explain-au`: one row per explained action unit for "
     "each kind of number in each part of the face.",
 }
@@ -291,6 +292,34 @@ _EMOTIONS = _table(
     ],
 )
 
+_FACS = "Ekman, Friesen & Hager 2002"
+_EVENTS = _table(
+    "events",
+    [
+        ("video", "Name of the video, as in the action-unit table.", "-", "text", "action-unit table"),
+        ("face_id", "Number of the face, as in the action-unit table.", "-", "0 ...", "action-unit table"),
+        ("action_unit", "FACS number of the action unit.", "-", "1 ...", "action-unit table"),
+        ("letter", "FACS's letter for apex_intensity, rounded.", "-", "A trace ... E maximum", _FACS),
+        ("onset_s", "Time of the first frame at or above the offset level.", "s", "0 ...", _FACS),
+        ("apex_s", "Time of the strongest frame, the first of equals.", "s", "0 ...", _FACS),
+        ("offset_s", "Time of the first frame below the offset level again; of the last frame with the face where "
+         "offset_seen is 0.", "s", "0 ...", _FACS),
+        ("duration_s", "offset_s - onset_s.", "s", "0 ...", _FACS),
+        ("apex_intensity", "Intensity at the apex, above the resting face unless --baseline none.", "FACS intensity",
+         "0 .. 5", "action-unit table"),
+        ("mean_intensity", "Mean intensity from the onset to before the offset.", "FACS intensity", "0 .. 5",
+         "action-unit table"),
+        ("onset_frame", "Frame number of the onset, as the table counts.", "-", "as in the table", "action-unit table"),
+        ("apex_frame", "Frame number of the apex.", "-", "as in the table", "action-unit table"),
+        ("offset_frame", "Frame number of the offset.", "-", "as in the table", "action-unit table"),
+        ("onset_seen", "1 if the face was there just before; else the movement may have begun earlier.", "-", "0, 1",
+         "action-unit table"),
+        ("offset_seen", "1 if the face was there just after; else the movement may have gone on.", "-", "0, 1",
+         "action-unit table"),
+    ],
+)  # fmt: skip
+EVENT_COLUMNS: tuple[str, ...] = tuple(column.name for column in _EVENTS)
+
 _EXPLANATIONS = _table(
     "explanations",
     [
@@ -324,6 +353,7 @@ COLUMNS: tuple[Column, ...] = (
     *_VIDEOS,
     *_PREDICTIONS,
     *_EMOTIONS,
+    *_EVENTS,
     *_EXPLANATIONS,
 )
 """Every column of every table, in the tables' order."""

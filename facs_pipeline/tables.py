@@ -49,6 +49,7 @@ class AUSeries:
     intensities : [n, k] float64; rows of NaN where this face was not found. 0..5, py-feat's 0..1.
     aus : [k] action-unit numbers of the columns, increasing.
     success : [n] whether the face was found.
+    frames : [n] number of each frame as the table counts them, else from 1.
     """
 
     source: Path
@@ -59,6 +60,7 @@ class AUSeries:
     intensities: np.ndarray
     aus: tuple[int, ...]
     success: np.ndarray
+    frames: np.ndarray
 
 
 def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
@@ -219,6 +221,8 @@ def _series(
     for video in pd.unique(video_of):
         rows = frame[video_of == video]
         instants, times = _time_base(path, rows, fps)
+        counted = "frame" in rows and rows["frame"].notna().all()
+        frames = rows["frame"].groupby(instants).first().to_numpy(int) if counted else np.arange(len(times)) + 1
         for face in pd.unique(faces[rows.index][rows["_seen"]]) if rows["_seen"].any() else [""]:
             mine = rows["_seen"] & (faces[rows.index] == face)
             twice = instants[mine].duplicated()
@@ -232,7 +236,7 @@ def _series(
             intensities[instants[mine]] = rows.loc[mine, list(columns.values())]
             success = np.zeros(len(times), dtype=bool)
             success[instants[mine]] = True
-            yield AUSeries(path, origin, video, face, times, intensities, tuple(columns), success)
+            yield AUSeries(path, origin, video, face, times, intensities, tuple(columns), success, frames)
 
 
 def _videos(path: Path, frame: pd.DataFrame) -> pd.Series:

@@ -56,6 +56,28 @@ def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_
     assert landmark_measures.errors(teacher["points"], teacher["points"])["raw"] == 0
 
 
+def test_events_on_a_short_video(videos_dir, shared_dir, tmp_path):
+    pytest.importorskip("mediapipe")
+    import events
+
+    task = shared_dir / "data" / "teacher" / "face_landmarker.task"
+    total = events.compare([videos_dir / "d0.mp4"], task, tmp_path)["total"]
+    assert 0 < total["both"] <= min(total["ours"], total["teacher"]) and total["f1"] <= 1
+
+
+def test_overlapping_events_are_paired_once():
+    from events import matched
+
+    from facs_pipeline.events import Event
+
+    def event(onset_s, offset_s):
+        return Event(0, 0, 0, onset_s, onset_s, offset_s, 1.0, 1.0, True, True)
+
+    ours, theirs = [event(0, 1), event(1, 4), event(9, 10)], [event(0.9, 3), event(3.5, 3.6), event(5, 6)]
+    assert matched(ours, theirs) == [(ours[1], theirs[0])]
+    assert matched(ours, ours) == [(one, one) for one in (ours[1], ours[0], ours[2])]
+
+
 def test_lags_of_known_series():
     import landmark_measures
 

@@ -70,6 +70,7 @@ def test_a_column_is_found_with_its_number():
         "descriptors",
         "videos",
         "predictions",
+        "events",
     }
     assert find_columns("videos.csv") == find_columns("videos") != []
     assert find_columns("AU12_speed_maximum") == find_columns("x_123") == find_columns("AU1_r") == []
