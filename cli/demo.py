@@ -81,6 +81,8 @@ def _print_next(demo) -> None:
     click.echo(f"\nResults: {demo.results}")
     click.echo("Next, with videos of your own in place of the synthetic ones:")
     click.echo(f"  facs extract-features {videos} --metadata {videos}/metadata.csv --out {results} --overlay")
+    click.echo(f"  facs events {results} --out events.csv --elan elan")
+    click.echo(f"  facs explain-au {videos}/*_happiness_real.mp4 --au 12 --cache {results}/cache --out explanations")
     click.echo(f"  facs rank-authenticity --features {results} --evaluate --model all")
     click.echo(f"  facs report {everything} --out reports/report.html --open")
     click.echo("  facs columns")
