@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from facs_cli.events import command as events_command
 from report_checks import VALIDATOR, check_html, rows_of, validate, write
 from report_results import demo_results, emotion_results
 
@@ -58,6 +59,20 @@ class TestVideos:
             assert (f"{len(marks)} blink" in chart) and ("Blinks at" in chart) == bool(marks)
             found += len(marks)
         assert found >= 12
+
+    def test_movements_are_drawn_where_the_events_command_finds_them(self, demo, tmp_path):
+        text = write([demo / "results"], tmp_path / "r.html", pictures="none")
+        table = tmp_path / "events.csv"
+        assert CliRunner().invoke(events_command, [str(demo / "results"), "--out", str(table)]).exit_code == 0
+        events = pd.read_csv(table)
+        assert len(events) > 10
+        for video in gather([demo / "results"]).videos:
+            chart = re.search(rf'<svg class="lanes"[^>]*aria-labelledby="{video.id}-plot-t.*?cursor', text, re.S)[0]
+            series = read_series(video.table)
+            own = events[(events["video"] == video.name) & (events["action_unit"] != 45)]
+            starts = 100 * (own["onset_s"] - series.times_s[0]) / (series.times_s[-1] - series.times_s[0])
+            drawn = [float(x) for x in re.findall(r'class="event" x="([\d.]+)%"', chart)]
+            assert drawn == pytest.approx(starts.tolist(), abs=0.01)
 
     def test_emotions_per_frame_are_drawn_with_their_means(self, own, tmp_path):
         video = gather([own / "results"]).videos[0]

@@ -39,7 +39,7 @@ def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[s
     card: dict[str, Any] = {"video": video, "strip": strip, "plot": "", "rows": [], "gaps": []}
     if series is None or not len(series.times_s):
         return card
-    gaps, blinks, top = series.gaps, series.blinks, top_of([series])
+    gaps, blinks, events, top = series.gaps, series.blinks, series.events, top_of([series])
     rows = []
     for k, au in enumerate(series.aus):
         raw, smooth = series.intensities[:, k], series.smoothed[:, k]
@@ -47,7 +47,8 @@ def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[s
         notes = [f"0 to {top}"] if k == 0 else []
         if au == BLINK_AU:
             notes.append(_blinks_in_words(video, len(blinks)))
-        rows.append(charts.Lane(unit_name(au), lines, 0, top, ", ".join(notes), blinks if au == BLINK_AU else ()))
+        marks, style = (blinks, "mark") if au == BLINK_AU else (events[au], "event")
+        rows.append(charts.Lane(unit_name(au), lines, 0, top, ", ".join(notes), marks, style))
     if np.isfinite(series.pose).any():
         reach = float(max(10.0, np.ceil(np.nanmax(np.abs(series.pose)) / 10) * 10))
         lines = [

@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 class Lane(NamedTuple):
     """One strip of a `lanes` chart: its label, its lines, the range of its axis, what to print at its right end, and
-    stretches (from, to) in seconds that are marked."""
+    stretches (from, to) in seconds that are marked, in the `style` of that CSS class."""
 
     label: str
     lines: list[Line]
@@ -34,6 +34,7 @@ class Lane(NamedTuple):
     high: float
     note: str = ""
     marks: Sequence[tuple[float, float]] = ()
+    style: str = "mark"
 
 
 def lanes(
@@ -70,11 +71,9 @@ def lanes(
         top = TOP + number * (LANE + GAP)
         out.append(f'<rect class="frame" x="0" y="{top}" width="100%" height="{LANE}"/>')
         for start, end in row.marks:
-            x, width = 100 * (start - first) / length, 100 * (end - start) / length
-            out.append(f'<rect class="mark" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="{top}" height="{LANE}"/>')
-            out.append(
-                f'<rect class="foot" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="{top + LANE - 3}" height="3"/>'
-            )
+            x, width = 100 * (start - first) / length, max(100 * (end - start) / length, 0.2)
+            for style, y, high in ((row.style, top, LANE), (f"{row.style} foot", top + LANE - 3, 3)):
+                out.append(f'<rect class="{style}" x="{x:.2f}%" width="{width:.2f}%" y="{y}" height="{high}"/>')
         if row.low < 0 < row.high:
             y = top + LANE * row.high / (row.high - row.low)
             out.append(f'<line class="zero" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')

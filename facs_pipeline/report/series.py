@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facs_pipeline.baseline import resting_intensity, subtract_resting
 from facs_pipeline.blinks import find_blinks
 from facs_pipeline.descriptors import RATE_HZ, resample_series, smooth_series
 from facs_pipeline.errors import InputError
+from facs_pipeline.events import find_events
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 POINTS = 120
@@ -48,6 +50,13 @@ class VideoSeries:
         if 45 not in self.aus:
             return []
         return find_blinks(self.intensities[:, self.aus.index(45)], self.times_s)
+
+    @property
+    def events(self) -> dict[int, list[tuple[float, float]]]:
+        """Action unit -> (onset, offset) in seconds of its movements above the resting face, see `find_events`."""
+        above = subtract_resting(self.intensities, resting_intensity(self.intensities))
+        found = {au: find_events(above[:, k], self.times_s) for k, au in enumerate(self.aus)}
+        return {au: [(event.onset_s, event.offset_s) for event in events] for au, events in found.items()}
 
     @property
     def gaps(self) -> list[tuple[float, float]]:
