@@ -17,7 +17,7 @@ from facs_pipeline.columns import EVENT_COLUMNS
 from facs_pipeline.elan import write_eaf
 from facs_pipeline.errors import InputError
 from facs_pipeline.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
-from facs_pipeline.store import make_writable
+from facs_pipeline.store import free_name, make_writable
 from facs_pipeline.tables import AUSeries, read_au_table
 
 EPILOG = """\b
@@ -117,16 +117,14 @@ def _row(one: AUSeries, au: int, event: Event) -> dict:
 
 
 def _write_elan(folder: Path, by_video: dict) -> None:
-    names: dict[str, int] = {}
+    taken: set[str] = set()
     for (path, video), faces in by_video.items():
         tiers: dict[str, list[tuple[int, Event]]] = {}
         for face_id, found in faces:
             for au, event in found:
                 tiers.setdefault(f"AU{au:02d}" + (f" face {face_id}" if len(faces) > 1 else ""), []).append((au, event))
-        copies = names[video.casefold()] = names.get(video.casefold(), 0) + 1
         safe = "".join("_" if character in '/\\:*?"<>|' else character for character in video)
-        name = f"{safe}.eaf" if copies == 1 else f"{safe}_{copies}.eaf"
-        write_eaf(folder / name, dict(sorted(tiers.items())), _media(path, video))
+        write_eaf(folder / f"{free_name(safe, taken)}.eaf", dict(sorted(tiers.items())), _media(path, video))
 
 
 def _media(path: Path, video: str) -> Path | None:

@@ -170,16 +170,12 @@ class _Run:
         import cv2
 
         from facs_pipeline.emotion_explanation import draw_explanation, explain_face
-        from facs_pipeline.store import atomic_write
+        from facs_pipeline.store import atomic_write, free_name
 
         why = explain_face(self.model, seen, row, image=grey)
         self.explain.mkdir(parents=True, exist_ok=True)
         stem = path.stem + ("" if frame is None else f"_frame{frame}") + (f"_face{face}" if face else "")
-        name, number = stem, 1
-        while name.casefold() in self._names:
-            number += 1
-            name = f"{stem}_{number}"
-        self._names.add(name.casefold())
+        name = free_name(stem, self._names)
         with atomic_write(self.explain / f"{name}.png", "wb") as file:
             file.write(cv2.imencode(".png", draw_explanation(why))[1].tobytes())
         about = {"input": str(path), "frame": frame, "face_id": face, "picture": f"{name}.png", "method": why.method}

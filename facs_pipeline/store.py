@@ -104,6 +104,25 @@ def atomic_write(path: str | os.PathLike, mode: str = "w", **open_options: Any) 
         temporary.unlink(missing_ok=True)
 
 
+def free_name(stem: str, taken: set[str]) -> str:
+    """`stem`, or with ``_2``, ``_3`` .. behind it the first that no other file of a run has; added to `taken`.
+
+    Letter case does not tell files apart everywhere.
+
+    Example
+    -------
+    >>> taken = set()
+    >>> free_name("Anna", taken), free_name("anna", taken)
+    ('Anna', 'anna_2')
+    """
+    name, number = stem, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}_{number}"
+    taken.add(name.casefold())
+    return name
+
+
 def make_writable(folder: str | os.PathLike, advice: str) -> None:
     """Create `folder` where it is missing and try to write there, before work is done that could not be kept.
 
