@@ -17,6 +17,7 @@ from facs_pipeline.columns import EVENT_COLUMNS
 from facs_pipeline.elan import write_eaf
 from facs_pipeline.errors import InputError
 from facs_pipeline.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
+from facs_pipeline.inputs import safe_name
 from facs_pipeline.store import free_name, make_writable
 from facs_pipeline.tables import AUSeries, read_au_table
 
@@ -123,8 +124,9 @@ def _write_elan(folder: Path, by_video: dict) -> None:
         for face_id, found in faces:
             for au, event in found:
                 tiers.setdefault(f"AU{au:02d}" + (f" face {face_id}" if len(faces) > 1 else ""), []).append((au, event))
-        safe = "".join("_" if character in '/\\:*?"<>|' else character for character in video)
-        write_eaf(folder / f"{free_name(safe, taken)}.eaf", dict(sorted(tiers.items())), _media(path, video))
+        write_eaf(
+            folder / f"{free_name(safe_name(video), taken)}.eaf", dict(sorted(tiers.items())), _media(path, video)
+        )
 
 
 def _media(path: Path, video: str) -> Path | None:

@@ -212,12 +212,13 @@ class _Run:
         import cv2
 
         from facs_pipeline.au_explanation import draw_explanation, explain_action_unit, reasons, title
+        from facs_pipeline.inputs import safe_name
         from facs_pipeline.store import atomic_write, free_name
 
         (frame, face), (number, other) = shown, reference
         found = explain_action_unit(self.model, au, face, other)
         of_face = f"_face{face_id}" if face_id else ""
-        stem = f"{path.stem}{'' if frame is None else f'_frame{frame}'}{of_face}_AU{au:02d}"
+        stem = f"{safe_name(path.stem)}{'' if frame is None else f'_frame{frame}'}{of_face}_AU{au:02d}"
         name = free_name(stem, self._names)
         with atomic_write(self.out / f"{name}.png", "wb") as file:
             file.write(cv2.imencode(".png", draw_explanation(found, face, other))[1].tobytes())

@@ -175,7 +175,7 @@ def name_videos(videos: Sequence[VideoInput]) -> list[VideoInput]:
     >>> [video.name for video in name_videos([VideoInput(path, path.stem) for path in paths])]
     ['smile_anna', 'smile_ben', 'neutral']
     """
-    named = [replace(video, name=_safe(video.name)) for video in videos]
+    named = [replace(video, name=safe_name(video.name)) for video in videos]
     for attempt in range(2):
         groups: dict[str, list[int]] = defaultdict(list)
         for index, video in enumerate(named):
@@ -184,7 +184,7 @@ def name_videos(videos: Sequence[VideoInput]) -> list[VideoInput]:
         for group in clashes:
             suffixes = _distinctions([named[i].path for i in group], use_folders=attempt == 0)
             for index, suffix in zip(group, suffixes, strict=True):
-                named[index] = replace(named[index], name=_safe(f"{named[index].name}_{suffix}"))
+                named[index] = replace(named[index], name=safe_name(f"{named[index].name}_{suffix}"))
         if not clashes:
             break
     return named
@@ -214,7 +214,14 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """`name` as the name of a file that every system takes, without its ending.
+
+    Example
+    -------
+    >>> safe_name("anna: felt?")
+    'anna_ felt_'
+    """
     # Names that are no Unicode text (surrogates) could not be written into a UTF-8 table.
     text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode("utf-8")
     text = "".join("_" if c in _FORBIDDEN or ord(c) < 32 else c for c in text).strip(" .") or "video"
