@@ -69,7 +69,7 @@ def command(inputs: tuple[str, ...], aus, frame, against, faces, out: Path, au_m
         raise click.BadParameter(f"AU{unknown[0]}: the model measures {known}", param_hint="--au")
     against = _against(against)
     found = find_images_and_videos(inputs)
-    if found.images and isinstance(against, int):
+    if found.images and against not in (None, "average"):
         raise click.BadParameter("a still has no other frame; use average", param_hint="--against")
     make_writable(out, "name another folder with --out")
     run = _Run(model, tuple(dict.fromkeys(aus)), frame, against, faces, out)
@@ -87,6 +87,16 @@ def _against(text: str | None) -> str | int | None:
     raise click.BadParameter(
         f"{text!r}; expected rest, average or the number of a frame, from 1", param_hint="--against"
     )
+
+
+class _NotThere(Exception):
+    """A frame in which the person is not seen."""
+
+
+def _row_of(frame: int, frames: list[int]) -> int:
+    if frame not in frames:
+        raise _NotThere(frame)
+    return frames.index(frame)
 
 
 class _Run:
@@ -163,49 +173,49 @@ class _Run:
     def _video(self, path: Path, table) -> None:
         """One person's rows of a video's table."""
         from facs_pipeline.action_units import column_name
-        from facs_pipeline.au_explanation import Face, apex_row, average, resting_row
+        from facs_pipeline.au_explanation import Face, average
         from facs_pipeline.tables import table_points
         from facs_pipeline.video import grey_frames
 
-        face_id = int(table["face_id"].iloc[0])
+        face_id, frames = int(table["face_id"].iloc[0]), table["frame"].tolist()
         intensities = table[[column_name(au) for au in self.model.aus]].to_numpy(float)
-        confidence = table["confidence"].to_numpy(float)
-        frames = table["frame"].tolist()
-
-        def row_of(frame: int) -> int | None:
-            if frame in frames:
-                return frames.index(frame)
-            self.skipped.append((str(path), f"frame {frame}: no face {face_id} there"))
-            return None
-
-        if self.frame is None:
-            wanted = self._wanted(intensities.max(axis=0))
-            rows = {au: apex_row(intensities[:, self.model.aus.index(au)], confidence) for au in wanted}
-        else:
-            row = row_of(self.frame)
-            rows = {} if row is None else {au: row for au in self._wanted(intensities[row])}
-        if self.against == "average":
-            reference_row = None
-        elif isinstance(self.against, int):
-            reference_row = row_of(self.against)
-            rows = rows if reference_row is not None else {}
-        else:
-            reference_row = resting_row(intensities, confidence)
+        try:
+            rows = self._rows(frames, intensities, table["confidence"].to_numpy(float))
+            reference_row = self._reference_row(frames, intensities, table["confidence"].to_numpy(float))
+        except _NotThere as missing:
+            self.skipped.append((str(path), f"frame {missing}: no face {face_id} there"))
+            return
         if not rows:
             return
         needed = {*rows.values()} | ({reference_row} - {None})
         greys = grey_frames(path, {frames[row] for row in needed})
         points = table_points(table)
         seen = {row: Face.seen(greys[frames[row]], points[row], f"frame {frames[row]}") for row in needed}
-        if reference_row is None:
-            reference = None, average()
-        else:
-            reference = frames[reference_row], seen[reference_row]
-            if not isinstance(self.against, int):
-                calm = f"calmest {reference[1].name}"
-                reference = reference[0], reference[1]._replace(name=calm)
+        reference = None, average()
+        if reference_row is not None:
+            other = seen[reference_row]
+            name = other.name if isinstance(self.against, int) else f"calmest {other.name}"
+            reference = frames[reference_row], other._replace(name=name)
         for au, row in rows.items():
             self._explain(path, face_id, au, (frames[row], seen[row]), reference)
+
+    def _rows(self, frames: list[int], intensities, confidence) -> dict[int, int]:
+        """Which row to explain of each action unit."""
+        from facs_pipeline.au_explanation import apex_row
+
+        if self.frame is not None:
+            row = _row_of(self.frame, frames)
+            return dict.fromkeys(self._wanted(intensities[row]), row)
+        wanted = self._wanted(intensities.max(axis=0))
+        return {au: apex_row(intensities[:, self.model.aus.index(au)], confidence) for au in wanted}
+
+    def _reference_row(self, frames: list[int], intensities, confidence) -> int | None:
+        """Which row to compare with; None for the average face."""
+        from facs_pipeline.au_explanation import resting_row
+
+        if isinstance(self.against, int):
+            return _row_of(self.against, frames)
+        return None if self.against == "average" else resting_row(intensities, confidence)
 
     def _explain(self, path: Path, face_id: int, au: int, shown: tuple, reference: tuple) -> None:
         """One picture and its rows; `shown` and `reference` are (number of the frame or None, face)."""
