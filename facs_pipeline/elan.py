@@ -5,6 +5,7 @@ ELAN is the annotation tool of the Max Planck Institute for Psycholinguistics; t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
@@ -52,12 +53,11 @@ def write_eaf(
     )
     header = ET.SubElement(document, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if media is not None:
-        ET.SubElement(
-            header,
-            "MEDIA_DESCRIPTOR",
-            MEDIA_URL=media.absolute().as_uri(),
-            MIME_TYPE=_MIME.get(media.suffix.lower(), "unknown"),
-        )
+        place = {"MEDIA_URL": media.absolute().as_uri(), "MIME_TYPE": _MIME.get(media.suffix.lower(), "unknown")}
+        # Still found when both folders are moved together; Windows knows no way from one drive to another.
+        with contextlib.suppress(ValueError):
+            place["RELATIVE_MEDIA_URL"] = Path(os.path.relpath(media, Path(path).parent)).as_posix()
+        ET.SubElement(header, "MEDIA_DESCRIPTOR", place)
     slots = ET.SubElement(document, "TIME_ORDER")
     number = 0
     for name, events in tiers.items():

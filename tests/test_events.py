@@ -88,6 +88,7 @@ def test_elan_files_open_in_another_reader(tmp_path):
     assert [one[:3] for one in document.get_annotation_data_for_tier("AU01")] == [(80, 280, "1C"), (2000, 2001, "1C")]
     [media] = document.get_linked_files()
     assert media["MEDIA_URL"] == video.as_uri() and media["MIME_TYPE"] == "video/mp4"
+    assert media["RELATIVE_MEDIA_URL"] == "anna & ben.mp4"
     first = path.read_bytes()
     write_eaf(path, {"AU01": [(1, event), (1, event._replace(onset_s=2.0, offset_s=2.0))], "AU12": []}, video)
     assert path.read_bytes() == first
