@@ -297,3 +297,25 @@ def test_the_detector_kept_as_a_file_is_dlibs_own(greys):
         expected = own.run(grey, 0, -0.5)
         assert len(expected[0]) > 0
         assert kept.run(grey, 0, -0.5) == expected
+
+
+def hand_before_the_mouth(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The frame with a patch of folds and noise, as bright as the nose, over the mouth."""
+    eyes = float(np.linalg.norm(points[45] - points[36]))
+    across, down = np.meshgrid(np.arange(grey.shape[1]), np.arange(grey.shape[0]))
+    x, y = points[48:68].mean(axis=0)
+    inside = ((across - x) / (0.75 * eyes)) ** 2 + ((down - y) / (0.5 * eyes)) ** 2 < 1
+    folds = 12 * np.sin(across / (0.12 * eyes)) * np.cos(down / (0.4 * eyes))
+    skin = float(grey[tuple(points[30].astype(int)[::-1])]) + folds + np.random.default_rng(0).normal(0, 3, grey.shape)
+    cover = cv2.GaussianBlur(inside.astype(np.float64), (0, 0), 2)
+    return np.clip(grey * (1 - cover) + skin * cover, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", ["d0.mp4", "d3.mp4", "s18.mp4", "s32.mp4"])
+def test_a_hand_before_the_mouth_lowers_the_confidence(model, greys, name):
+    frames = greys(name, 30)
+    seen = [faces[0] for faces in follow(model, frames)]
+    covered = [hand_before_the_mouth(grey, face.points) for grey, face in zip(frames, seen, strict=True)]
+    less = [faces[0].confidence if faces else 0.0 for faces in follow(model, [*frames[:10], *covered[10:]])]
+    assert np.median([face.confidence for face in seen]) > 0.95
+    assert min(less[:10]) > 0.9 and np.median(less[12:]) < 0.6
