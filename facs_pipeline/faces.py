@@ -8,6 +8,7 @@ patch of constant size round the face. So the cost of a frame does not grow with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -373,3 +374,31 @@ def _portrait(grey: np.ndarray, points: np.ndarray, mean_shape: np.ndarray) -> n
     vector = cv2.GaussianBlur(small, (3, 3), 0)[6:-4, 4:-4].astype(np.float32).ravel()
     vector -= vector.mean()
     return vector / max(float(np.linalg.norm(vector)), 1e-6)
+
+
+_QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkModel) -> int:
+    """By how many degrees clockwise frames [h, w] uint8 without a face must be turned to show one; 0 if by none.
+
+    For videos that lie on their side because their rotation flag was lost; only large faces are looked for.
+
+    Example
+    -------
+    >>> from skimage.data import astronaut
+    >>> from facs_pipeline import default_landmarks
+    >>> lying = np.rot90(astronaut().mean(axis=2).astype(np.uint8))
+    >>> upright_turn([lying], default_landmarks())
+    90
+    """
+    for grey in frames:
+        scale = min(_SEARCH_SIDES[0] / max(grey.shape), 1.0)
+        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        for degrees, code in _QUARTER_TURNS.items():
+            turned = cv2.rotate(small, code)
+            boxes, _scores, _ = _frontal_detector().run(turned, 0, 0.0)
+            places = ((box.left(), box.top(), box.width(), box.height()) for box in boxes)
+            if any(landmark_model.locate(turned, place).confidence >= _SURE for place in places):
+                return degrees
+    return 0

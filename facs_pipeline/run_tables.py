@@ -41,6 +41,11 @@ EMOTION_COLUMNS = ("main_emotion", "main_emotion_share")
 """Of ``videos.csv``, after the others, where emotions were asked for."""
 ENDS_EARLY_S, ENDS_EARLY_SHARE = 1.0, 0.05
 """So much of the stated duration may lack frames before it is worth a word; headers round, the last frame stands."""
+_LYING = {
+    degrees: f", but turned by {degrees} degrees clockwise it shows one: its rotation flag is missing or wrong; "
+    f"turn it, for example by ffmpeg -i VIDEO -vf {how} TURNED"
+    for degrees, how in {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}.items()
+}
 PACKAGES = ("av", "dlib-bin", "joblib", "numpy", "opencv-python-headless", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
@@ -95,7 +100,7 @@ class VideoResult:
             )
         if not facts["frames_with_face"]:
             status = "no_face"
-            reasons.append(f"no face found in {facts['frames']} frames")
+            reasons.append(f"no face found in {facts['frames']} frames{_LYING.get(facts.get('upright_turn'), '')}")
         left_out = (descriptors or {}).get("not_described", {})
         reasons += [f"face {face} has no descriptors: {why}" for face, why in left_out.items()]
         return cls(video.name, video.path, status, "; ".join(reasons), sha256, facts, descriptors, emotions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -23,7 +23,7 @@ from facs_pipeline.au_table import TABLES, FaceRows
 from facs_pipeline.baseline import resting_intensity, subtract_resting
 from facs_pipeline.emotion_series import emotion_probabilities
 from facs_pipeline.face_series import FaceSeries, describe_faces, series_of_faces
-from facs_pipeline.faces import FaceFollower
+from facs_pipeline.faces import FaceFollower, upright_turn
 from facs_pipeline.frame_chunk import FrameChunk
 from facs_pipeline.landmarks import LandmarkModel, load_landmarks
 from facs_pipeline.outputs import Outputs
@@ -36,6 +36,8 @@ from facs_pipeline.video import Frame, folder_images, probe, read_frames
 CHUNK_FRAMES = 256
 """Frames in one chunk of an artifact."""
 DECODED_AT_ONCE = 8
+LOOKED_AT_TURNED = 4
+"""Frames of a video without a face that are turned, to see whether it lies on its side."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +272,7 @@ class VideoRun:
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
             chunk, crops, steady = FrameChunk(), [], IntensityFilter()
+            faceless: deque[np.ndarray] = deque(maxlen=LOOKED_AT_TURNED)
             for frame in self._a_few_at_once(frames):
                 if len(chunk) >= CHUNK_FRAMES:
                     self._flush(chunk, crops, steady, writers)
@@ -285,9 +288,13 @@ class VideoRun:
                 facts["frames"] += 1
                 facts["frames_with_face"] += bool(faces)
                 facts["cuts"] += follower.cut
+                if not facts["frames_with_face"] and frame.index & (frame.index - 1) == 0:
+                    faceless.append(frame.image)
                 self._tick(facts["frames"])
             if len(chunk):
                 self._flush(chunk, crops, steady, writers)
+            if not facts["frames_with_face"]:
+                facts["upright_turn"] = upright_turn(faceless, self.models.landmarks)
             with self._timed("write"):
                 _append(writers["action_units"], steady.finish())
                 for stage in decoded:

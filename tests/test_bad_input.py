@@ -67,6 +67,7 @@ def outcome(videos_dir, face, good, tmp_path_factory):
         stream.width = stream.height = 64
         container.start_encoding()
     write_video(bad / "cartoon.mp4", frames_of(videos_dir / "no_face.mp4", 20))
+    write_video(bad / "lying.mp4", [np.rot90(picture) for picture in face[:20]])
     black = np.zeros_like(face[0])
     write_video(bad / "fewfaces.mp4", [*[black] * 10, *face[:3], *[black] * 10])
     write_video(bad / "oneframe.mp4", face[:1])
@@ -146,6 +147,12 @@ def test_zero_frames(outcome):
 
 def test_no_face_at_all(outcome):
     check(outcome, "cartoon", "no_face", "no face found in 20 frames")
+    assert "turned" not in outcome[0].loc["cartoon", "reason"]
+
+
+def test_a_video_that_lies_on_its_side(outcome):
+    check(outcome, "lying", "no_face", "no face found in 20 frames, but turned by 90 degrees clockwise it shows one")
+    assert "transpose=clock" in outcome[0].loc["lying", "reason"]
 
 
 def test_face_in_a_few_frames_only(outcome):

@@ -9,7 +9,7 @@ import dlib
 import numpy as np
 import pytest
 
-from facs_pipeline.faces import FaceFollower, _frontal_detector
+from facs_pipeline.faces import FaceFollower, _frontal_detector, upright_turn
 from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.video import read_frames
 
@@ -319,3 +319,11 @@ def test_a_hand_before_the_mouth_lowers_the_confidence(model, greys, name):
     less = [faces[0].confidence if faces else 0.0 for faces in follow(model, [*frames[:10], *covered[10:]])]
     assert np.median([face.confidence for face in seen]) > 0.95
     assert min(less[:10]) > 0.9 and np.median(less[12:]) < 0.6
+
+
+def test_a_video_that_lies_on_its_side_is_told_from_one_without_a_face(model, greys):
+    upright = greys("d18.mp4", 3)
+    assert upright_turn([], model) == upright_turn(greys("no_face.mp4", 95)[::20], model) == 0
+    for quarter, degrees in ((1, 90), (2, 180), (3, 270)):
+        lying = [np.ascontiguousarray(np.rot90(grey, quarter)) for grey in upright]
+        assert upright_turn(lying, model) == degrees
