@@ -166,10 +166,14 @@ TABLES = {"csv": CsvTable, "parquet": ParquetTable}
 
 
 def _measured(rows: FaceRows) -> np.ndarray:
-    """Pose, x, y, intensities [m, 3 + 136 + k] of the rows with a face, rounded; no negative zeros."""
-    m = len(rows.points)
-    points = np.asarray(rows.points, dtype=float).transpose(0, 2, 1).reshape(m, 2 * N_POINTS)
-    parts = [(rows.pose, _ANGLE), (points, _PIXEL), (rows.intensities, _INTENSITY)]
+    return measured_cells(rows.pose, rows.points, rows.intensities)
+
+
+def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray) -> np.ndarray:
+    """Pose [m, 3], points [m, 68, 2] and intensities [m, k] as rounded cells [m, 3 + 136 + k] without negative 0."""
+    m = len(points)
+    points = np.asarray(points, dtype=float).transpose(0, 2, 1).reshape(m, 2 * N_POINTS)
+    parts = [(pose, _ANGLE), (points, _PIXEL), (intensities, _INTENSITY)]
     return np.hstack([np.round(np.asarray(part, dtype=float), decimals) + 0.0 for part, decimals in parts])
 
 

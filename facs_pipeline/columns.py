@@ -14,6 +14,8 @@ from facs_pipeline.descriptors import SIGNALS, SQUARED, STATISTICS
 TABLES: dict[str, str] = {
     "action_units": "`action_units/<video>.csv` (or `.parquet`): one row per frame and face; a frame without a face is "
     "one row with `success` 0 and empty cells.",
+    "stills": "The table that `facs extract-stills` writes: one row per face of an image; an image without a face is "
+    "one row with `success` 0 and empty cells.",
     "descriptors": "`descriptors.csv`: one row per video and face.",
     "videos": "`videos.csv`: one row per video.",
     "predictions": "`predictions.csv` of `facs rank-authenticity`: one row per video and model.",
@@ -142,6 +144,24 @@ _ACTION_UNITS = _table(
         *_emotions("emotion_", "--emotion; empty without a face"),
     ],
 )
+
+_OF_STILLS = {
+    "AU<nn>_r": "Intensity of action unit <nn>; empty without a face. "
+    "AU15, 17, 18, 20 and 28 of the embedded model are experimental: their pseudo-labels are weak.",
+}
+_STILLS = (
+    Column("stills", "input", "The image, as it was named or found in the folder.", "-", "text", "file"),
+    Column("stills", "face_id", "Number of the face in the image; empty without a face.", "-", "0 ...", "--faces"),
+    Column("stills", "confidence", "That the landmarks lie on an unhidden face; 0 without a face.", "-", "0 .. 1",
+           "landmark model"),
+    Column("stills", "success", "1 if a face was found and measured in this image, else 0.", "-", "0, 1",
+           "face search"),
+    *(
+        replace(column, table="stills", meaning=_OF_STILLS.get(column.name, column.meaning))
+        for column in _ACTION_UNITS
+        if column.name.startswith(("pose_", "x_", "y_", "AU"))
+    ),
+)  # fmt: skip
 
 _ABOUT = [
     ("video", "Name of the video, as in the action-unit table.", "-", "text", "action-unit table"),
@@ -349,6 +369,7 @@ EXPLANATION_COLUMNS: tuple[str, ...] = tuple(column.name for column in _EXPLANAT
 
 COLUMNS: tuple[Column, ...] = (
     *_ACTION_UNITS,
+    *_STILLS,
     *_table("descriptors", [*_ABOUT, *_statistics()]),
     *_VIDEOS,
     *_PREDICTIONS,

@@ -98,6 +98,8 @@ class VideoResult:
             reasons.append(
                 f"the frames end at {facts['last_s']:.1f} s of {facts['stated_s']:.1f} s: is the file cut or damaged?"
             )
+        if video.is_images and facts.get("sizes", 1) > 1:
+            reasons.append("its images differ in size; photos that are not one video are for facs extract-stills")
         if not facts["frames_with_face"]:
             status = "no_face"
             reasons.append(f"no face found in {facts['frames']} frames{_LYING.get(facts.get('upright_turn'), '')}")

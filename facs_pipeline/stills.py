@@ -1,17 +1,49 @@
-"""Still images: read whatever their colours, depth and size, and their faces found."""
+"""Still images: read whatever their colours, depth and size, their faces found and their action units measured."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
+import joblib
 import numpy as np
+import pandas as pd
 
+from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.appearance import features
 from facs_pipeline.au_features import SMALL_PX, locate_face
+from facs_pipeline.au_table import N_POINTS, au_table_columns, measured_cells
 from facs_pipeline.datasets.image_files import decode_grey
+from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import DlibLandmarks, LandmarkModel, default_landmarks
+from facs_pipeline.landmarks import DlibLandmarks, LandmarkModel, default_landmarks, load_landmarks
+from facs_pipeline.pose import head_pose
 
 _SMALLEST = 16
+_TASK = 50
+
+
+class StillFace(NamedTuple):
+    """One face of a still; an image in which none is found has one, of None.
+
+    Attributes
+    ----------
+    path : Path
+    face_id : int or None
+        Number of the face in its image.
+    confidence : float, 0..1.
+    points : ndarray [68, 2] float32 or None, landmarks in pixels.
+    features : ndarray [9055] uint8 or None, see `facs_pipeline.features`.
+    """
+
+    path: Path
+    face_id: int | None = None
+    confidence: float = 0.0
+    points: np.ndarray | None = None
+    features: np.ndarray | None = None
 
 
 def read_still(path: str | Path) -> np.ndarray:
@@ -39,3 +71,76 @@ def faces_in_still(
         if found:
             return [(face.points, True) for face in found]
     return [locate_face(grey, landmarks)]
+
+
+def measure_stills(
+    paths: Sequence[Path],
+    *,
+    faces: str = "one",
+    landmarks: str | os.PathLike | None = None,
+    jobs: int = 1,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Iterator[StillFace | Skipped]:
+    """Faces and features of still images, each image by itself; what cannot be read comes as `Skipped`.
+
+    Parameters
+    ----------
+    faces : ``"one"`` for the main face of each image, ``"all"`` for all of them.
+    landmarks : landmark model file; the embedded one unless given.
+    jobs : processes; the result, in the order of `paths`, does not depend on it.
+    progress : called with the number of images just done.
+
+    Example
+    -------
+    >>> for face in measure_stills([Path("photo.jpg")]):  # doctest: +SKIP
+    ...     print(face.path, face.confidence, ActionUnitModel.load_default().predict(face.features))
+    """
+    pieces = [list(paths[start : start + _TASK]) for start in range(0, len(paths), _TASK)]
+    run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
+    done = run(joblib.delayed(_measure)(piece, faces, landmarks) for piece in pieces)
+    for piece, found in zip(pieces, done, strict=True):
+        progress(len(piece))
+        yield from found
+
+
+def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataFrame:
+    """What `facs extract-stills` writes: a row for each face, with the intensities that `model` gives it.
+
+    Example
+    -------
+    >>> stills_table([StillFace(Path("wall.jpg"))], ActionUnitModel.load_default())["success"].tolist()
+    [0]
+    """
+    rows = np.array([row for row, face in enumerate(faces) if face.points is not None], np.intp)
+    cells = np.full((len(faces), 3 + 2 * N_POINTS + len(model.aus)), np.nan)
+    if len(rows):
+        points = np.array([faces[row].points for row in rows])
+        intensities = model.predict(np.array([faces[row].features for row in rows]))
+        cells[rows] = measured_cells(head_pose(points), points, intensities)
+    table = pd.DataFrame(cells, columns=au_table_columns(model.aus)[6:])
+    table.insert(0, "success", np.isin(np.arange(len(faces)), rows).astype(int))
+    table.insert(0, "confidence", [round(face.confidence, 4) for face in faces])
+    table.insert(0, "face_id", pd.array([face.face_id for face in faces], "Int64"))
+    # File names need not be text, and could not be written into a table then.
+    table.insert(0, "input", [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces])
+    return table
+
+
+def _measure(paths: list[Path], faces: str, landmarks: str | os.PathLike | None) -> list[StillFace | Skipped]:
+    # What OpenCV says of an image that it cannot decode names no file.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    cv2.setNumThreads(1)
+    model = load_landmarks(landmarks) if landmarks else default_landmarks()
+    found: list[StillFace | Skipped] = []
+    for path in paths:
+        try:
+            grey = read_still(path)
+        except ValueError as error:
+            found.append(Skipped(str(path), str(error)))
+            continue
+        places = [points for points, is_face in faces_in_still(grey, faces, model) if is_face]
+        found += [
+            StillFace(path, number, default_landmarks().judge(grey, points), points, features(grey, points))
+            for number, points in enumerate(places)
+        ] or [StillFace(path)]
+    return found

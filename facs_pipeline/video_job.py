@@ -273,6 +273,7 @@ class VideoRun:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
             chunk, crops, steady = FrameChunk(), [], IntensityFilter()
             faceless: deque[np.ndarray] = deque(maxlen=LOOKED_AT_TURNED)
+            sizes: set[tuple[int, ...]] = set()
             for frame in self._a_few_at_once(frames):
                 if len(chunk) >= CHUNK_FRAMES:
                     self._flush(chunk, crops, steady, writers)
@@ -288,11 +289,13 @@ class VideoRun:
                 facts["frames"] += 1
                 facts["frames_with_face"] += bool(faces)
                 facts["cuts"] += follower.cut
+                sizes.add(frame.image.shape)
                 if not facts["frames_with_face"] and frame.index & (frame.index - 1) == 0:
                     faceless.append(frame.image)
                 self._tick(facts["frames"])
             if len(chunk):
                 self._flush(chunk, crops, steady, writers)
+            facts["sizes"] = len(sizes)
             if not facts["frames_with_face"]:
                 facts["upright_turn"] = upright_turn(faceless, self.models.landmarks)
             with self._timed("write"):

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from extraction_runs import FACS, Remembering, facs, files_in, videos_csv
@@ -68,6 +69,9 @@ def outcome(videos_dir, face, good, tmp_path_factory):
         container.start_encoding()
     write_video(bad / "cartoon.mp4", frames_of(videos_dir / "no_face.mp4", 20))
     write_video(bad / "lying.mp4", [np.rot90(picture) for picture in face[:20]])
+    (bad / "photos").mkdir()
+    for number, picture in enumerate((face[0], face[1][:-40])):
+        cv2.imwrite(str(bad / "photos" / f"{number}.png"), picture)
     black = np.zeros_like(face[0])
     write_video(bad / "fewfaces.mp4", [*[black] * 10, *face[:3], *[black] * 10])
     write_video(bad / "oneframe.mp4", face[:1])
@@ -153,6 +157,10 @@ def test_no_face_at_all(outcome):
 def test_a_video_that_lies_on_its_side(outcome):
     check(outcome, "lying", "no_face", "no face found in 20 frames, but turned by 90 degrees clockwise it shows one")
     assert "transpose=clock" in outcome[0].loc["lying", "reason"]
+
+
+def test_photos_that_are_not_one_video(outcome):
+    check(outcome, "photos", "ok", "images differ in size", "facs extract-stills")
 
 
 def test_face_in_a_few_frames_only(outcome):

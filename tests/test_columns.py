@@ -63,7 +63,8 @@ def test_a_column_is_found_with_its_number():
     (speed,) = find_columns("AU12_speed_max")
     assert (speed.table, speed.name) == ("descriptors", "AU12_speed_max")
     assert "AU12's speed" in speed.meaning and "<nn>" not in speed.meaning
-    (point,) = find_columns("y_67")
+    point, of_still = find_columns("y_67")
+    assert (point.table, of_still.table) == ("action_units", "stills") and point.meaning == of_still.meaning
     assert point.meaning.startswith("Landmark 67,")
     assert {column.table for column in find_columns("video")} == {
         "action_units",

@@ -1,0 +1,75 @@
+"""`facs extract-stills`: photos -> one table of action units, landmarks and head pose, a row for each face."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  facs extract-stills photos/ --out stills.csv
+  facs extract-stills 'study/*.jpg' group.png --faces all --out stills.parquet
+\b
+Each image stands for itself; a folder of a video's frames is a video: facs extract-features. `facs columns stills`
+explains the columns; `facs explain-au photo.jpg` says why an intensity is what it is.
+Exit codes: 0 all images done, 1 some could not be read (the others are done), 2 wrong usage or nothing usable.
+"""
+# Of many images that could not be read, so many are named.
+_SHOWN = 20
+
+
+@click.command("extract-stills", epilog=EPILOG)
+@click.argument("inputs", nargs=-1, required=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="stills.csv", show_default=True,
+    help="Table to write, .csv or .parquet.",
+)  # fmt: skip
+@click.option(
+    "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,
+    help="The main face of each image, or all of them.",
+)  # fmt: skip
+@click.option("--au-model", type=click.Path(path_type=Path), help="Action-unit model file.  [default: the package's]")
+@click.option("--landmarks", type=click.Path(path_type=Path), help="Landmark model file.  [default: the package's]")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks, jobs: int | None) -> int:
+    """Action units, landmarks and head pose of the faces in INPUTS.
+
+    INPUTS are images, folders of them (searched recursively) and globs. A row for each face; an image without a face
+    is a row with success 0 and empty cells.
+    """
+    from facs_cli.describe import write
+    from tqdm import tqdm
+
+    from facs_pipeline.action_units import ActionUnitModel
+    from facs_pipeline.datasets.labelled_faces import Skipped
+    from facs_pipeline.emotion_inputs import find_images_and_videos
+    from facs_pipeline.landmarks import load_landmarks
+    from facs_pipeline.stills import measure_stills, stills_table
+
+    model = ActionUnitModel.load(au_model) if au_model else ActionUnitModel.load_default()
+    if landmarks:
+        load_landmarks(landmarks)
+    found = find_images_and_videos(inputs)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with tqdm(total=len(found.images), desc="images", unit="", file=sys.stderr, disable=None, leave=False) as bar:
+        options = {"faces": faces, "landmarks": landmarks, "jobs": jobs or cores, "progress": bar.update}
+        results = list(measure_stills(found.images, **options))
+    skipped = [*found.skipped, *(one for one in results if isinstance(one, Skipped))]
+    seen = [one for one in results if not isinstance(one, Skipped)]
+    for source, reason in skipped[:_SHOWN]:
+        click.echo(f"Failed: {source}: {reason}", err=True)
+    if len(skipped) > _SHOWN:
+        click.echo(f"... and {len(skipped) - _SHOWN} more", err=True)
+    if found.videos:
+        click.echo(f"Note: {len(found.videos)} videos are passed over; facs extract-features measures them", err=True)
+    if not seen:
+        click.echo("Error: not one image could be used; nothing was written", err=True)
+        return 2
+    table = stills_table(seen, model)
+    write(table, out, None)
+    images, without = table["input"].nunique(), int((table["success"] == 0).sum())
+    click.echo(f"{out}: {len(table) - without} faces in {images} images, {without} without a face")
+    return 1 if skipped else 0
