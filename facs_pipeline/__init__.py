@@ -26,6 +26,7 @@ _WHERE = {
     "AU_NAMES": "action_units",
     "ActionUnitModel": "action_units",
     "explain_action_unit": "au_explanation",
+    "measure_stills": "stills",
     "IntensityFilter": "steadying",
     "SVREnsemble": "svr_ensemble",
     "BatchedRidge": "ridge",
