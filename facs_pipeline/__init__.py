@@ -39,7 +39,7 @@ _WHERE = {
     "smooth_series": "descriptors",
     "FacialActivityDescriptor": "descriptor_transformer",
     "extract_features": "extraction",
-    "Options": "extraction",
+    "Options": "options",
     "read_au_table": "tables",
     "RankSVM": "authenticity",
     "FacsError": "errors",

@@ -19,6 +19,7 @@ from facs_pipeline.baseline import resting_intensity
 from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput, find_videos
 from facs_pipeline.metadata import read_metadata, without_row
+from facs_pipeline.options import Options
 from facs_pipeline.outputs import Outputs
 from facs_pipeline.pool import Pool
 from facs_pipeline.progress import FrameEstimate, size_on_disk
@@ -27,54 +28,6 @@ from facs_pipeline.run_tables import VideoResult, write_run
 from facs_pipeline.stages import Cache, stage_keys, table_key
 from facs_pipeline.store import BadArtifact, discard, load_key, make_writable, remove_leftovers, temporary_path
 from facs_pipeline.video_hashes import VideoHashes
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is done; the defaults are those of ``facs extract-features``.
-
-    Attributes
-    ----------
-    out : folder of the results.
-    cache : folder of the stored stage results; None for ``out/cache``.
-    keep_cache : False stores nothing beyond the run.
-    jobs : worker processes; None for one per core.
-    format : ``"csv"`` or ``"parquet"``, of the action-unit tables.
-    au_model, landmarks : model files; None for those of the package.
-    emotion : also measure emotions.
-    emotion_model : file of the emotion model, which implies `emotion`; None for that of the package.
-    faces : ``"one"`` or ``"all"``.
-    baseline : ``"none"``, ``"video"``, ``"subject"``, or the path of a clip of the person at rest.
-    overlay : also write annotated videos.
-    metadata : CSV with subject, emotion and label per video; None for none.
-    cutoff_hz : of the descriptors' smoothing.
-    image_fps : frames per second of image folders.
-    fail_fast : stop at the first video that fails.
-    timeout_s : a video that makes no progress for so long is given up.
-
-    Example
-    -------
-    >>> Options(out=Path("results"), baseline="video").format
-    'csv'
-    """
-
-    out: Path = Path("facs-output")
-    cache: Path | None = None
-    keep_cache: bool = True
-    jobs: int | None = None
-    format: str = "csv"
-    au_model: Path | None = None
-    landmarks: Path | None = None
-    emotion: bool = False
-    emotion_model: Path | None = None
-    faces: str = "one"
-    baseline: str = "none"
-    overlay: bool = False
-    metadata: Path | None = None
-    cutoff_hz: float = 1.0
-    image_fps: float = 25.0
-    fail_fast: bool = False
-    timeout_s: float = 120.0
 
 
 class Observer:
@@ -120,14 +73,14 @@ class RunResult:
 
 
 def extract_features(
-    videos: Sequence[str | os.PathLike], options: Options = Options(), observer: Observer | None = None
+    videos: Sequence[str | os.PathLike], options: Options | None = None, observer: Observer | None = None
 ) -> RunResult:
     """Action-unit tables and descriptors of videos.
 
     Parameters
     ----------
     videos : files, folders, globs, ``.txt`` lists, folders of images.
-    options : see `Options`.
+    options : see `Options`; its defaults unless given.
     observer : told of progress.
 
     Returns
@@ -146,7 +99,7 @@ def extract_features(
     >>> [(video.name, video.status) for video in result.videos]  # doctest: +SKIP
     [('anna', 'ok'), ('ben', 'ok')]
     """
-    return _Run(options, observer or Observer()).run(videos)
+    return _Run(options or Options(), observer or Observer()).run(videos)
 
 
 class _Run:

@@ -18,7 +18,7 @@ from facs_pipeline.landmarks import load_landmarks
 from facs_pipeline.model_file import load_model
 
 if TYPE_CHECKING:
-    from facs_pipeline.extraction import Options
+    from facs_pipeline.options import Options
 
 # As in facs_pipeline.action_units, which is not imported here because it imports scikit-learn.
 AU_MODEL = Path(str(files("facs_pipeline.models").joinpath("action_units.npz")))

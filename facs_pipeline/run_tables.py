@@ -22,7 +22,7 @@ from facs_pipeline.stages import EXTRA_STAGES, STAGES
 from facs_pipeline.store import atomic_write
 
 if TYPE_CHECKING:
-    from facs_pipeline.extraction import Options
+    from facs_pipeline.options import Options
     from facs_pipeline.run_settings import RunSettings
 
 VIDEO_COLUMNS = (

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from facs_pipeline.datasets.emotion_folders import faces_in_folders
+from facs_pipeline.datasets.file_kinds import is_tar, is_zip
 from facs_pipeline.datasets.image_files import open_image_files
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.split_names import canonical_split, known_split
@@ -28,8 +29,6 @@ from facs_pipeline.datasets.table_files import (
     Line,
     cells_of,
     header_of,
-    is_tar,
-    is_zip,
     lines_of,
     open_table,
     table_names,

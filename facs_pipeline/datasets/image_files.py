@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from facs_pipeline.datasets.file_kinds import is_image, is_zip
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.datasets.pictures import open_pictures
-from facs_pipeline.datasets.table_files import is_zip
 from facs_pipeline.errors import InputError
 from facs_pipeline.video import IMAGE_SUFFIXES
 
@@ -83,12 +83,6 @@ def decode_grey(data: bytes) -> np.ndarray:
     if image is None:
         raise ValueError("not an image that can be decoded; damaged, or not what its name says?")
     return image
-
-
-def is_image(name: str) -> bool:
-    """Whether a path names an image file that is not hidden."""
-    parts = PurePosixPath(name)
-    return parts.suffix.lower() in IMAGE_SUFFIXES and not parts.name.startswith(".")
 
 
 def open_image_files(path: str | os.PathLike) -> ImageFiles:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
+from facs_pipeline.datasets.file_kinds import is_image, is_tar
 from facs_pipeline.errors import InputError
 
 # Far above a row of any table read here, far below what fills the memory.
 _LONGEST_LINE = 1 << 20
 _DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
-_TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _TABLE_SUFFIXES = (".csv", ".csv.gz")
 
 
@@ -27,17 +27,6 @@ class Line(NamedTuple):
     row: int
     text: bytes
     reason: str
-
-
-def is_tar(path: Path) -> bool:
-    """Whether a file is named as a tar, compressed or not."""
-    return path.name.lower().endswith(_TAR_SUFFIXES)
-
-
-def is_zip(path: Path) -> bool:
-    """Whether a file begins as a zip does; one that is cut short has lost its end."""
-    with open(path, "rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def table_names(path: Path) -> list[str]:
@@ -63,8 +52,6 @@ def _is_table(name: str) -> bool:
 
 
 def _first_tables(path: Path) -> Iterator[str]:
-    from facs_pipeline.datasets.image_files import is_image
-
     with tarfile.open(path) as archive:
         for member in archive:
             if is_image(member.name):

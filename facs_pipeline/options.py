@@ -1,0 +1,54 @@
+"""How a run over videos is done: what `facs extract-features` is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is done; the defaults are those of ``facs extract-features``.
+
+    Attributes
+    ----------
+    out : folder of the results.
+    cache : folder of the stored stage results; None for ``out/cache``.
+    keep_cache : False stores nothing beyond the run.
+    jobs : worker processes; None for one per core.
+    format : ``"csv"`` or ``"parquet"``, of the action-unit tables.
+    au_model, landmarks : model files; None for those of the package.
+    emotion : also measure emotions.
+    emotion_model : file of the emotion model, which implies `emotion`; None for that of the package.
+    faces : ``"one"`` or ``"all"``.
+    baseline : ``"none"``, ``"video"``, ``"subject"``, or the path of a clip of the person at rest.
+    overlay : also write annotated videos.
+    metadata : CSV with subject, emotion and label per video; None for none.
+    cutoff_hz : of the descriptors' smoothing.
+    image_fps : frames per second of image folders.
+    fail_fast : stop at the first video that fails.
+    timeout_s : a video that makes no progress for so long is given up.
+
+    Example
+    -------
+    >>> Options(out=Path("results"), baseline="video").format
+    'csv'
+    """
+
+    out: Path = Path("facs-output")
+    cache: Path | None = None
+    keep_cache: bool = True
+    jobs: int | None = None
+    format: str = "csv"
+    au_model: Path | None = None
+    landmarks: Path | None = None
+    emotion: bool = False
+    emotion_model: Path | None = None
+    faces: str = "one"
+    baseline: str = "none"
+    overlay: bool = False
+    metadata: Path | None = None
+    cutoff_hz: float = 1.0
+    image_fps: float = 25.0
+    fail_fast: bool = False
+    timeout_s: float = 120.0
