@@ -32,6 +32,8 @@ _LUMA_FIRST = frozenset(
     | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
 )
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+# Limited-range luma 16..235 -> 0..255 as factor and offset
+_TO_FULL_RANGE = np.array([[255 / 219, -16 * 255 / 219]], np.float32)
 # Pixels nearly square stay; those of cameras are 0.9 (DV) to 1.5 times as wide as high, wilder ones a broken header.
 _SQUARE, _WILDEST = 1.02, 3.0
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
@@ -189,8 +191,7 @@ def _pixels(picture: av.VideoFrame, colour: bool, pixel_aspect: float) -> np.nda
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         image = rows[: picture.height, : picture.width]
         full = picture.color_range == _FULL_RANGE or picture.format.name.startswith(("yuvj", "gray"))
-        # Limited-range luma 16..235 -> 0..255, in one pass
-        image = np.ascontiguousarray(image) if full else cv2.addWeighted(image, 255 / 219, image, 0, -16 * 255 / 219)
+        image = np.ascontiguousarray(image) if full else cv2.transform(image, _TO_FULL_RANGE)
     else:
         image = picture.to_ndarray(format="gray")
     if _SQUARE < max(pixel_aspect, 1 / pixel_aspect) < _WILDEST:
