@@ -36,7 +36,7 @@ from facs_pipeline.video import Frame, folder_images, probe, read_frames
 CHUNK_FRAMES = 256
 """Frames in one chunk of an artifact."""
 DECODED_AT_ONCE = 8
-LOOKED_AT_TURNED = 4
+LOOKED_AT_TURNED = 2
 """Frames of a video without a face that are turned, to see whether it lies on its side."""
 
 
