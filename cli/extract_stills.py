@@ -19,6 +19,7 @@ Exit codes: 0 all images done, 1 some could not be read (the others are done), 2
 """
 # Of many images that could not be read, so many are named.
 _SHOWN = 20
+_BATCH = 1000
 
 
 @click.command("extract-stills", epilog=EPILOG)
@@ -40,6 +41,7 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     INPUTS are images, folders of them (searched recursively) and globs. A row for each face; an image without a face
     is a row with success 0 and empty cells.
     """
+    import pandas as pd
     from facs_cli.describe import write
     from tqdm import tqdm
 
@@ -56,19 +58,25 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with tqdm(total=len(found.images), desc="images", unit="", file=sys.stderr, disable=None, leave=False) as bar:
         options = {"faces": faces, "landmarks": landmarks, "jobs": jobs or cores, "progress": bar.update}
-        results = list(measure_stills(found.images, **options))
-    skipped = [*found.skipped, *(one for one in results if isinstance(one, Skipped))]
-    seen = [one for one in results if not isinstance(one, Skipped)]
+        skipped, batch, tables = list(found.skipped), [], []
+        for one in measure_stills(found.images, **options):
+            (skipped if isinstance(one, Skipped) else batch).append(one)
+            # Features of a hundred thousand faces would fill the memory; their rows do not.
+            if len(batch) == _BATCH:
+                tables.append(stills_table(batch, model))
+                batch = []
+    if batch:
+        tables.append(stills_table(batch, model))
     for source, reason in skipped[:_SHOWN]:
         click.echo(f"Failed: {source}: {reason}", err=True)
     if len(skipped) > _SHOWN:
         click.echo(f"... and {len(skipped) - _SHOWN} more", err=True)
     if found.videos:
-        click.echo(f"Note: {len(found.videos)} videos are passed over; facs extract-features measures them", err=True)
-    if not seen:
+        click.echo(f"Note: videos are passed over ({len(found.videos)}); facs extract-features measures them", err=True)
+    if not tables:
         click.echo("Error: not one image could be used; nothing was written", err=True)
         return 2
-    table = stills_table(seen, model)
+    table = pd.concat(tables, ignore_index=True)
     write(table, out, None)
     images, without = table["input"].nunique(), int((table["success"] == 0).sum())
     click.echo(f"{out}: {len(table) - without} faces in {images} images, {without} without a face")

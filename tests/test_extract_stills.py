@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
 def test_every_kind_of_image(folder, tmp_path):
     result = run(folder, "--faces", "all", "--out", tmp_path / "s.csv")
     assert result.return_value == 1
-    for text in ("cut.jpg: a JPEG file that is cut short", "text.png: not an image", "1 videos are passed over",
+    for text in ("cut.jpg: a JPEG file that is cut short", "text.png: not an image", "videos are passed over (1)",
                  "6 faces in 6 images, 1 without a face"):  # fmt: skip
         assert text in result.output
     table = pd.read_csv(tmp_path / "s.csv")
@@ -95,6 +95,13 @@ def test_the_table_does_not_depend_on_the_processes_or_the_neighbours(folder, tm
     alone, among = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("one", "a"))
     among = among[among["input"].str.endswith("large.jpg")].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, among, check_dtype=False)
+
+
+def test_the_table_does_not_depend_on_how_many_faces_are_kept_in_memory(folder, tmp_path, monkeypatch):
+    run(folder, "--out", tmp_path / "a.csv")
+    monkeypatch.setattr("facs_cli.extract_stills._BATCH", 2)
+    run(folder, "--out", tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
 def test_parquet_holds_the_same(folder, tmp_path):
