@@ -54,6 +54,10 @@ seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ wan
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Descriptor table to write.")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Frame rate of tables without time stamps.")
 @click.option(
+    "--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    help="Pass over faces that the table is less sure of: hidden, half outside, blurred.",
+)  # fmt: skip
+@click.option(
     "--aus", type=AUList(), default="default", show_default=True, help="Action units: default, all, 1,2,4 ..."
 )
 @click.option("--metadata", type=click.Path(path_type=Path), help="CSV with video, subject, emotion, label.")
@@ -67,7 +71,7 @@ seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ wan
 @click.option(
     "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
 )
-def command(tables, out, fps, aus, metadata, baseline, form) -> None:
+def command(tables, out, fps, min_confidence, aus, metadata, baseline, form) -> None:
     """Describe each video and face of existing action-unit TABLES (of facs, OpenFace or py-feat).
 
     TABLES are CSV or parquet files, folders or globs. One row a video and face: video, face_id, subject, emotion,
@@ -86,7 +90,7 @@ def command(tables, out, fps, aus, metadata, baseline, form) -> None:
     rows: dict[tuple[str, str], dict] = {}
     for path in aus_of:
         with log.failures():
-            add_rows(rows, path, fps, chosen, baseline, log)
+            add_rows(rows, path, {"fps": fps, "min_confidence": min_confidence}, chosen, baseline, log)
     if not rows:
         raise InputError("no face in these tables can be described (reasons above); nothing was written")
     if metadata is not None:
@@ -147,11 +151,11 @@ def find_tables(arguments, exclude) -> list[Path]:
     return list(found.values())
 
 
-def add_rows(rows: dict, path: Path, fps: float | None, aus: tuple[int, ...], baseline: str, log: Log) -> None:
-    """Add the rows of one table, all or none of them, under (video, face)."""
+def add_rows(rows: dict, path: Path, reading: dict, aus: tuple[int, ...], baseline: str, log: Log) -> None:
+    """Add the rows of one table, all or none of them, under (video, face); `reading` goes to `read_au_table`."""
     names = descriptor_names(aus)
     new = {}
-    for one in read_au_table(path, fps=fps):
+    for one in read_au_table(path, **reading):
         key = (one.video, one.face_id)
         missing = [au for au in aus if au not in one.aus]
         if missing:

@@ -48,11 +48,17 @@ count above the person's resting face (--baseline video); py-feat's values (0..1
     help="Subtract the resting face: the median of the calmest tenth of each video's frames.",
 )  # fmt: skip
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Frame rate of tables without time stamps.")
+@click.option(
+    "--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    help="Pass over faces that the table is less sure of: hidden, half outside, blurred.",
+)  # fmt: skip
 @click.option("--elan", type=click.Path(path_type=Path), metavar="DIR", help="Write <video>.eaf for each video there.")
 @click.option(
     "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
 )
-def command(tables, out: Path, aus, onset, offset, shortest, baseline, fps, elan: Path | None, form) -> None:
+def command(
+    tables, out: Path, aus, onset, offset, shortest, baseline, fps, min_confidence, elan: Path | None, form
+) -> None:
     """Onset, apex and offset of each movement in action-unit TABLES (of facs, OpenFace or py-feat).
 
     TABLES are CSV or parquet files, folders or globs. A table that cannot be used is reported, the others finish.
@@ -63,7 +69,7 @@ def command(tables, out: Path, aus, onset, offset, shortest, baseline, fps, elan
     log, seen_s, rows, by_video = Log(), 0.0, [], {}
     for path in paths:
         with log.failures():
-            for one in read_au_table(path, fps=fps):
+            for one in read_au_table(path, fps=fps, min_confidence=min_confidence):
                 found = list(_events(one, aus, baseline, onset, offset, shortest))
                 rows += [_row(one, au, event) for au, event in found]
                 by_video.setdefault((path, one.video), []).append((one.face_id, found))

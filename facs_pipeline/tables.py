@@ -31,7 +31,7 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 _INTENSITY = re.compile(r"AU(\d{1,2})_r")
 _BARE_AU = re.compile(r"AU(\d{1,2})")
 _IMAGE = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp)$", re.IGNORECASE)
-_OTHER_COLUMNS = ("video", "frame", "face_id", "timestamp", "success", "input", "Identity")
+_OTHER_COLUMNS = ("video", "frame", "face_id", "timestamp", "confidence", "success", "input", "Identity")
 _TEXT_COLUMNS = ("video", "face_id", "input", "Identity")
 
 
@@ -75,13 +75,15 @@ def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
     return tuple(_au_columns(path, list(_read(path, names_only=True).columns))[0])
 
 
-def read_au_table(path: str | os.PathLike, *, fps: float | None = None) -> list[AUSeries]:
+def read_au_table(path: str | os.PathLike, *, fps: float | None = None, min_confidence: float = 0.0) -> list[AUSeries]:
     """Read one table of action units; the kind is recognised by its columns.
 
     Parameters
     ----------
     path : CSV or parquet file.
     fps : frames per second, for tables without time stamps; a table's own time stamps come first.
+    min_confidence : 0..1; a face of which the table says less counts as not found. Tables without such a column
+        keep all.
 
     Returns
     -------
@@ -112,6 +114,8 @@ def read_au_table(path: str | os.PathLike, *, fps: float | None = None) -> list[
     for name in frame.columns.difference(_TEXT_COLUMNS):
         frame[name] = _numbers(path, frame[name])
     frame["_seen"] = _seen(path, frame, list(columns.values()))
+    if min_confidence > 0 and "confidence" in frame:
+        frame["_seen"] &= frame["confidence"] >= min_confidence
     return list(_series(path, origin, frame, columns, fps))
 
 

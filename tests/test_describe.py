@@ -108,6 +108,19 @@ def test_openfaces_failed_frames_do_not_count(tmp_path):
     np.testing.assert_array_equal(one.intensities[success == 1], series[success == 1])
 
 
+def test_frames_of_which_openface_is_not_sure_can_be_passed_over(tmp_path):
+    sure = np.where(np.arange(120) < 20, 0.3, 0.98)
+    _, series = openface(tmp_path / "anna.csv", confidence=sure)
+    [all_of_it] = read_au_table(tmp_path / "anna.csv")
+    [sure_part] = read_au_table(tmp_path / "anna.csv", min_confidence=0.5)
+    assert np.isfinite(all_of_it.intensities).all() and np.isnan(sure_part.intensities[:20]).all()
+    np.testing.assert_array_equal(sure_part.intensities[20:], series[20:])
+    run(tmp_path / "anna.csv", "--min-confidence", 0.5, "--out", tmp_path / "d.csv")
+    expected = describe_series(sure_part.intensities, sure_part.times_s, AUS)[0]
+    found = pd.read_csv(tmp_path / "d.csv")[list(descriptor_names(AUS))].to_numpy()[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("kind", [CsvTable, ParquetTable])
 def test_our_own_tables_csv_and_parquet(tmp_path, kind):
     path = tmp_path / ("d0.csv" if kind is CsvTable else "d0.parquet")

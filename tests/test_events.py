@@ -132,6 +132,18 @@ def test_the_resting_face_is_subtracted(tmp_path):
     assert raw["apex_intensity"].tolist() == [4.6] and raw["onset_seen"].tolist() == [0]
 
 
+def test_faces_that_are_not_sure_can_be_passed_over(tmp_path):
+    """A hand comes before the mouth while it smiles."""
+    sure = np.ones(29)
+    sure[24:26] = 0.3
+    path = openface(tmp_path / "anna.csv", [0.0] * 20 + BUMP, confidence=sure)
+    run(path, "--out", tmp_path / "all.csv")
+    assert pd.read_csv(tmp_path / "all.csv")["apex_frame"].tolist() == [25]
+    run(path, "--out", tmp_path / "sure.csv", "--min-confidence", 0.5)
+    [event] = pd.read_csv(tmp_path / "sure.csv").to_dict("records")
+    assert (event["onset_frame"], event["apex_frame"], event["offset_frame"], event["offset_seen"]) == (23, 24, 24, 0)
+
+
 def test_a_bad_table_costs_itself_only(tmp_path):
     openface(tmp_path / "anna.csv", [0.0] * 20 + BUMP)
     (tmp_path / "bad.csv").write_text("frame,AU12_r\n1,x\n")
