@@ -81,7 +81,11 @@ class FollowedFace(NamedTuple):
 @cache
 def _frontal_detector():
     """dlib's own detector as its `save` writes it: reading that takes 2 ms, making it anew half a second."""
-    return dlib.fhog_object_detector(str(_DETECTOR))
+    try:
+        return dlib.fhog_object_detector(str(_DETECTOR))
+    except RuntimeError:
+        # A version of dlib that reads another format.
+        return dlib.get_frontal_face_detector()
 
 
 class _Track:

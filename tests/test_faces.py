@@ -299,6 +299,14 @@ def test_the_detector_kept_as_a_file_is_dlibs_own(greys):
         assert kept.run(grey, 0, -0.5) == expected
 
 
+def test_a_dlib_that_cannot_read_the_file_makes_its_detector_anew(greys, tmp_path, monkeypatch):
+    file = tmp_path / "other.svm"
+    file.write_bytes(b"of another version")
+    monkeypatch.setattr("facs_pipeline.faces._DETECTOR", file)
+    [grey] = greys("single_face.mp4", 1)
+    assert len(_frontal_detector.__wrapped__().run(grey, 0, 0.0)[0]) == 1
+
+
 def hand_before_the_mouth(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The frame with a patch of folds and noise, as bright as the nose, over the mouth."""
     eyes = float(np.linalg.norm(points[45] - points[36]))
