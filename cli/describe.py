@@ -16,10 +16,10 @@ from facs_pipeline.errors import InputError
 from facs_pipeline.inputs import VideoInput
 from facs_pipeline.metadata import read_metadata, without_row
 from facs_pipeline.store import atomic_csv, atomic_write
-from facs_pipeline.tables import TABLE_SUFFIXES, choose_aus, read_au_table, read_aus
+from facs_pipeline.tables import TABLE_SUFFIXES, AUSeries, choose_aus, read_au_table, read_aus
 
 # What facs itself writes beside action-unit tables; skipped when a folder is given.
-OTHER_TABLES = {"descriptors", "videos", "predictions", "events", "explanations"}
+OTHER_TABLES = {"descriptors", "videos", "predictions", "events", "explanations", "stills"}
 
 
 class AUList(click.ParamType):
@@ -157,15 +157,7 @@ def add_rows(rows: dict, path: Path, reading: dict, aus: tuple[int, ...], baseli
     new = {}
     for one in read_au_table(path, **reading):
         key = (one.video, one.face_id)
-        missing = [au for au in aus if au not in one.aus]
-        if missing:
-            raise InputError(
-                f"{path}: no AU {', '.join(map(str, missing))}, only {', '.join(map(str, one.aus))}; choose with --aus"
-            )
-        if key in rows:
-            raise InputError(
-                f"{path}: video {one.video!r}, face {one.face_id!r} is already in {rows[key]['source']}; give one"
-            )
+        require(one, aus, rows[key]["source"] if key in rows else None)
         intensities = one.intensities
         if baseline == "video":
             intensities = subtract_resting(intensities, resting_intensity(intensities))
@@ -179,6 +171,18 @@ def add_rows(rows: dict, path: Path, reading: dict, aus: tuple[int, ...], baseli
         about = {"video": one.video, "face_id": one.face_id, "subject": "", "emotion": "", "label": ""}
         new[key] = {"source": path, "origin": one.origin, **about, **dict(zip(names, values, strict=True))}
     rows.update(new)
+
+
+def require(one: AUSeries, aus: tuple[int, ...], other: Path | None) -> None:
+    """InputError if a series lacks one of `aus`, or if another table, `other`, is about the same face."""
+    missing = [au for au in aus if au not in one.aus]
+    if missing:
+        raise InputError(
+            f"{one.source}: no AU {', '.join(map(str, missing))}, only {', '.join(map(str, one.aus))}; "
+            "choose with --aus"
+        )
+    if other is not None:
+        raise InputError(f"{one.source}: video {one.video!r}, face {one.face_id!r} is already in {other}; give one")
 
 
 def add_metadata(rows: dict, path: Path, log: Log) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-from facs_cli.describe import AUList, Log, find_tables, write
+from facs_cli.describe import AUList, Log, find_tables, require, write
 
 from facs_pipeline.baseline import resting_intensity, subtract_resting
 from facs_pipeline.blinks import seen_seconds
@@ -19,7 +19,7 @@ from facs_pipeline.errors import InputError
 from facs_pipeline.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
 from facs_pipeline.inputs import safe_name
 from facs_pipeline.store import free_name, make_writable
-from facs_pipeline.tables import AUSeries, read_au_table
+from facs_pipeline.tables import AUSeries, choose_aus, read_au_table
 
 EPILOG = """\b
 Examples:
@@ -66,39 +66,37 @@ def command(
     if not 0 < offset <= onset:
         raise click.BadParameter(f"{offset:g}; expected above 0, and at most --onset {onset:g}", param_hint="--offset")
     paths = find_tables(tables, exclude=[out])
-    log, seen_s, rows, by_video = Log(), 0.0, [], {}
+    log = Log()
+    found: dict[tuple[str, str], tuple[AUSeries, list[tuple[int, Event]]]] = {}
     for path in paths:
         with log.failures():
+            new = {}
             for one in read_au_table(path, fps=fps, min_confidence=min_confidence):
-                found = list(_events(one, aus, baseline, onset, offset, shortest))
-                rows += [_row(one, au, event) for au, event in found]
-                by_video.setdefault((path, one.video), []).append((one.face_id, found))
-                seen_s += seen_seconds(one.success, one.times_s)
-    if not by_video:
+                key = one.video, one.face_id
+                chosen = choose_aus({str(path): one.aus}, aus)
+                require(one, chosen, found[key][0].source if key in found else None)
+                new[key] = one, list(_events(one, chosen, baseline, onset, offset, shortest))
+            found |= new
+    if not found:
         raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
+    rows = [_row(one, au, event) for one, events in found.values() for au, event in events]
     table = pd.DataFrame(rows, columns=list(EVENT_COLUMNS))
     write(table, out, form)
     if elan is not None:
         make_writable(elan, "name another folder with --elan")
-        _write_elan(elan, by_video)
-    _print_summary(table, seen_s)
-    click.echo(f"{out}: {len(table)} events in {len(by_video)} videos{f'; for ELAN: {elan}' if elan else ''}")
+        _write_elan(elan, list(found.values()))
+    _print_summary(table, sum(seen_seconds(one.success, one.times_s) for one, _ in found.values()))
+    videos = len({video for video, _face in found})
+    click.echo(f"{out}: {len(table)} events in {videos} videos{f'; for ELAN: {elan}' if elan else ''}")
     if log.failed:
         click.get_current_context().exit(1)
 
 
-def _events(one: AUSeries, aus, baseline: str, onset, offset, shortest) -> Iterator[tuple[int, Event]]:
+def _events(one: AUSeries, aus: tuple[int, ...], baseline: str, onset, offset, shortest) -> Iterator[tuple[int, Event]]:
     values = one.intensities * (5 if one.origin == "py-feat" else 1)
     if baseline == "video":
         values = subtract_resting(values, resting_intensity(values))
-    if isinstance(aus, tuple):
-        missing = [au for au in aus if au not in one.aus]
-        if missing:
-            raise InputError(
-                f"{one.source}: no AU {', '.join(map(str, missing))}, only {', '.join(map(str, one.aus))}; "
-                "choose with --aus"
-            )
-    for au in aus if isinstance(aus, tuple) else one.aus:
+    for au in aus:
         series = values[:, one.aus.index(au)]
         for event in find_events(series, one.times_s, onset=onset, offset=offset, shortest_s=shortest):
             yield au, event
@@ -123,16 +121,19 @@ def _row(one: AUSeries, au: int, event: Event) -> dict:
     }
 
 
-def _write_elan(folder: Path, by_video: dict) -> None:
+def _write_elan(folder: Path, found: list[tuple[AUSeries, list[tuple[int, Event]]]]) -> None:
+    faces: dict[str, list[tuple[AUSeries, list[tuple[int, Event]]]]] = {}
+    for one, events in found:
+        faces.setdefault(one.video, []).append((one, events))
     taken: set[str] = set()
-    for (path, video), faces in by_video.items():
+    for video, of_video in faces.items():
         tiers: dict[str, list[tuple[int, Event]]] = {}
-        for face_id, found in faces:
-            for au, event in found:
-                tiers.setdefault(f"AU{au:02d}" + (f" face {face_id}" if len(faces) > 1 else ""), []).append((au, event))
-        write_eaf(
-            folder / f"{free_name(safe_name(video), taken)}.eaf", dict(sorted(tiers.items())), _media(path, video)
-        )
+        for one, events in of_video:
+            which = f" face {one.face_id}" if len(of_video) > 1 else ""
+            for au, event in events:
+                tiers.setdefault(f"AU{au:02d}{which}", []).append((au, event))
+        path = folder / f"{free_name(safe_name(video), taken)}.eaf"
+        write_eaf(path, dict(sorted(tiers.items())), _media(of_video[0][0].source, video))
 
 
 def _media(path: Path, video: str) -> Path | None:

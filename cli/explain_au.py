@@ -71,6 +71,8 @@ def command(inputs: tuple[str, ...], aus, frame, against, faces, out: Path, au_m
     found = find_images_and_videos(inputs)
     if found.images and against not in (None, "average"):
         raise click.BadParameter("a still has no other frame; use average", param_hint="--against")
+    if found.images and frame is not None:
+        raise click.BadParameter("a still has no frames", param_hint="--frame")
     make_writable(out, "name another folder with --out")
     run = _Run(model, tuple(dict.fromkeys(aus)), frame, against, faces, out)
     run.skipped += found.skipped

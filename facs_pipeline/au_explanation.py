@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facs_pipeline import appearance, geometry
-from facs_pipeline.action_units import AU_NAMES, ActionUnitModel
+from facs_pipeline.action_units import AU_NAMES, MAX_INTENSITY, ActionUnitModel
 from facs_pipeline.baseline import resting_intensity
 from facs_pipeline.heat_map import (
     LANDMARK_SPREAD,
@@ -24,8 +24,6 @@ from facs_pipeline.heat_map import (
 )
 from facs_pipeline.landmarks import INNER_49, default_landmarks
 
-KINDS = ("landmarks", "gradients", "texture")
-"""What is looked at: where the landmarks lie (and their products), HOG, LBP."""
 _TOLD = 0.05
 _NAMED = 3
 _SURE = 0.5
@@ -72,7 +70,8 @@ class Explanation(NamedTuple):
     heat : ndarray [120, 120]
         All of it over the registered face.
     parts : dict of (str, str) to float
-        Sums for each kind of number (`KINDS`) in each part of the face (`facs_pipeline.face_regions.REGIONS`).
+        Sums for each kind of number (``landmarks`` and their products, ``gradients``: HOG, ``texture``: LBP) in each
+        part of the face (`facs_pipeline.face_regions.REGIONS`).
     """
 
     au: int
@@ -139,23 +138,17 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     blocks = {name: values[where] for name, where in appearance.BLOCKS.items()}
     shares = blocks["landmarks"] + _shares_of_products(weights, x, r, blocks["products"].sum())
     landmarks = shares.reshape(-1, 2).sum(axis=1)
-    heats = dict(
-        zip(
-            KINDS,
-            (
-                spread(landmarks, face.points[INNER_49], LANDMARK_SPREAD),
-                hog_heat(blocks["hog"]),
-                lbp_heat(blocks["lbp"]),
-            ),
-            strict=True,
-        )
-    )
+    heats = {
+        "landmarks": spread(landmarks, face.points[INNER_49], LANDMARK_SPREAD),
+        "gradients": hog_heat(blocks["hog"]),
+        "texture": lbp_heat(blocks["lbp"]),
+    }
     parts = {
         (kind, region): value
         for kind, heat in heats.items()
         for region, value in sums_by_region(heat, face.points).items()
     }
-    limited = np.clip([score, reference_score], 0.0, 5.0).tolist()
+    limited = np.clip([score, reference_score], 0.0, MAX_INTENSITY).tolist()
     return Explanation(au, *limited, score, reference_score, values, landmarks, sum(heats.values()), parts)
 
 

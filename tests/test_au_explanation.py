@@ -152,6 +152,7 @@ def test_no_action_unit_is_strong_enough(tmp_path):
         (["--against", "0"], "expected rest, average or the number of a frame"),
         (["--against", "3"], "a still has no other frame"),
         (["--against", "rest"], "a still has no other frame"),
+        (["--frame", "3"], "a still has no frames"),
     ],
 )
 def test_wrong_usage(tmp_path, arguments, said):

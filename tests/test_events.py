@@ -154,6 +154,28 @@ def test_a_bad_table_costs_itself_only(tmp_path):
     assert not (tmp_path / "no.csv").exists()
 
 
+def test_a_face_that_is_in_two_tables_is_a_failure(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        openface(tmp_path / folder / "anna.csv", [0.0] * 20 + BUMP)
+    result = run(tmp_path, "--out", tmp_path / "events.csv")
+    assert result.exit_code == 1 and "is already in" in result.output
+    assert len(pd.read_csv(tmp_path / "events.csv")) == 1
+
+
+def test_which_action_units(tmp_path):
+    """The seven of the embedded model where the published ones are not there; all; those named."""
+    more = {f"AU{au:02d}_r": [0.0] * 20 + BUMP for au in (1, 2, 4, 7, 10, 25, 45)}
+    path = openface(tmp_path / "anna.csv", [0.0] * 20 + BUMP, **more)
+    for asked, expected in (
+        ("default", [1, 2, 4, 7, 10, 12, 25]),
+        ("all", [1, 2, 4, 7, 10, 12, 25, 45]),
+        ("4,1", [4, 1]),
+    ):
+        run(path, "--out", tmp_path / "events.csv", "--aus", asked)
+        assert pd.read_csv(tmp_path / "events.csv")["action_unit"].tolist() == expected
+
+
 def test_nothing_moves(tmp_path):
     result = run(openface(tmp_path / "anna.csv", [0.1] * 30), "--out", tmp_path / "events.csv")
     assert result.exit_code == 0 and "No movement" in result.output
