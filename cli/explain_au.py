@@ -115,23 +115,23 @@ class _Run:
         from tqdm import tqdm
 
         from facs_pipeline.au_explanation import Face, average
+        from facs_pipeline.datasets.labelled_faces import Skipped
         from facs_pipeline.landmarks import load_landmarks
-        from facs_pipeline.stills import faces_in_still, read_still
+        from facs_pipeline.stills import read_stills
 
         marks = load_landmarks(landmarks) if landmarks and paths else None
-        for path in tqdm(paths, desc="images", unit="", file=sys.stderr, disable=None, leave=False):
-            try:
-                grey = read_still(path)
-            except ValueError as error:
-                self.skipped.append((str(path), str(error)))
+        stills = read_stills(paths, self.faces, marks)
+        for still in tqdm(stills, total=len(paths), desc="images", unit="", file=sys.stderr, disable=None, leave=False):
+            if isinstance(still, Skipped):
+                self.skipped.append(still)
                 continue
-            places = [points for points, is_face in faces_in_still(grey, self.faces, marks) if is_face]
+            places = [points for points, is_face in still.places if is_face]
             if not places:
-                self.skipped.append((str(path), "no face found"))
+                self.skipped.append((str(still.path), "no face found"))
             for number, points in enumerate(places):
-                face = Face.seen(grey, points)
+                face = Face.seen(still.grey, points)
                 for au in self._wanted(self.model.predict(face.features)):
-                    self._explain(path, number, au, (None, face), (None, average()))
+                    self._explain(still.path, number, au, (None, face), (None, average()))
 
     def _wanted(self, intensities) -> list[int]:
         strongest = sorted(zip(-intensities, self.model.aus, strict=True))

@@ -16,7 +16,7 @@ from facs_pipeline import appearance
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotion_faces import SIDE, SeenFaces, registered_crop_48
 from facs_pipeline.emotion_model import EmotionModel
-from facs_pipeline.stills import faces_in_still, read_still
+from facs_pipeline.stills import read_stills
 from facs_pipeline.tables import table_points
 from facs_pipeline.video import read_frames
 
@@ -116,19 +116,15 @@ def _counted(parts: Iterator[tuple], progress: Callable[[int], object]) -> Itera
 
 
 def _see_files(paths: list[Path], faces: str) -> tuple[list[Path], list[int], SeenFaces, list[Skipped], int]:
-    # What OpenCV says of an image that it cannot decode names no file.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     owners, face_ids, parts, skipped = [], [], [], []
-    for path in paths:
-        try:
-            grey = read_still(path)
-        except ValueError as error:
-            skipped.append(Skipped(str(path), str(error)))
+    for still in read_stills(paths, faces):
+        if isinstance(still, Skipped):
+            skipped.append(still)
             continue
-        points, found = zip(*faces_in_still(grey, faces), strict=True)
-        owners += [path] * len(points)
+        points, found = zip(*still.places, strict=True)
+        owners += [still.path] * len(points)
         face_ids += range(len(points))
-        parts.append(see_located([grey] * len(points), points, found))
+        parts.append(see_located([still.grey] * len(points), points, found))
     return owners, face_ids, _joined(parts), skipped, len(paths)
 
 

@@ -73,6 +73,29 @@ def faces_in_still(
     return [locate_face(grey, landmarks)]
 
 
+class Still(NamedTuple):
+    """A still that could be read: `path`, `grey` [h, w] uint8, `places` as `faces_in_still` gives them."""
+
+    path: Path
+    grey: np.ndarray
+    places: list[tuple[np.ndarray, bool]]
+
+
+def read_stills(
+    paths: Sequence[Path], faces: str = "one", landmarks: LandmarkModel | DlibLandmarks | None = None
+) -> Iterator[Still | Skipped]:
+    """Each still with its faces, in order; what cannot be read comes as `Skipped`."""
+    # What OpenCV says of an image that it cannot decode names no file.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    for path in paths:
+        try:
+            grey = read_still(path)
+        except ValueError as error:
+            yield Skipped(str(path), str(error))
+        else:
+            yield Still(path, grey, faces_in_still(grey, faces, landmarks))
+
+
 def measure_stills(
     paths: Sequence[Path],
     *,
@@ -127,20 +150,17 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
 
 
 def _measure(paths: list[Path], faces: str, landmarks: str | os.PathLike | None) -> list[StillFace | Skipped]:
-    # What OpenCV says of an image that it cannot decode names no file.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     cv2.setNumThreads(1)
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
     found: list[StillFace | Skipped] = []
-    for path in paths:
-        try:
-            grey = read_still(path)
-        except ValueError as error:
-            found.append(Skipped(str(path), str(error)))
+    for still in read_stills(paths, faces, model):
+        if isinstance(still, Skipped):
+            found.append(still)
             continue
-        places = [points for points, is_face in faces_in_still(grey, faces, model) if is_face]
+        path, grey, places = still
+        seen = [points for points, is_face in places if is_face]
         found += [
             StillFace(path, number, default_landmarks().judge(grey, points), points, features(grey, points))
-            for number, points in enumerate(places)
+            for number, points in enumerate(seen)
         ] or [StillFace(path)]
     return found
