@@ -150,7 +150,6 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
 
 
 def _measure(paths: list[Path], faces: str, landmarks: str | os.PathLike | None) -> list[StillFace | Skipped]:
-    cv2.setNumThreads(1)
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
     found: list[StillFace | Skipped] = []
     for still in read_stills(paths, faces, model):
