@@ -38,6 +38,8 @@ _HOG_STRIDE = 6
 _HOG_SIDE = (TEXTURE - _HOG_WINDOW) // _HOG_STRIDE + 1
 
 N_LBP = GRID * GRID * N_UNIFORM
+HOG_SHAPE = (_HOG_SIDE, _HOG_SIDE, _ORIENTATIONS)
+"""Rows and columns of windows, and directions."""
 N_HOG = _HOG_SIDE * _HOG_SIDE * _ORIENTATIONS
 N_LANDMARKS = 2 * len(INNER_49)
 N_MODES = 30

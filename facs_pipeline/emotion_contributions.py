@@ -1,18 +1,17 @@
 """Exact contributions of a face's numbers to a model's decision, and where on the face those numbers lie.
 
-Linear models, and the compact one: its small kernel's part is spread over the cells of its codes.
+Linear models, and the compact one: its small kernel's part adds to that of the HOG.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from facs_pipeline import appearance, geometry
 from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.emotion_faces import CROP_OFFSET, CROP_SCALE, SIDE, SeenFaces
+from facs_pipeline.emotion_faces import SIDE, SeenFaces
 from facs_pipeline.emotion_heads import LinearHead
 from facs_pipeline.emotion_model import EmotionModel, face_numbers
 from facs_pipeline.face_regions import AU_REGIONS, REGIONS, region_map
@@ -33,8 +32,7 @@ class Contributions(NamedTuple):
     Attributes
     ----------
     values : ndarray [d]
-        Of each number of the face, and after them of each cell of the codes that a small kernel looks at, row by row.
-        They sum exactly to the log odds of `first` against `second` for this face, less
+        Of each number of the face. They sum exactly to the log odds of `first` against `second` for this face, less
         those for the reference.
     heat : ndarray [120, 120]
         The same summed over the pixels of the registered texture that they were measured at; without `shape`.
@@ -88,8 +86,7 @@ def contributions(
     model : one of which `has_contributions`.
     face : m = 1.
     reference : ndarray [d]
-        Numbers to compare with, such as those of an average face. A small kernel's codes are compared with those of
-        its average training face.
+        Numbers to compare with, such as those of an average face.
     first, second : positions of two emotions.
     points : ndarray [68, 2]
         The face's landmarks in pixels of the registered texture.
@@ -104,8 +101,16 @@ def contributions(
     weights, offset = difference_weights(model, first, second)
     numbers = face_numbers(face, model.inputs)[0].astype(np.float64)
     values = weights * (numbers - reference)
+    log_odds, reference_log_odds = float(numbers @ weights + offset), float(reference @ weights + offset)
+    spans = _spans(model)
+    if model.kernel is not None:
+        hog = spans["hog"]
+        more, of_face, of_reference = kernel_contributions(model, numbers[hog], reference[hog], first, second)
+        values[hog] += more
+        log_odds, reference_log_odds = log_odds + of_face, reference_log_odds + of_reference
     heat, landmarks, shape = np.zeros((TEXTURE, TEXTURE)), np.zeros(appearance.N_LANDMARKS // 2), 0.0
-    for name, part in _blocks(model, values):
+    for name, span in spans.items():
+        part = values[span]
         if name == "lbp":
             heat += lbp_heat(part)
         elif name == "hog":
@@ -127,22 +132,15 @@ def contributions(
                 # A part can be hidden at the edge of the texture; its share then lies all over the face.
                 inside = inside if inside.any() else np.ones_like(inside)
                 heat += np.where(inside, value / inside.sum(), 0)
-    log_odds, reference_log_odds = float(numbers @ weights + offset), float(reference @ weights + offset)
-    if model.kernel is not None:
-        cells, of_face, of_average = kernel_contributions(model, face.crops[0], first, second)
-        heat += spread(cells.ravel(), *_cell_places(len(cells)))
-        values = np.concatenate([values, cells.ravel()])
-        log_odds, reference_log_odds = log_odds + of_face, reference_log_odds + of_average
     return Contributions(values, heat, landmarks, shape, log_odds, reference_log_odds)
 
 
-def _blocks(model: EmotionModel, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _spans(model: EmotionModel) -> dict[str, slice]:
+    """Which of the head's numbers are of which kind."""
     lengths = {name: span.stop - span.start for name, span in appearance.BLOCKS.items()}
     lengths |= {"pixels": SIDE * SIDE, "windows": 1800, "action_units": len(ActionUnitModel.load_default().aus)}
-    start = 0
-    for name in model.inputs:
-        yield name, values[start : start + lengths[name]]
-        start += lengths[name]
+    ends = np.cumsum([lengths[name] for name in model.inputs]).tolist()
+    return {name: slice(end - lengths[name], end) for name, end in zip(model.inputs, ends, strict=True)}
 
 
 def _window_cells(part: np.ndarray, to_texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -152,9 +150,3 @@ def _window_cells(part: np.ndarray, to_texture: np.ndarray) -> tuple[np.ndarray,
     y = np.broadcast_to(centre[:, None, :, None], sums.shape)
     x = np.broadcast_to(centre[None, :, None, :], sums.shape)
     return sums.ravel(), geometry.apply(to_texture, np.stack([x.ravel(), y.ravel()], axis=1))
-
-
-def _cell_places(cells: int) -> tuple[np.ndarray, float]:
-    """Centres [cells^2, 2] of cells over a small crop, in pixels of the registered texture, and half a cell's side."""
-    centre = (SIDE * (np.arange(cells) + 0.5) / cells - 0.5 - CROP_OFFSET) / CROP_SCALE
-    return np.stack(np.meshgrid(centre, centre), axis=-1).reshape(-1, 2), SIDE / cells / CROP_SCALE / 2

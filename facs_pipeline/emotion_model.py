@@ -16,6 +16,7 @@ from facs_pipeline.emotion_faces import SeenFaces, window_hog
 from facs_pipeline.emotion_heads import HEADS, KERNELS
 from facs_pipeline.encoded_faces import EncodedFaces, Parts
 from facs_pipeline.errors import ModelError
+from facs_pipeline.hog_directions import HogDirections
 from facs_pipeline.landmarks import default_landmarks
 from facs_pipeline.model_file import load_model, save_model
 
@@ -60,8 +61,9 @@ class EmotionModel:
     head : the last stage for plain numbers of a face, see `facs_pipeline.emotion_heads`.
     inputs : what the head takes, for `face_numbers`.
     projection : None, or (mean [d], axes [d, k]) of a PCA between the numbers and the head.
-    families, kernel : None of them, or `EncodedFaces` and what scores them (`FullKernel` or `SmallKernel`). Then
-        probabilities are ``softmax(temperature * (kernel scores + head_weight * head scores))``.
+    families, kernel : None of them, or what a kernel takes and the kernel: `EncodedFaces` and a `FullKernel`, or
+        `HogDirections` and a `SmallKernel`. Then probabilities are
+        ``softmax(temperature * (kernel scores + head_weight * head scores))``.
     card : what it was trained on, how well it does, versions.
 
     Example
@@ -79,7 +81,7 @@ class EmotionModel:
         *,
         inputs: Sequence[str] = (),
         projection: tuple[np.ndarray, np.ndarray] | None = None,
-        families: Sequence[EncodedFaces] = (),
+        families: Sequence[EncodedFaces | HogDirections] = (),
         kernel: Any = None,
         head_weight: float = 0.0,
         temperature: float = 1.0,
@@ -108,7 +110,7 @@ class EmotionModel:
         if self.kernel is None:
             progress(len(numbers))
             return np.asarray(self.head.predict_proba(numbers), np.float64)
-        encoded = [family.transform(seen.crops, jobs=jobs, progress=progress) for family in self.families]
+        encoded = [family.transform(seen, jobs=jobs, progress=progress) for family in self.families]
         scores = self.kernel.scores(side_by_side(encoded)) + self.head_weight * self.head.scores(numbers)
         return softmax(self.temperature * scores.astype(np.float64), axis=1)
 
@@ -155,7 +157,9 @@ class EmotionModel:
         try:
             head = HEADS[card["head"]].restore(_under(arrays, "head_"))
             families = [
-                EncodedFaces.restore(settings, _under(arrays, f"family{number}_"))
+                (HogDirections if settings["kind"] == HogDirections.kind else EncodedFaces).restore(
+                    settings, _under(arrays, f"family{number}_")
+                )
                 for number, settings in enumerate(card["families"])
             ]
             projection = (arrays["pca_mean"], arrays["pca_axes"]) if "pca_mean" in arrays else None

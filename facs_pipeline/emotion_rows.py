@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from facs_pipeline.dense_encoding import DenseEncoder
-from facs_pipeline.filter_encoding import FilterEncoder
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,10 @@ class Row:
     components : int or None
         Of a PCA between the inputs and the head.
     families : tuple of dict
-        Settings of the encoder (`facs_pipeline.encoded_faces.new_encoder`) of each family that a mirror kernel scores
-        beside the head; empty: the head alone decides.
+        Settings of the encoder (`facs_pipeline.dense_encoding.DenseEncoder`) of each family that a mirror kernel scores
+        beside the head; empty: none does.
     small : bool
-        Whether the kernel is made small.
+        Whether a small mirror kernel scores the face's HOG beside the head.
     published : str
         The published system it is a counterpart of, by its name in `facs_pipeline.report.published`, or ``""``.
     """
@@ -64,10 +63,9 @@ ROWS: dict[str, Row] = {
     "action-units": Row("Logistic regression on the action-unit intensities", "logistic", ("action_units",)),
     "linear": Row("Ridge regression on the action units' features", "ridge", _FACE),
     "compact": Row(
-        "Compact: a small mirror kernel on filter responses, and ridge regression",
+        "Compact: a small mirror kernel on HOG, and ridge regression on the action units' features",
         "ridge",
         _FACE,
-        families=(FilterEncoder().settings(),),
         small=True,
     ),
     "best": Row(

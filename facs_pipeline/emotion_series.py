@@ -1,4 +1,4 @@
-"""Emotions of every frame of a video, from the features that its action units are measured on and a small crop."""
+"""Emotions of every frame of a video, from the features that its action units are measured on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from facs_pipeline.appearance import BLOCKS
 
 EMOTION_INPUTS = frozenset({*BLOCKS, "action_units"})
-"""What a model may take of a face, beside its registered crop, to be used here: all of it is in the features."""
+"""What a model may take of a face to be used here: all of it is in the features."""
 
 
 def why_not_for_videos(card: Mapping[str, Any]) -> str:
@@ -36,8 +36,8 @@ def why_not_for_videos(card: Mapping[str, Any]) -> str:
     )
 
 
-def emotion_probabilities(model: Any, features: np.ndarray, crops: np.ndarray) -> np.ndarray:
-    """Probabilities [m, c] float32 of m faces by their features [m, 9055] and registered crops [m, 48, 48], uint8.
+def emotion_probabilities(model: Any, features: np.ndarray) -> np.ndarray:
+    """Probabilities [m, c] float32 of m faces by their features [m, 9055] uint8.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def emotion_probabilities(model: Any, features: np.ndarray, crops: np.ndarray) -
         return np.empty((0, len(model.emotions)), np.float32)
     # Nothing else is looked at.
     nothing = np.empty((m, 0, 0), np.uint8)
-    seen = SeenFaces(np.arange(m), nothing, np.ones(m, bool), crops, nothing, features, nothing, ())
+    seen = SeenFaces(np.arange(m), nothing, np.ones(m, bool), nothing, nothing, features, nothing, ())
     return model.predict_proba(seen).astype(np.float32)
 
 

@@ -14,13 +14,16 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 
+from facs_pipeline.appearance import BLOCKS
 from facs_pipeline.au_recipe import BLOCK_WEIGHTS, Progress, feature_weights, silent, versions
+from facs_pipeline.dense_encoding import DenseEncoder
 from facs_pipeline.emotion_faces import SeenFaces
 from facs_pipeline.emotion_heads import FullKernel, fit_lightgbm, fit_logistic, fit_ridge, fit_svm
 from facs_pipeline.emotion_model import EmotionModel, face_numbers, side_by_side
 from facs_pipeline.emotion_rows import ROWS, Row
-from facs_pipeline.encoded_faces import EncodedFaces, new_encoder
+from facs_pipeline.encoded_faces import EncodedFaces
 from facs_pipeline.errors import InputError
+from facs_pipeline.hog_directions import HogDirections, mirrored_parts, principal_axes
 from facs_pipeline.mirror_kernel import MirrorKernelRidge, fit_temperature
 from facs_pipeline.small_kernel import SmallKernel, steepest_directions
 from facs_pipeline.store import atomic_write
@@ -32,7 +35,9 @@ _COMPONENTS = 700
 _GAMMA, _PENALTY = 0.9, 0.15
 # What a ridge score counts beside a kernel score; chosen, as all settings here, on FER2013's validation split.
 _HEAD_WEIGHT, _SMALL_HEAD_WEIGHT = 0.15, 0.5
-_SMALL_DIRECTIONS, _SMALL_CENTRES = (64, 32), 1800
+# Of the small kernel: what its directions are sought among, how many are kept, and of how many gradients they come.
+_SMALL_COMPONENTS, _SMALL_POWER = 500, 0.3
+_SMALL_DIRECTIONS, _SMALL_SAMPLES, _SMALL_CENTRES = (64, 32), 10_000, 5000
 
 
 def classes_of(emotions: np.ndarray, known: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -107,12 +112,16 @@ def train_emotion(
     head, chosen, beside = _fit(row, X, seen, y, held_out, jobs, seed)
     step(1)
     more: dict[str, Any] = {}
-    if row.families:
-        weight = _SMALL_HEAD_WEIGHT if row.small else _HEAD_WEIGHT
-        families, kernel, apart = _fit_kernel(name, row, seen, y, held_out, cache, jobs, seed, progress)
+    if row.families or row.small:
+        if row.small:
+            weight, components = _SMALL_HEAD_WEIGHT, _SMALL_COMPONENTS
+            families, kernel, apart = _fit_small_kernel(name, seen, y, held_out, seed, progress)
+        else:
+            weight, components = _HEAD_WEIGHT, _COMPONENTS
+            families, kernel, apart = _fit_kernel(name, row, seen, y, held_out, cache, jobs, seed, progress)
         temperature = fit_temperature(apart + weight * beside, y[held_out])
         more = {"families": families, "kernel": kernel, "head_weight": weight, "temperature": temperature}
-        chosen |= {"gamma": _GAMMA, "penalty": _PENALTY, "components": _COMPONENTS, "head_weight": weight}
+        chosen |= {"gamma": _GAMMA, "penalty": _PENALTY, "components": components, "head_weight": weight}
     card: dict[str, Any] = {
         "title": f"Emotions of faces. {row.title}",
         "recipe": {"row": name, "seed": seed, **chosen},
@@ -152,30 +161,41 @@ def _fit_kernel(
     jobs: int,
     seed: int,
     progress: Progress,
-) -> tuple[list[EncodedFaces], FullKernel | SmallKernel, np.ndarray]:
-    """Families, kernel, and the held-out rows' scores by kernels that were not trained on them."""
+) -> tuple[list[EncodedFaces], FullKernel, np.ndarray]:
+    """Families, kernel, and the held-out rows' scores by a kernel that was not trained on them."""
     families, X = _encode(row, seen, cache, jobs, seed, progress)
     # Held-out rows last: the factorisation gives the scores of every row by a model trained on the rows before it.
-    random = np.random.default_rng(seed)
-    order = np.concatenate([random.permutation(np.flatnonzero(~held_out)), np.flatnonzero(held_out)])
-    n = int(held_out.sum())
-    # The directions of a small kernel must not have seen them either, or its probabilities come out too sure.
-    fitted = order[:-n] if row.small else order
-    step = progress(f"{name}: kernel", len(fitted))
+    rest = np.random.default_rng(seed).permutation(np.flatnonzero(~held_out))
+    order = np.concatenate([rest, np.flatnonzero(held_out)])
+    step = progress(f"{name}: kernel", len(order))
     ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=X.shape[1] // 2, random_state=None)
-    ridge.fit(X[fitted], y[fitted], progress=step)
-    if not row.small:
-        return families, FullKernel(ridge), ridge.ahead_[-n:]
-    first, second = steepest_directions(ridge, *_SMALL_DIRECTIONS)
-    split = ridge.n_symmetric
-    small = np.concatenate([X[:, :split] @ first, X[:, split:] @ second], axis=1)
-    length = np.sqrt((small**2).sum(axis=1).mean())
-    families = [families[0].reduced(first / length, second / length)]
-    X = side_by_side([families[0].transform(seen.crops, jobs=jobs)])
+    ridge.fit(X[order], y[order], progress=step)
+    return families, FullKernel(ridge), ridge.ahead_[-int(held_out.sum()) :]
+
+
+def _fit_small_kernel(
+    name: str, seen: SeenFaces, y: np.ndarray, held_out: np.ndarray, seed: int, progress: Progress
+) -> tuple[list[HogDirections], SmallKernel, np.ndarray]:
+    """Directions, kernel, and the held-out rows' scores by a kernel that was not trained on them."""
+    random = np.random.default_rng(seed)
+    # The directions must not have seen held-out rows either, or probabilities come out too sure.
+    fitted = random.permutation(np.flatnonzero(~held_out))
+    hog = seen.features[:, BLOCKS["hog"]]
+    parts = mirrored_parts(hog[fitted])
+    parts[0][:] -= parts[0].mean(axis=0)
+    axes = [principal_axes(part, _SMALL_COMPONENTS, _SMALL_POWER) for part in parts]
+    X = np.concatenate([part @ along for part, along in zip(parts, axes, strict=True)], axis=1)
+    X /= np.sqrt((X.astype(np.float64) ** 2).sum(axis=1).mean()).astype(np.float32)
+    ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=axes[0].shape[1], random_state=None)
+    ridge.fit(X, y[fitted], progress=progress(f"{name}: kernel", len(fitted)))
+    steepest = steepest_directions(ridge, *_SMALL_DIRECTIONS, samples=_SMALL_SAMPLES)
+    symmetric, antisymmetric = (along @ then for along, then in zip(axes, steepest, strict=True))
+    family = HogDirections.fit(hog[fitted], symmetric, antisymmetric)
+    X = family.values(hog)
     targets = np.eye(int(y.max()) + 1)[y] - 1 / (y.max() + 1)
-    settings = {"n_centres": _SMALL_CENTRES, "n_symmetric": first.shape[1]}
-    apart = SmallKernel.fit(X, targets, order[:-n], **settings).scores(X[held_out])
-    return families, SmallKernel.fit(X, targets, random.permutation(len(y)), **settings), apart
+    settings = {"n_centres": _SMALL_CENTRES, "n_symmetric": family.n_symmetric}
+    apart = SmallKernel.fit(X, targets, fitted, **settings).scores(X[held_out])
+    return [family], SmallKernel.fit(X, targets, random.permutation(len(y)), **settings), apart
 
 
 def _encode(
@@ -185,7 +205,8 @@ def _encode(
     families, found = [], []
     digest = hashlib.sha256(np.ascontiguousarray(seen.crops)).hexdigest()
     for settings in row.families:
-        family = EncodedFaces(new_encoder(settings), components=_COMPONENTS, power=0.0 if row.small else 0.5)
+        encoder = DenseEncoder(**{name: settings[name] for name in DenseEncoder.SETTINGS})
+        family = EncodedFaces(encoder, components=_COMPONENTS, power=0.5)
         step = progress(f"{family.name}: codes", len(seen.crops))
         about = json.dumps([1, digest, family.settings(), seed], sort_keys=True)
         file = None if cache is None else Path(cache) / f"family-{hashlib.sha256(about.encode()).hexdigest()[:24]}.npz"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,9 +12,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import ThreadpoolController
 
 from facs_pipeline.dense_encoding import DenseEncoder
-from facs_pipeline.filter_encoding import FilterEncoder
-
-Encoder = DenseEncoder | FilterEncoder
+from facs_pipeline.emotion_faces import SeenFaces
 
 _CHUNK = 200
 
@@ -22,14 +20,8 @@ _CHUNK = 200
 Parts = tuple[np.ndarray, np.ndarray]
 
 
-def new_encoder(settings: Mapping[str, Any]) -> Encoder:
-    """The encoder, not fitted, that an encoder's `settings` describe; what else is among them does not count."""
-    kind = FilterEncoder if settings["kind"] == FilterEncoder.kind else DenseEncoder
-    return kind(**{name: settings[name] for name in kind.SETTINGS})
-
-
 def encode_faces(
-    encoder: Encoder, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
+    encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
 ) -> np.ndarray:
     """Codes [n, 2, d] of faces [n, h, w] uint8; the result does not depend on the number of processes."""
     chunks = [faces[start : start + _CHUNK] for start in range(0, len(faces), _CHUNK)]
@@ -49,7 +41,7 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _encode_chunk(encoder: Encoder, faces: np.ndarray) -> np.ndarray:
+def _encode_chunk(encoder: DenseEncoder, faces: np.ndarray) -> np.ndarray:
     with _thread_pools().limit(limits=1):
         return encoder.encode_faces(faces)
 
@@ -62,12 +54,12 @@ class EncodedFaces:
 
     Parameters
     ----------
-    encoder : DenseEncoder or FilterEncoder, fitted or not.
+    encoder : DenseEncoder, fitted or not.
     components : of each part.
     power : of the standard deviation.
     """
 
-    def __init__(self, encoder: Encoder, *, components: int = 700, power: float = 0.5):
+    def __init__(self, encoder: DenseEncoder, *, components: int = 700, power: float = 0.5):
         self.encoder, self.components, self.power = encoder, components, power
 
     @property
@@ -110,18 +102,10 @@ class EncodedFaces:
         return self._project(codes)
 
     def transform(
-        self, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
+        self, seen: SeenFaces, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
     ) -> Parts:
-        """Features of faces [n, h, w] uint8: symmetric part [n, k] and antisymmetric part [n, l], float32."""
-        return self._project(encode_faces(self.encoder, faces, jobs=jobs, progress=progress))
-
-    def reduced(self, symmetric: np.ndarray, antisymmetric: np.ndarray) -> EncodedFaces:
-        """The same family, its two parts projected further by [k, r] and [l, q]; mean square lengths are not kept."""
-        family = EncodedFaces(self.encoder, components=symmetric.shape[1], power=self.power)
-        pairs = zip(self.projections_, (symmetric, antisymmetric), strict=True)
-        family.projections_ = tuple((first.astype(np.float32) @ then).astype(np.float16) for first, then in pairs)
-        family.means_ = self.means_
-        return family
+        """Features of n faces by their crops: symmetric part [n, k] and antisymmetric part [n, l], float32."""
+        return self._project(encode_faces(self.encoder, seen.crops, jobs=jobs, progress=progress))
 
     def _project(self, codes: np.ndarray) -> Parts:
         found = []
@@ -150,7 +134,7 @@ class EncodedFaces:
     @classmethod
     def restore(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> EncodedFaces:
         """From what `settings` and `arrays` gave."""
-        encoder = new_encoder(settings).restore(arrays)
+        encoder = DenseEncoder(**{name: settings[name] for name in DenseEncoder.SETTINGS}).restore(arrays)
         family = cls(encoder, components=settings["components"], power=settings["power"])
         family.projections_ = (arrays["symmetric"], arrays["antisymmetric"])
         family.means_ = arrays["means"]

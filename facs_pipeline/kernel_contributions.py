@@ -11,27 +11,27 @@ _NODES = 40
 
 
 def kernel_contributions(
-    model: EmotionModel, crop: np.ndarray, first: int, second: int
+    model: EmotionModel, hog: np.ndarray, reference: np.ndarray, first: int, second: int
 ) -> tuple[np.ndarray, float, float]:
-    """What each cell of the pooled codes of one face speaks for, compared with the average training face.
+    """What each value of a face's HOG speaks for in a small kernel's eyes, compared with a reference.
 
     Parameters
     ----------
-    model : with a `SmallKernel` on one family of encoded faces.
-    crop : ndarray [48, 48] uint8
-        The registered face.
+    model : with a `SmallKernel` on `HogDirections`.
+    hog, reference : ndarrays [2592]
+        Of the face, and of what it is compared with, such as the average face.
     first, second : positions of two emotions.
 
     Returns
     -------
-    cells : ndarray [cells, cells]
-        Contributions to the log odds of `first` against `second`; they sum to `face` less `average`.
-    face, average : float
-        The kernel's part of the log odds, for the face and for the average face.
+    values : ndarray [2592]
+        Contributions to the log odds of `first` against `second`; they sum to `of_face` less `of_reference`.
+    of_face, of_reference : float
+        The kernel's part of the log odds.
 
     Notes
     -----
-    Integrated gradients: the slope along the straight line from the average to the face, times the way. A quadrature
+    Integrated gradients: the slope along the straight line from the reference to the face, times the way. A quadrature
     with 40 nodes makes the sum exact far beyond single precision.
 
     References
@@ -39,22 +39,14 @@ def kernel_contributions(
     Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017.
     """
     family, kernel = model.families[0], model.kernel
-    codes = family.encoder.encode(crop).astype(np.float64) - family.means_
-    projections = [projection.astype(np.float64) for projection in family.projections_]
-    z = np.concatenate([part @ projection for part, projection in zip(codes, projections, strict=True)])
+    matrix = family.matrix.astype(np.float64)
+    start, end = (np.asarray(values, np.float64) @ matrix - family.offset for values in (reference, hog))
     dual = model.temperature * (kernel.dual[:, first] - kernel.dual[:, second]).astype(np.float64)
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    along = (nodes[:, None] + 1) / 2 * z
+    along = start + (nodes[:, None] + 1) / 2 * (end - start)
     slope = weights / 2 @ _slopes(kernel, along, dual)
-    split = kernel.n_symmetric
-    slopes = [projections[0] @ slope[:split], projections[1] @ slope[split:]]
-    # Symmetric part = (face + mirrored face) / sqrt 2, antisymmetric part their difference; see where each came from.
-    shape = (family.encoder.cells, family.encoder.cells, -1)
-    here = 0.5 * (codes[0] + codes[1]) * (slopes[0] + slopes[1])
-    mirrored = 0.5 * (codes[0] - codes[1]) * (slopes[0] - slopes[1])
-    cells = here.reshape(shape).sum(axis=2) + mirrored.reshape(shape).sum(axis=2)[:, ::-1]
-    ends = _kernels(kernel, np.stack([z, np.zeros_like(z)])).sum(axis=0) @ dual
-    return cells, float(ends[0]), float(ends[1])
+    of_face, of_reference = (_kernels(kernel, np.stack([end, start])).sum(axis=0) @ dual).tolist()
+    return (hog - reference) * (matrix @ slope), of_face, of_reference
 
 
 def _kernels(kernel: SmallKernel, Z: np.ndarray) -> np.ndarray:

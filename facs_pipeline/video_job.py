@@ -201,7 +201,11 @@ class VideoRun:
                     writer.finish()
             if "emotions" in keys and "emotions" not in stored:
                 self._say("emotions", keys)
-                self._emotions_again(keys["emotions"], stored)
+                with self._writer(keys["emotions"]) as writer:
+                    for vectors in self._chunks("features", stored):
+                        writer.append(self._emotions(vectors))
+                        self._tick(0)
+                    writer.finish(self._emotion_facts())
             return
         for stage in self._decoded(keys):
             if stage not in stored or stage in self._bad:
@@ -226,35 +230,10 @@ class VideoRun:
                 return np.empty((0, len(self.models.action_units.aus)), np.float32)
             return self.models.action_units.predict(chunk)
 
-    def _emotions_again(self, identity: StageKey, stored: dict[str, Artifact]) -> None:
-        """Only the emotions: the video is decoded once more for its pictures; where the faces are is known."""
-        frames = read_frames(self.job.path, image_fps=self._image_fps)
-        self._expect(stored["faces"].facts["frames"])
-        with self._writer(identity) as writer:
-            for faces, landmarks, vectors in self._together(stored, "faces", "landmarks", "features"):
-                crops, points = [], iter(landmarks["points"])
-                number, image = -1, None
-                for index, face in zip(faces["frame"].tolist(), faces["face_id"].tolist(), strict=True):
-                    # Several faces of one picture are neighbouring rows.
-                    if index != number:
-                        with self._timed("decode"):
-                            number, _, image = next(frames)
-                    if face >= 0:
-                        crops.append(self._crop(image, next(points)))
-                    self._tick(index + 1)
-                writer.append(self._emotions(vectors, crops))
-            writer.finish(self._emotion_facts())
-
-    def _crop(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
-        from facs_pipeline.emotion_faces import registered_crop_48
-
-        with self._timed("emotions"):
-            return registered_crop_48(image, points)
-
-    def _emotions(self, chunk: np.ndarray, crops: list[np.ndarray]) -> np.ndarray:
+    def _emotions(self, chunk: np.ndarray) -> np.ndarray:
         model = self.models.emotions
         with self._timed("emotions"):
-            probabilities = emotion_probabilities(model, chunk, np.array(crops))
+            probabilities = emotion_probabilities(model, chunk)
         self._emotion_frames += np.bincount(probabilities.argmax(axis=1), minlength=len(model.emotions))
         return probabilities
 
@@ -271,19 +250,17 @@ class VideoRun:
         decoded = self._decoded(keys)
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
-            chunk, crops, steady = FrameChunk(), [], IntensityFilter()
+            chunk, steady = FrameChunk(), IntensityFilter()
             faceless: deque[np.ndarray] = deque(maxlen=LOOKED_AT_TURNED)
             sizes: set[tuple[int, ...]] = set()
             for frame in self._a_few_at_once(frames):
                 if len(chunk) >= CHUNK_FRAMES:
-                    self._flush(chunk, crops, steady, writers)
-                    chunk, crops = FrameChunk(), []
+                    self._flush(chunk, steady, writers)
+                    chunk = FrameChunk()
                 with self._timed("faces and landmarks"):
                     faces = follower.update(frame.image, frame.time_s)
                 with self._timed("features"):
                     chunk.add(frame, faces, [features(frame.image, face.points) for face in faces])
-                if "emotions" in writers:
-                    crops += [self._crop(frame.image, face.points) for face in faces]
                 facts["first_s"] = frame.time_s if frame.index == 0 else facts["first_s"]
                 facts["last_s"] = frame.time_s
                 facts["frames"] += 1
@@ -294,7 +271,7 @@ class VideoRun:
                     faceless.append(frame.image)
                 self._tick(facts["frames"])
             if len(chunk):
-                self._flush(chunk, crops, steady, writers)
+                self._flush(chunk, steady, writers)
             facts["sizes"] = len(sizes)
             if not facts["frames_with_face"]:
                 facts["upright_turn"] = upright_turn(faceless, self.models.landmarks)
@@ -313,16 +290,14 @@ class VideoRun:
                 return
             yield from few
 
-    def _flush(
-        self, chunk: FrameChunk, crops: list[np.ndarray], steady: IntensityFilter, writers: dict[str, ArtifactWriter]
-    ) -> None:
+    def _flush(self, chunk: FrameChunk, steady: IntensityFilter, writers: dict[str, ArtifactWriter]) -> None:
         arrays = chunk.arrays()
         with self._timed("faces and landmarks"):
             points = arrays.pop("points")
             pose = head_pose(points)
         vectors = arrays.pop("features")
         intensities = steady.push(arrays, self._intensities(vectors))
-        emotions = self._emotions(vectors, crops) if "emotions" in writers else None
+        emotions = self._emotions(vectors) if "emotions" in writers else None
         with self._timed("write"):
             writers["faces"].append(arrays)
             writers["landmarks"].append({"points": points, "pose": np.asarray(pose, np.float32)})

@@ -1,12 +1,13 @@
 """Dense codes: mirroring is exact, windows lie where they should, what is stored is what was learnt."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from skimage.data import lfw_subset
 
 from facs_pipeline.dense_encoding import DenseEncoder, mirrored_order, normalised_patches, pooling, root_sift
 from facs_pipeline.encoded_faces import EncodedFaces
-from facs_pipeline.filter_encoding import FilterEncoder
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,6 @@ def test_pooling_shares_every_place_between_cells():
 ENCODERS = {
     "sift": DenseEncoder("sift", 12, atoms=40),
     "pixels": DenseEncoder("pixels", 12, atoms=40),
-    "filters": FilterEncoder(filters=20),
 }
 
 
@@ -55,34 +55,16 @@ def test_the_mirror_image_keeps_the_symmetric_part_and_turns_the_other(faces, ki
     assert np.abs(there[1].astype(float)).max() > 0.05
 
 
-def test_filters_answer_as_the_normalised_windows_do(faces):
-    encoder = FilterEncoder(filters=20).fit(faces, n_windows=5000)
-    small = encoder._shrunk(faces[5])
-    windows = normalised_patches(small, 8)
-    response = windows @ encoder.filters_ - encoder.offsets_
-    assert response.std() == pytest.approx(1, abs=0.3)
-    # The pooled codes of one cell of the grid, from the definition.
-    along = (48 - 8) // 2 + 1
-    codes = np.concatenate([np.maximum(sign * response - 1.2, 0) for sign in (1, -1)], axis=1)
-    weights = np.kron(pooling(along, 6)[2], pooling(along, 6)[4])
-    cell = np.sqrt(weights @ codes)
-    cell /= np.linalg.norm(cell)
-    symmetric, antisymmetric = (part.reshape(6, 6, 2, 10) for part in encoder.encode(faces[5]))
-    first = (symmetric[2, 4] + antisymmetric[2, 4]) / np.sqrt(2)
-    np.testing.assert_allclose(first, cell.reshape(2, 20)[:, :10], atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", ["pixels", "filters"])
-def test_workers_do_not_change_features_and_storage_keeps_them(faces, kind):
+def test_workers_do_not_change_features_and_storage_keeps_them(faces):
     def fit(jobs):
-        encoder = DenseEncoder("pixels", 8, atoms=40) if kind == "pixels" else FilterEncoder(filters=20)
-        family = EncodedFaces(encoder, components=20)
+        family = EncodedFaces(DenseEncoder("pixels", 8, atoms=40), components=20)
         return family, family.fit(faces, jobs=jobs)
 
     (one, first), (_two, second) = fit(1), fit(2)
     for a, b in zip(first, second, strict=True):
         assert a.tobytes() == b.tobytes()
-    again = EncodedFaces.restore(one.settings(), one.arrays()).transform(faces[:7])
+    few = SimpleNamespace(crops=faces[:7])
+    again = EncodedFaces.restore(one.settings(), one.arrays()).transform(few)
     np.testing.assert_allclose(again[0], first[0][:7], atol=1e-5)
     length = sum((part**2).sum(axis=1).mean() for part in first)
     assert length == pytest.approx(1, abs=0.01)
@@ -97,5 +79,3 @@ def test_a_face_of_one_grey_is_no_division_by_zero(faces):
 def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ValueError, match="multiple of 4"):
         DenseEncoder("sift", 10)
-    with pytest.raises(ValueError, match="windows that end with the face"):
-        FilterEncoder(window=7)

@@ -11,6 +11,7 @@ from skimage.data import astronaut
 
 from facs_pipeline import appearance, emotion_faces, face_regions
 from facs_pipeline.average_face import AverageFace, average_face
+from facs_pipeline.emotion_contributions import difference_weights
 from facs_pipeline.emotion_explanation import draw_explanation, explain_face
 from facs_pipeline.emotion_faces import SeenFaces
 from facs_pipeline.emotion_heads import FullKernel, LinearHead
@@ -162,19 +163,25 @@ def test_the_compact_models_contributions_sum_exactly_to_its_log_odds(seen, grey
     assert sum(found.regions.values()) == pytest.approx(moved, abs=1e-9)
     # The model itself computes in single precision.
     assert found.log_odds == pytest.approx(np.log(found.probability / found.runner_up_probability), abs=1e-3)
-    cells = model.families[0].encoder.cells ** 2
-    assert len(found.contributions) == face_numbers(seen, model.inputs).shape[1] + cells
-    assert np.abs(found.contributions[-cells:]).max() > 0.01
+    assert len(found.contributions) == face_numbers(seen, model.inputs).shape[1]
+    # The kernel speaks too, in the HOG's numbers and nowhere else.
+    first, second = model.emotions.index(found.emotion), model.emotions.index(found.runner_up)
+    difference = face_numbers(seen, model.inputs)[0] - AverageFace.load_default().numbers(model.inputs)
+    kernels = found.contributions - difference * difference_weights(model, first, second)[0]
+    hog = appearance.BLOCKS["hog"]
+    assert np.abs(kernels[hog].sum()) > 0.1
+    assert not np.delete(kernels, hog).any()
 
 
-def test_the_cells_of_a_mirrored_face_are_mirrored_and_an_average_face_has_none(seen):
-    model = EmotionModel.load_default()
-    crop = seen.crops[0]
-    there, of_face, average = kernel_contributions(model, crop, 3, 6)
-    back, of_mirrored, _ = kernel_contributions(model, np.ascontiguousarray(crop[:, ::-1]), 3, 6)
-    np.testing.assert_allclose(there, back[:, ::-1], atol=1e-3)
-    assert np.abs(there - there[:, ::-1]).max() > 0.01
-    assert of_face == pytest.approx(of_mirrored, abs=1e-3) and of_face != pytest.approx(average, abs=0.1)
+def test_a_kernels_contributions_go_from_the_reference_to_the_face(seen):
+    model, hog = EmotionModel.load_default(), appearance.BLOCKS["hog"]
+    face, average = seen.features[0, hog].astype(float), AverageFace.load_default().features[hog].astype(float)
+    there, of_face, of_average = kernel_contributions(model, face, average, 3, 6)
+    back, of_average_again, of_face_again = kernel_contributions(model, average, face, 3, 6)
+    np.testing.assert_allclose(there, -back, atol=1e-9)
+    assert (of_face, of_average) == pytest.approx((of_face_again, of_average_again))
+    assert there.sum() == pytest.approx(of_face - of_average, abs=1e-9) and abs(there.sum()) > 0.1
+    assert not kernel_contributions(model, face, face, 3, 6)[0].any()
 
 
 def test_contributions_need_a_decision_that_can_be_shared_out(seen):

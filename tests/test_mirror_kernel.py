@@ -70,6 +70,10 @@ def test_probabilities_of_unseen_digits_are_calibrated_and_the_small_kernel_is_n
     )
     right = (small.scores(unseen / length).argmax(axis=1) == y_test).mean()
     assert right > full - 0.06
+    centres = small.centres * small.steps
+    np.testing.assert_allclose(
+        small.scores(unseen / length), mirror_kernel(unseen / length, centres, 16, 1.0) @ small.dual, atol=1e-4
+    )
     again = SmallKernel.restore(small.arrays())
     np.testing.assert_array_equal(again.scores(unseen), small.scores(unseen))
     assert small.centres.dtype == np.int8
