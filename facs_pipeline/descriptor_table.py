@@ -7,6 +7,7 @@ Errors name the row as a spreadsheet shows it: the header is row 1.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -89,7 +90,9 @@ class DescriptorTable:
 
 
 def read_text_table(path: str | os.PathLike, required: Sequence[str] = ()) -> pd.DataFrame:
-    """A CSV (UTF-8) or parquet file with every cell as text, "" for empty cells; the index is the row number.
+    """A table as spreadsheets save it, or parquet: every cell as text, "" for empty ones; the index is the row number.
+
+    Cells may be separated by commas, semicolons or tabs, in UTF-8 or in UTF-16 with its mark (Excel's "Unicode text").
 
     Raises
     ------
@@ -104,7 +107,7 @@ def read_text_table(path: str | os.PathLike, required: Sequence[str] = ()) -> pd
     table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
     missing = [name for name in required if name not in table.columns]
     if missing:
-        hint = " The columns must be separated by commas." if len(table.columns) == 1 else ""
+        hint = " The columns must be separated by commas, semicolons or tabs." if len(table.columns) == 1 else ""
         raise InputError(
             f"{path}: row 1 lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
             f"found {', '.join(map(repr, list(table.columns)[:12]))}.{hint}"
@@ -136,7 +139,7 @@ def repr_number(cell) -> str:
 def _read_csv(path: Path) -> pd.DataFrame:
     raw = path.read_bytes()
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
         raise InputError(
@@ -144,7 +147,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         ) from None
     try:
         first = text.partition("\n")[0]
-        delimiter = ";" if first.count(";") > first.count(",") else ","
+        delimiter = max(",;\t", key=first.count)
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV table ({error})") from None

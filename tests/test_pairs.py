@@ -43,9 +43,12 @@ def test_table_is_read_with_one_name_per_emotion_and_label(table):
     assert list(table.rows) == [2, 3, 4, 5, 6]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
-def test_semicolons_byte_order_mark_and_quotes_are_read_as_spreadsheets_write_them(tmp_path, encoding):
-    text = 'video;subject;x\r\n"a; b.mp4";1;2.5\r\n\r\nc.mp4;2;3\r\n'
+@pytest.mark.parametrize(
+    ("encoding", "between"), [("utf-8-sig", ";"), ("utf-8", ";"), ("utf-16", "\t"), ("utf-8", "\t")]
+)
+def test_separators_byte_order_marks_and_quotes_are_read_as_spreadsheets_write_them(tmp_path, encoding, between):
+    text = 'video;subject;x\r\n"a; b.mp4";1;2.5\r\n\r\nc.mp4;2;3\r\n'.replace(";", between)
+    text = text.replace(f"a{between} b", "a; b")
     table = read_descriptor_table(write(tmp_path, text, encoding=encoding))
     assert list(table.videos) == ["a; b.mp4", "c.mp4"]
     assert table.values[:, 0].tolist() == [2.5, 3.0]
