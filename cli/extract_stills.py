@@ -39,7 +39,8 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     """Action units, landmarks and head pose of the faces in INPUTS.
 
     INPUTS are images, folders of them (searched recursively) and globs. A row for each face; an image without a face
-    is a row with success 0 and empty cells.
+    is a row with success 0 and empty cells. A run that was killed goes on where it stopped: until the table is written,
+    what is done lies in OUT.unfinished.
     """
     import pandas as pd
     from facs_cli.describe import write
@@ -50,16 +51,20 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     from facs_pipeline.emotion_inputs import find_images_and_videos
     from facs_pipeline.landmarks import load_landmarks
     from facs_pipeline.stills import measure_stills, stills_table
+    from facs_pipeline.store import Unfinished
 
     model = ActionUnitModel.load(au_model) if au_model else ActionUnitModel.load_default()
     if landmarks:
         load_landmarks(landmarks)
     found = find_images_and_videos(inputs)
+    unfinished = Unfinished(out.with_name(f"{out.name}.unfinished"))
+    if unfinished.pieces:
+        click.echo(f"{unfinished.folder}: going on where an earlier run stopped", err=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with tqdm(total=len(found.images), desc="images", unit="", file=sys.stderr, disable=None, leave=False) as bar:
-        options = {"faces": faces, "landmarks": landmarks, "jobs": jobs or cores, "progress": bar.update}
+        options = {"faces": faces, "landmarks": landmarks, "jobs": jobs or cores, "unfinished": unfinished}
         skipped, batch, tables = list(found.skipped), [], []
-        for one in measure_stills(found.images, **options):
+        for one in measure_stills(found.images, progress=bar.update, **options):
             (skipped if isinstance(one, Skipped) else batch).append(one)
             # Features of a hundred thousand faces would fill the memory; their rows do not.
             if len(batch) == _BATCH:
@@ -78,6 +83,7 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
         return 2
     table = pd.concat(tables, ignore_index=True)
     write(table, out, None)
+    unfinished.done()
     images, without = table["input"].nunique(), int((table["success"] == 0).sum())
     click.echo(f"{out}: {len(table) - without} faces in {images} images, {without} without a face")
     return 1 if skipped else 0

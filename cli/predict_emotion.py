@@ -47,16 +47,20 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
     """Probabilities of emotion labels for the faces in INPUTS.
 
     INPUTS are images, videos, folders of them (searched recursively) and globs. Of a video each frame gets a row.
+    A run over images that was killed goes on where it stopped: what is done lies in OUT.unfinished until the end.
     """
     import pandas as pd
 
     from facs_pipeline.emotion_inputs import find_images_and_videos
     from facs_pipeline.emotion_model import EmotionModel
-    from facs_pipeline.store import atomic_csv
+    from facs_pipeline.store import Unfinished, atomic_csv
 
     found = find_images_and_videos(inputs)
     loaded = EmotionModel.load(model) if model else EmotionModel.load_default()
-    run = _Run(loaded, model, faces, explain, jobs or _cores())
+    unfinished = Unfinished(out.with_name(f"{out.name}.unfinished"))
+    if unfinished.pieces:
+        click.echo(f"{unfinished.folder}: going on where an earlier run stopped", err=True)
+    run = _Run(loaded, model, faces, explain, jobs or _cores(), unfinished)
     run.skipped += found.skipped
     tables = [*run.images(found.images), *run.videos(found.videos)]
     for source, reason in run.skipped[:_SHOWN]:
@@ -70,6 +74,7 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
     atomic_csv(table, out)
     if explain:
         run.write_reasons()
+    unfinished.done()
     _print_summary(table, out, explain, len(run.skipped))
     return 1 if run.skipped else 0
 
@@ -81,8 +86,9 @@ def _cores() -> int:
 class _Run:
     """One call: the model, what could not be used, the explanations written so far."""
 
-    def __init__(self, model, path: Path | None, faces: str, explain: Path | None, jobs: int):
+    def __init__(self, model, path: Path | None, faces: str, explain: Path | None, jobs: int, unfinished):
         self.model, self.path, self.faces, self.explain, self.jobs = model, path, faces, explain, jobs
+        self._unfinished = unfinished
         self.skipped: list = []
         self._reasons: list[dict] = []
         self._names: set[str] = set()
@@ -97,7 +103,8 @@ class _Run:
         if not paths:
             return
         with tqdm(total=len(paths), desc="images", unit="", file=sys.stderr, disable=None, leave=False) as bar:
-            for part in predict_images(self.model, paths, faces=self.faces, jobs=self.jobs, progress=bar.update):
+            options = {"faces": self.faces, "jobs": self.jobs, "unfinished": self._unfinished}
+            for part in predict_images(self.model, paths, progress=bar.update, **options):
                 self.skipped += part.skipped
                 if not part.paths:
                     continue

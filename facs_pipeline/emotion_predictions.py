@@ -16,7 +16,9 @@ from facs_pipeline import appearance
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotion_faces import SIDE, SeenFaces, registered_crop_48
 from facs_pipeline.emotion_model import EmotionModel
-from facs_pipeline.stills import read_stills
+from facs_pipeline.landmarks import default_landmarks
+from facs_pipeline.stills import about_stills, read_stills
+from facs_pipeline.store import Unfinished
 from facs_pipeline.tables import table_points
 from facs_pipeline.video import read_frames
 
@@ -81,6 +83,7 @@ def predict_images(
     *,
     faces: str = "one",
     jobs: int = 1,
+    unfinished: Unfinished | None = None,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Iterator[PredictedImages]:
     """Emotions of the faces in images, a thousand images at a time.
@@ -89,12 +92,14 @@ def predict_images(
     ----------
     faces : ``"one"`` for the main face of each image, ``"all"`` for all of them.
     jobs : processes; the result does not depend on it.
+    unfinished : keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
     progress : called with the number of images just read.
     """
     paths = list(paths)
     pieces = [paths[start : start + _TASK] for start in range(0, len(paths), _TASK)]
     run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
-    done = run(joblib.delayed(_see_files)(piece, faces) for piece in pieces)
+    unfinished = unfinished or Unfinished(None)
+    done = run(joblib.delayed(_see_files)(piece, faces, unfinished) for piece in pieces)
     while batch := list(islice(_counted(done, progress), _BATCH // _TASK)):
         seen = _joined([part[2] for part in batch])
         probabilities = np.empty((0, len(model.emotions)))
@@ -115,7 +120,15 @@ def _counted(parts: Iterator[tuple], progress: Callable[[int], object]) -> Itera
         yield part
 
 
-def _see_files(paths: list[Path], faces: str) -> tuple[list[Path], list[int], SeenFaces, list[Skipped], int]:
+_SeenFiles = tuple[list[Path], list[int], SeenFaces, list[Skipped], int]
+
+
+def _see_files(paths: list[Path], faces: str, unfinished: Unfinished) -> _SeenFiles:
+    about = {"for": "emotions", **about_stills(paths, faces, default_landmarks())}
+    return unfinished.kept(about, lambda: _seen_files(paths, faces))
+
+
+def _seen_files(paths: list[Path], faces: str) -> _SeenFiles:
     owners, face_ids, parts, skipped = [], [], [], []
     for still in read_stills(paths, faces):
         if isinstance(still, Skipped):

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import joblib
 import numpy as np
 import pandas as pd
 
+from facs_pipeline import appearance
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.appearance import features
 from facs_pipeline.au_features import SMALL_PX, locate_face
 from facs_pipeline.au_table import N_POINTS, au_table_columns, measured_cells
 from facs_pipeline.datasets.image_files import decode_grey
 from facs_pipeline.datasets.labelled_faces import Skipped
+from facs_pipeline.faces import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import DlibLandmarks, LandmarkModel, default_landmarks, load_landmarks
 from facs_pipeline.pose import head_pose
+from facs_pipeline.store import Unfinished
 
 _SMALLEST = 16
 _TASK = 50
@@ -102,6 +106,7 @@ def measure_stills(
     faces: str = "one",
     landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
+    unfinished: Unfinished | None = None,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Iterator[StillFace | Skipped]:
     """Faces and features of still images, each image by itself; what cannot be read comes as `Skipped`.
@@ -111,6 +116,7 @@ def measure_stills(
     faces : ``"one"`` for the main face of each image, ``"all"`` for all of them.
     landmarks : landmark model file; the embedded one unless given.
     jobs : processes; the result, in the order of `paths`, does not depend on it.
+    unfinished : keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
     progress : called with the number of images just done.
 
     Example
@@ -120,7 +126,8 @@ def measure_stills(
     """
     pieces = [list(paths[start : start + _TASK]) for start in range(0, len(paths), _TASK)]
     run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
-    done = run(joblib.delayed(_measure)(piece, faces, landmarks) for piece in pieces)
+    unfinished = unfinished or Unfinished(None)
+    done = run(joblib.delayed(_measure)(piece, faces, landmarks, unfinished) for piece in pieces)
     for piece, found in zip(pieces, done, strict=True):
         progress(len(piece))
         yield from found
@@ -149,8 +156,25 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
     return table
 
 
-def _measure(paths: list[Path], faces: str, landmarks: str | os.PathLike | None) -> list[StillFace | Skipped]:
+def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:
+    """What the faces and features of images depend on, as `facs_pipeline.store.Unfinished.kept` takes it."""
+    stamps = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            stamps.append([str(path), stat.st_size, stat.st_mtime_ns])
+    made_by = {"search": SEARCH_SETTINGS, "features": appearance.SETTINGS, "landmarks": landmarks.sha256}
+    return {"images": stamps, "faces": faces, **made_by}
+
+
+def _measure(
+    paths: list[Path], faces: str, landmarks: str | os.PathLike | None, unfinished: Unfinished
+) -> list[StillFace | Skipped]:
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
+    return unfinished.kept(about_stills(paths, faces, model), lambda: _measured(paths, faces, model))
+
+
+def _measured(paths: list[Path], faces: str, model: LandmarkModel | DlibLandmarks) -> list[StillFace | Skipped]:
     found: list[StillFace | Skipped] = []
     for still in read_stills(paths, faces, model):
         if isinstance(still, Skipped):

@@ -19,7 +19,7 @@ import re
 import shutil
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -313,6 +313,59 @@ class Artifact:
         """Verify every chunk without unpickling any; raises `BadArtifact`."""
         for _ in self._verified():
             pass
+
+
+class Unfinished:
+    """Results of a run's pieces, kept in a folder until the run is done, so that one that was killed goes on.
+
+    Parameters
+    ----------
+    folder : made when the first result is kept; None keeps nothing.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> unfinished = Unfinished(pathlib.Path(tempfile.mkdtemp()) / "stills.csv.unfinished")
+    >>> unfinished.kept({"piece": 1}, lambda: 42), unfinished.kept({"piece": 1}, lambda: 43), unfinished.pieces
+    (42, 42, 1)
+    >>> unfinished.done()
+    >>> unfinished.pieces
+    0
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def kept(self, about: dict[str, Any], make: Callable[[], Any]) -> Any:
+        """The result of an earlier run for the piece that is `about` the same (JSON-able), else that of `make`."""
+        if self.folder is None:
+            return make()
+        key, _warning = load_key()
+        path = self.folder / f"{hashlib.sha256(_canonical(about)).hexdigest()[:24]}.joblib"
+        with contextlib.suppress(FileNotFoundError, BadArtifact):
+            [result] = Artifact.open(path, key)
+            return result
+        result = make()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with ArtifactWriter(path, key, about) as writer:
+            writer.append(result)
+            writer.finish()
+        return result
+
+    @property
+    def pieces(self) -> int:
+        """How many are kept."""
+        return 0 if self.folder is None else len(list(self.folder.glob("*.joblib")))
+
+    def done(self) -> None:
+        """The whole is written: forget its pieces."""
+        if self.folder is not None and self.folder.is_dir():
+            remove_leftovers(self.folder, depth=0)
+            for path in self.folder.glob("*.joblib"):
+                discard(path)
+            # Whatever else lies in it is not ours.
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
 
 
 def digest(key: bytes, content: bytes | memoryview) -> str:

@@ -10,8 +10,11 @@ import signal
 import subprocess
 import time
 
+import cv2
+import numpy as np
 import pytest
 from extraction_runs import FACS, facs, files_in
+from skimage.data import astronaut
 from video_files import frames_of, write_video
 
 KILLS = 20
@@ -54,3 +57,37 @@ def test_killed_again_and_again(videos_dir, tmp_path, monkeypatch):
 
     assert facs(*arguments).returncode == 0
     assert files_in(out) == undisturbed
+
+
+@pytest.mark.parametrize("command", ["extract-stills", "predict-emotion"])
+def test_killed_among_photos(tmp_path, monkeypatch, command):
+    monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(210):
+        cv2.imwrite(str(photos / f"{number:03d}.png"), np.roll(astronaut()[::-1], number, axis=1)[::-1, :, ::-1])
+    (photos / "100.png").write_text("no photo")
+    out, unfinished = tmp_path / "table.csv", tmp_path / "table.csv.unfinished"
+    arguments = [command, str(photos), "--out", str(out), "--jobs", "2"]
+
+    undisturbed = facs(*arguments)
+    assert undisturbed.returncode == 1 and "100.png" in undisturbed.stderr
+    expected = out.read_bytes()
+    out.unlink()
+    running = subprocess.Popen(
+        [*FACS, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while not list(unfinished.glob("*.joblib")):
+        assert running.poll() is None, "ended before a piece was kept"
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not out.exists()
+    # Its key says that it is ours; a piece that was changed is not taken, and not unpickled.
+    kept = sorted(unfinished.glob("*.joblib"))
+    kept[0].write_bytes(b"x" + kept[0].read_bytes()[1:])
+
+    again = facs(*arguments)
+    assert again.returncode == 1 and f"{unfinished}: going on where an earlier run stopped" in again.stderr
+    assert out.read_bytes() == expected
+    assert not unfinished.exists()
