@@ -181,16 +181,15 @@ def _fit_small_kernel(
     # The directions must not have seen held-out rows either, or probabilities come out too sure.
     fitted = random.permutation(np.flatnonzero(~held_out))
     hog = seen.features[:, BLOCKS["hog"]]
-    parts = mirrored_parts(hog[fitted])
-    parts[0][:] -= parts[0].mean(axis=0)
+    parts = symmetric, _ = mirrored_parts(hog[fitted])
+    symmetric -= symmetric.mean(axis=0)
     axes = [principal_axes(part, _SMALL_COMPONENTS, _SMALL_POWER) for part in parts]
     X = np.concatenate([part @ along for part, along in zip(parts, axes, strict=True)], axis=1)
     X /= np.sqrt((X.astype(np.float64) ** 2).sum(axis=1).mean()).astype(np.float32)
     ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=axes[0].shape[1], random_state=None)
     ridge.fit(X, y[fitted], progress=progress(f"{name}: kernel", len(fitted)))
     steepest = steepest_directions(ridge, *_SMALL_DIRECTIONS, samples=_SMALL_SAMPLES)
-    symmetric, antisymmetric = (along @ then for along, then in zip(axes, steepest, strict=True))
-    family = HogDirections.fit(hog[fitted], symmetric, antisymmetric)
+    family = HogDirections.fit(hog[fitted], *(along @ then for along, then in zip(axes, steepest, strict=True)))
     X = family.values(hog)
     targets = np.eye(int(y.max()) + 1)[y] - 1 / (y.max() + 1)
     settings = {"n_centres": _SMALL_CENTRES, "n_symmetric": family.n_symmetric}
