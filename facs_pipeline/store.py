@@ -346,10 +346,12 @@ class Unfinished:
             [result] = Artifact.open(path, key)
             return result
         result = make()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with ArtifactWriter(path, key, about) as writer:
-            writer.append(result)
-            writer.finish()
+        # Where nothing can be kept, the run is none the worse until it is killed.
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with ArtifactWriter(path, key, about) as writer:
+                writer.append(result)
+                writer.finish()
         return result
 
     @property
