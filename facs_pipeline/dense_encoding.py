@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
+from facs_pipeline.patches import mirrored_directions
+
 _ORIENTATIONS = 8
 _ANGLE = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)
 _DIRECTIONS = np.stack([np.cos(_ANGLE), np.sin(_ANGLE)]).astype(np.float32)
-# A mirror turns the angle a into pi - a.
-_MIRRORED_ORIENTATIONS = (_ORIENTATIONS // 2 - np.arange(_ORIENTATIONS)) % _ORIENTATIONS
+_MIRRORED_ORIENTATIONS = mirrored_directions(_ORIENTATIONS)
 _CELLS = 4
 # Keep flat windows from being blown up to full contrast: a Sobel sum per pixel, and a variance in grey levels squared.
 _FLAT_GRADIENT = 4.0

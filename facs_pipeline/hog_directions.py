@@ -14,6 +14,7 @@ import numpy as np
 from facs_pipeline.appearance import BLOCKS, HOG_SHAPE
 from facs_pipeline.emotion_faces import SeenFaces
 from facs_pipeline.encoded_faces import Parts
+from facs_pipeline.patches import mirrored_directions
 
 _BATCH = 4000
 
@@ -23,9 +24,8 @@ def _mirrored_pairs() -> tuple[np.ndarray, np.ndarray]:
     # The windows do not end with the texture: the first column has no counterpart, the others meet theirs to a pixel.
     places = np.arange(np.prod(HOG_SHAPE)).reshape(HOG_SHAPE)[:, 1:]
     half = (places.shape[1] + 1) // 2
-    # A mirror turns the angle a into pi - a.
-    angles = (HOG_SHAPE[2] // 2 - np.arange(HOG_SHAPE[2])) % HOG_SHAPE[2]
-    return places[:, :half].ravel(), places[:, ::-1][:, :half][:, :, angles].ravel()
+    mirror = places[:, ::-1][:, :, mirrored_directions(HOG_SHAPE[2])]
+    return places[:, :half].ravel(), mirror[:, :half].ravel()
 
 
 _LEFT, _RIGHT = _mirrored_pairs()

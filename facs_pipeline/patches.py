@@ -81,6 +81,17 @@ def directions(n: int) -> np.ndarray:
     return np.round(0.5 * np.stack([np.cos(angle), np.sin(angle)]), 7).astype(np.float32)
 
 
+def mirrored_directions(n: int) -> np.ndarray:
+    """Which of `directions(n)` takes the place of each in a mirror [n]: the angle a turns into pi - a; `n` is even.
+
+    Example
+    -------
+    >>> mirrored_directions(4).tolist()
+    [2, 1, 0, 3]
+    """
+    return (n // 2 - np.arange(n)) % n
+
+
 def oriented_gradients(picture: np.ndarray, along: np.ndarray) -> list[np.ndarray]:
     """Gradients of a `picture` [h, w] uint8 `along` directions [2, n], 0 where they point the other way.
 

@@ -11,6 +11,7 @@ from skimage.data import astronaut, lfw_subset
 
 from facs_pipeline import appearance, hog_directions
 from facs_pipeline.au_features import mirrored
+from facs_pipeline.emotion_model import EmotionModel
 from facs_pipeline.hog_directions import HogDirections, mirrored_parts, principal_axes
 from facs_pipeline.stills import faces_in_still
 
@@ -39,6 +40,18 @@ def test_a_mirrored_face_keeps_its_sums_and_turns_its_differences():
     assert np.corrcoef(there[0], back[0])[0, 1] > 0.99
     assert np.corrcoef(there[1], -back[1])[0, 1] > 0.98
     assert np.abs(there[1]).max() > 50
+
+
+def test_a_mirrored_face_gets_nearly_the_same_scores():
+    grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
+    [(points, _)] = faces_in_still(grey)
+    model, hog = EmotionModel.load_default(), appearance.BLOCKS["hog"]
+    there, back = (
+        model.kernel.scores(model.families[0].values(appearance.features(*face)[None, hog]))
+        for face in ((grey, points), mirrored(grey, points))
+    )
+    np.testing.assert_allclose(there, back, atol=0.02)
+    assert np.ptp(there) > 0.3
 
 
 def test_mirrored_numbers_exactly_turn_the_antisymmetric_values(hogs, fitted):
