@@ -18,7 +18,7 @@ import scipy.linalg
 from sklearn.linear_model import LogisticRegression
 
 from facs_pipeline import geometry
-from facs_pipeline.landmarks import CLOSE, FAR, MIRROR_68, LandmarkModel, Step
+from facs_pipeline.landmarks import CLOSE, COARSE_CELL, FAR, LAST_CELL, MIDDLE_CELL, MIRROR_68, LandmarkModel, Step
 from facs_pipeline.patches import CROP, PatchFeatures
 
 EYE_DISTANCE = 0.36 * CROP  # outer eye corners of the mean shape, in crop pixels
@@ -37,7 +37,7 @@ class LandmarkTraining:
         Samples made from each image.
     ridge : float
         Penalty, as a multiple of the features' mean variance.
-    coarse, fine : (position, size, rotation)
+    coarse, fine, at_rest : (position, size, rotation)
         Standard deviations of the registration error: eye distances, log units, radians.
     low_resolution : float
         Share of samples shown at a quarter to a half of their resolution.
@@ -49,7 +49,8 @@ class LandmarkTraining:
     ridge: float = 0.7
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
     fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
-    low_resolution: float = 0.3
+    at_rest: tuple[float, float, float] = (0.02, 0.016, 0.02)
+    low_resolution: float = 0.4
     seed: int = 0
 
 
@@ -142,7 +143,7 @@ def train_landmarks(
     shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
     far, near = PatchFeatures(FAR), PatchFeatures(CLOSE)
     registration = geometry.chain(misregistration(rng, len(samples), settings.coarse), true_registration)
-    features = _look(samples, registration, shapes, far)
+    features = _look(samples, registration, shapes, far, COARSE_CELL)
     coarse = _fit(samples, features, registration, shapes, settings)
     points = _moved(samples, coarse, features, registration, shapes)
     left("coarse", points)
@@ -151,14 +152,14 @@ def train_landmarks(
     tracked = rng.random(len(samples)) < 2 / 3
     off = geometry.chain(misregistration(rng, len(samples), settings.fine), true_registration)
     registration = np.where(tracked[:, None, None], off, geometry.fit_similarity(points, mean))
-    features = _look(samples, registration, shapes, far)
+    features = _look(samples, registration, shapes, near, MIDDLE_CELL)
     once = _fit(samples, features, registration, shapes, settings)
     points = _moved(samples, once, features, registration, shapes)
     left("middle, once", points)
 
     # The middle step is repeated, so it learns from where samples start and from where it has brought them.
     again = geometry.fit_similarity(points, mean)
-    features_again = _look(samples, again, shapes, far)
+    features_again = _look(samples, again, shapes, near, MIDDLE_CELL)
     second = rng.random(len(samples)) < 0.5
     registration = np.where(second[:, None, None], again, registration)
     features[second] = features_again[second]
@@ -166,13 +167,15 @@ def train_landmarks(
     points = _moved(samples, middle, features_again, again, shapes)
     left("middle, repeated", points)
 
-    registration = geometry.fit_similarity(points, mean)
+    # The last step looks at what the middle one has looked at: registered before that moved.
+    before = misregistration(rng, len(samples), settings.at_rest)
+    registration = geometry.chain(before, geometry.fit_similarity(points, mean))
     shapes = geometry.apply(registration, points)
-    features = _look(samples, registration, shapes, near)
-    close = _fit(samples, features, registration, shapes, settings)
-    left("close", _moved(samples, close, features, registration, shapes))
+    features = _look(samples, registration, shapes, near, LAST_CELL)
+    last = _fit(samples, features, registration, shapes, settings)
+    left("last", _moved(samples, last, features, registration, shapes))
 
-    steps = [coarse.step, middle.step, close.step]
+    steps = [coarse.step, middle.step, last.step]
     model = LandmarkModel(
         mean, steps, np.zeros(CLOSE.n_features + 1), dlib_box_shape(mean) if box_shape is None else box_shape
     )
@@ -198,12 +201,12 @@ class _Fit(NamedTuple):
     of_half: tuple[np.ndarray, np.ndarray]
 
 
-def _look(samples: _Samples, registration, shapes, features_of: PatchFeatures) -> np.ndarray:
+def _look(samples: _Samples, registration, shapes, features_of: PatchFeatures, cell: int) -> np.ndarray:
     """Features [n, d + 1] float16 round `shapes` under a registration, the last one 1."""
     features = np.ones((len(samples), features_of.how.n_features + 1), np.float16)
     for k in range(len(samples)):
         features_of.look(samples.images[k], registration[k])
-        features[k, :-1] = features_of.at(shapes[k].astype(np.float32))
+        features[k, :-1] = features_of.at(shapes[k].astype(np.float32), cell)
     return features
 
 

@@ -1,11 +1,11 @@
 """Stage 3, face box -> 68 landmarks: a cascade of linear regressions on oriented gradients around the points.
 
-The face is registered by a similarity to a crop of 96 x 96 pixels. Gradients along six directions are summed over
-3 x 3 cells round 51 of the current points, and a linear map of rank 48 from these 2,754 values moves all 68 points at
-once (supervised descent, Xiong & De la Torre 2013). There are three maps: a coarse one for a detector's box; a middle
-one, which starts from the mean shape, so that errors cannot build up, and is repeated until the registration rests;
-and a last one that looks closer, with twice the resolution. Its values, times one more column, say whether this is a
-face.
+The face is registered by a similarity. Gradients along six directions are summed over 3 x 3 cells round 51 of the
+current points, and a linear map of rank 48 from these 2,754 values moves all 68 points at once (supervised descent,
+Xiong & De la Torre 2013). There are three maps: a coarse one for a detector's box; a middle one with large cells, which
+starts from the mean shape, so that errors cannot build up, and is repeated until the registration rests; and a last
+one with small cells, which reads the gradients that the middle one has read. Its values, times one more column, say
+whether this is a face.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ INNER_49 = np.array([i for i in range(17, 68) if i not in (60, 64)])
 KIND = "landmarks"
 DEFAULT_MODEL = Path(__file__).parent / "models" / "landmarks.npz"
 
-FAR, CLOSE = Look(1, 96, 8, 6), Look(2, 168, 9, 6)
-"""What all steps but the last look at, and the last."""
+FAR, CLOSE = Look(0.5, 48, 6), Look(1.75, 147, 6)
+"""What the coarse step looks at, and the other two."""
+COARSE_CELL, MIDDLE_CELL, LAST_CELL = 4, 12, 8
+"""Side of a step's cells, in pixels of what it looks at."""
 # The middle step is repeated at most so often, and while it moves the mean shape by more than this, in crop pixels.
 _MIDDLE_STEPS = 4
 _RESTS = 1.0
-_FEATURES_VERSION = 3
-_STEPS = ("coarse", "middle", "close")
+_FEATURES_VERSION = 4
+_STEPS = ("coarse", "middle", "last")
 
 
 class Located(NamedTuple):
@@ -76,7 +78,7 @@ class LandmarkModel:
     mean_shape : ndarray [68, 2]
         Mean points in crop coordinates.
     steps : three `Step`s
-        Coarse, middle, close.
+        Coarse, middle, last.
     face_weights : ndarray [2755]
         Linear map last features (and 1) -> log-odds that the points lie on a face.
     box_shape : ndarray [68, 2]
@@ -100,7 +102,8 @@ class LandmarkModel:
         self.shape_modes = None if shape_modes is None else np.asarray(shape_modes, np.float32)
         self.card = dict(card or {})
         self._far, self._close = PatchFeatures(FAR), PatchFeatures(CLOSE)
-        self._mean_places = self._far.places(self.mean_shape)
+        self._coarse_places = self._far.places(self.mean_shape, COARSE_CELL)
+        self._middle_places = self._close.places(self.mean_shape, MIDDLE_CELL)
 
     @property
     def sha256(self) -> str:
@@ -118,7 +121,7 @@ class LandmarkModel:
             steps = [
                 Step(*(model.arrays[f"{name}_{part}"].astype(np.float32) for part in Step._fields)) for name in _STEPS
             ]
-            for step, how in zip(steps, (FAR, FAR, CLOSE), strict=True):
+            for step, how in zip(steps, (FAR, CLOSE, CLOSE), strict=True):
                 if step.down.shape[1:] != (how.n_features,) or step.up.shape != (136, len(step.down)):
                     raise other
             mean_shape, face, box_shape = (model.arrays[name] for name in ("mean_shape", "face", "box_shape"))
@@ -141,8 +144,9 @@ class LandmarkModel:
     def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
         """Points of the face in a detector's box (x, y, width, height) in pixels of `grey` [h, w] uint8."""
         x, y, width, height = box
-        guess = self.box_shape * np.float32([width, height]) + np.float32([x, y])
-        return self.follow(grey, self._from_mean(self._coarse, grey, self._register(guess)))
+        c, d = self._register(self.box_shape * np.float32([width, height]) + np.float32([x, y]))
+        self._far.look(grey, geometry.matrix(c, d))
+        return self.follow(grey, _back(self.mean_shape + self._coarse(self._far.read(self._coarse_places)), c, d))
 
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where `points` [68, 2] were in the previous frame.
@@ -154,7 +158,10 @@ class LandmarkModel:
 
     def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
         """Confidence 0..1 that points [68, 2] found by other means lie on an unhidden face."""
-        return self._certainty(self._look_closely(grey, points, self._register(points))[1])
+        c, d = self._register(points)
+        self._close.look(grey, geometry.matrix(c, d))
+        here = geometry.as_points(c * geometry.as_complex(points) + d)
+        return self._certainty(self._close.at(here, LAST_CELL))
 
     def _certainty(self, values: np.ndarray) -> float:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
@@ -162,36 +169,25 @@ class LandmarkModel:
 
     def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The last step's features [2754], from which the confidence follows, and the points [68, 2]."""
-        registration = c, d = self._register(points)
-        # A large face is shrunk once, to what the last step wants, with a margin for what the steps move.
-        closest = geometry.matrix(*registration) * CLOSE.zoom
+        c, d = self._register(points)
+        # A large face is shrunk once, to what the steps want, with a margin for what they move.
+        closest = geometry.matrix(c, d) * CLOSE.zoom
         grey, factor, left, top = shrunk(grey, closest, CLOSE.zoom * CROP, margin=1.3)
-        registration = c * factor, c * complex(left, top) + d
-        for _ in range(_MIDDLE_STEPS):
-            points = self._from_mean(self._middle, grey, registration)
-            before, registration = registration, self._register(points)
-            if self._register.moved(before, registration) < _RESTS:
+        c, d = c * factor, c * complex(left, top) + d
+        for looks_left in reversed(range(_MIDDLE_STEPS)):
+            self._close.look(grey, geometry.matrix(c, d))
+            start = self.mean_shape + self._middle(self._close.read(self._middle_places))
+            nearer = self._register(_back(start, c, d))
+            if not looks_left or self._register.moved((c, d), nearer) < _RESTS:
                 break
-        start, values = self._look_closely(grey, points, registration)
-        found = _back(start + self._last(values), registration)
+            c, d = nearer
+        values = self._close.at(start, LAST_CELL)
+        found = _back(start + self._last(values), c, d)
         return values, found * np.float32(factor) + np.float32([left, top])
 
-    def _look_closely(self, grey, points, registration: tuple[complex, complex]) -> tuple[np.ndarray, np.ndarray]:
-        """Points [68, 2] in the registered crop, and the last step's features round them."""
-        c, d = registration
-        self._close.look(grey, geometry.matrix(c, d))
-        start = geometry.as_points(c * geometry.as_complex(points) + d)
-        return start, self._close.at(start)
 
-    def _from_mean(self, step: Step, grey: np.ndarray, registration: tuple[complex, complex]) -> np.ndarray:
-        """Points [68, 2] in `grey` after one step from the mean shape."""
-        self._far.look(grey, geometry.matrix(*registration))
-        return _back(self.mean_shape + step(self._far.read(self._mean_places)), registration)
-
-
-def _back(points: np.ndarray, registration: tuple[complex, complex]) -> np.ndarray:
-    """Points [68, 2] of a registered crop in the picture."""
-    c, d = registration
+def _back(points: np.ndarray, c: complex, d: complex) -> np.ndarray:
+    """Points [68, 2] of a crop registered by z -> c z + d in the picture."""
     return geometry.as_points((geometry.as_complex(points) - d) / c)
 
 

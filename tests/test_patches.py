@@ -1,4 +1,4 @@
-"""Oriented gradients: the same to the bit whichever way round a face is, and with whichever OpenCV."""
+"""Oriented gradients: the same to the bit whichever way round a face is, and summed over the cells they say."""
 
 from __future__ import annotations
 
@@ -6,20 +6,43 @@ import cv2
 import numpy as np
 import pytest
 
-from facs_pipeline.patches import directions, oriented_gradients
+from facs_pipeline.patches import Look, PatchFeatures, directions, mirrored_directions, oriented_gradients
+
+
+def blurred_noise(height: int, width: int) -> np.ndarray:
+    picture = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+    return cv2.GaussianBlur(picture, (5, 5), 0)
 
 
 @pytest.mark.parametrize("n", [6, 8])
 def test_what_points_right_points_left_in_the_mirror(n):
     """To the last bit, odd gradients included, whose halves are ties."""
-    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (60, 80), dtype=np.uint8), (5, 5), 0)
-    along = directions(n)
-    here = np.concatenate(oriented_gradients(picture, along), axis=2)[..., :n]
-    there = np.concatenate(oriented_gradients(np.ascontiguousarray(picture[:, ::-1]), along), axis=2)[..., :n]
-    mirrored = [(n // 2 - k) % n for k in range(n)]
-    assert np.array_equal(here, there[:, ::-1, mirrored])
+    picture, along = blurred_noise(60, 80), directions(n)
+    here = oriented_gradients(picture, along).reshape(n, 60, 80)
+    there = oriented_gradients(np.ascontiguousarray(picture[:, ::-1]), along).reshape(n, 60, 80)
+    assert np.array_equal(here, there[mirrored_directions(n)][:, :, ::-1])
     assert here.max() > 20
 
 
 def test_directions_along_the_axes_are_exact():
     assert directions(8)[:, ::2].T.tolist() == [[0.5, 0], [0, 0.5], [-0.5, 0], [0, -0.5]]
+
+
+@pytest.mark.parametrize("cell", [4, 9])
+def test_features_are_sums_of_gradients_over_cells(cell):
+    """Against plain sums over 3 x 3 cells round each point, of all directions; some points lie at the edge."""
+    picture, how = blurred_noise(96, 96), Look(1, 96, 6)
+    patches = PatchFeatures(how)
+    patches.look(picture, np.eye(2, 3))
+    points = np.random.default_rng(1).uniform(0, 95, (68, 2)).astype(np.float32)
+    found = patches.at(points, cell).reshape(3, 3, 6, 51).transpose(3, 0, 1, 2)
+    gradients = oriented_gradients(picture, directions(6)).reshape(6, 96, 96).astype(int)
+    looked_at = [*range(0, 17, 2), *range(17, 27), 27, 29, 30, 31, 33, 35, *range(36, 60), 62, 66]
+    for values, (x, y) in zip(found, points[looked_at], strict=True):
+        columns, rows = (np.clip(np.int64(v + 1 + cell * np.arange(-1.5, 2)), 0, 96) for v in (x, y))
+        cells = [
+            [gradients[:, rows[i] : rows[i + 1], columns[j] : columns[j + 1]].sum(axis=(1, 2)) for j in range(3)]
+            for i in range(3)
+        ]
+        sums = np.array(cells)
+        assert values == pytest.approx(np.sqrt(sums / (sums.sum() + 400)), abs=1e-6)
