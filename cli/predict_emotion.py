@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
     """Probabilities of emotion labels for the faces in INPUTS.
 
     INPUTS are images, videos, folders of them (searched recursively) and globs. Of a video each frame gets a row.
-    A run over images that was killed goes on where it stopped: what is done lies in OUT.unfinished until the end.
+    A run that was killed goes on where it stopped: what is done lies in OUT.unfinished until the end.
     """
     import pandas as pd
 
@@ -68,6 +67,7 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
     if len(run.skipped) > _SHOWN:
         click.echo(f"... and {len(run.skipped) - _SHOWN} more", err=True)
     if not tables:
+        unfinished.done()
         click.echo(f"Error: none of the {len(run.skipped)} inputs could be used; nothing was written", err=True)
         return 2
     table = pd.concat(tables, ignore_index=True)
@@ -129,30 +129,29 @@ class _Run:
 
         by_features = not why_not_for_videos(self.model.card)
         given = {os.path.abspath(path): path for path in paths}
-        with tempfile.TemporaryDirectory(prefix="facs-emotion-") as folder:
-            options = Options(
-                out=Path(folder),
-                keep_cache=False,
-                jobs=self.jobs,
-                format="parquet",
-                faces=self.faces,
-                emotion=by_features,
-                emotion_model=self.path if by_features else None,
-            )
-            with ConsoleObserver(verbose=False, quiet=False) as observer:
-                result = extract_features(paths, options, observer)
-            for video in result.videos:
-                name = given[str(video.path)]
-                if video.status == "failed":
-                    self._skip(name, video.reason)
-                    continue
-                table = pd.read_parquet(Path(folder) / "action_units" / f"{video.name}.parquet")
-                try:
-                    frames = table if by_features else frames_with_emotions(self.model, name, table, jobs=self.jobs)
-                    yield video_table(name, frames, self.model.emotions)
-                    self._explain_video(name, table, frames)
-                except VideoError as error:
-                    self._skip(name, str(error))
+        folder = self._unfinished.videos
+        options = Options(
+            out=folder,
+            jobs=self.jobs,
+            format="parquet",
+            faces=self.faces,
+            emotion=by_features,
+            emotion_model=self.path if by_features else None,
+        )
+        with ConsoleObserver(verbose=False, quiet=False) as observer:
+            result = extract_features(paths, options, observer)
+        for video in result.videos:
+            name = given[str(video.path)]
+            if video.status == "failed":
+                self._skip(name, video.reason)
+                continue
+            table = pd.read_parquet(folder / "action_units" / f"{video.name}.parquet")
+            try:
+                frames = table if by_features else frames_with_emotions(self.model, name, table, jobs=self.jobs)
+                yield video_table(name, frames, self.model.emotions)
+                self._explain_video(name, table, frames)
+            except VideoError as error:
+                self._skip(name, str(error))
 
     def _skip(self, path: Path, reason: str) -> None:
         from facs_pipeline.datasets.labelled_faces import Skipped

@@ -279,11 +279,11 @@ def low_rank(weights: np.ndarray, gram: np.ndarray, rank: int = RANK) -> Step:
     return Step(*(np.ascontiguousarray(part, np.float32) for part in (down, axes, bias)))
 
 
-def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generator, n: int = 12000) -> np.ndarray:
+def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generator, n: int = 36000) -> np.ndarray:
     """Logistic regression [d + 1]: do the points that `follow` finds lie on an unhidden face?
 
-    A third of the samples are tracked faces (yes), a third start far off the face or upside down, a third have
-    nearly half the face covered or cut away (no, where the points came out wrong or are hidden).
+    A third of the samples are tracked faces (yes), a third start far off the face, a third have much of the face
+    covered (no, where the points came out wrong or are hidden).
     """
     picks = rng.choice(len(images), min(n, len(images)), replace=False)
     kinds = np.arange(len(picks)) % 3
@@ -312,25 +312,27 @@ def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generat
 
 
 def _cover(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Hide 40 to 70 % of the face behind a smooth random patch, or repeat the border as outside the frame."""
+    """Hide 40 to 70 % of the face behind a random patch, or, every third time, a part of it behind an oval hand."""
+    height, width = image.shape
+    across, down = np.arange(width), np.arange(height)[:, None]
     low, high = points.min(axis=0), points.max(axis=0)
-    size = high - low
-    side, share = rng.integers(4), rng.uniform(0.4, 0.7)
-    x0, y0 = np.clip(low - 0.1 * size, 0, None).astype(int)
-    x1, y1 = np.ceil(high + 0.1 * size).astype(int)
-    if side == 0:
-        x1 = int(x0 + share * (x1 - x0))
-    elif side == 1:
-        x0 = int(x1 - share * (x1 - x0))
-    elif side == 2:
-        y1 = int(y0 + share * (y1 - y0))
+    if rng.random() < 1 / 3:
+        eyes = np.linalg.norm(points[45] - points[36])
+        part = (slice(48, 68), slice(36, 48), slice(27, 48), slice(27, 68))[rng.integers(4)]
+        (x, y), (reach_x, reach_y) = points[part].mean(axis=0), rng.uniform(0.4, 0.9, 2) * eyes
+        hidden = ((across - x) / reach_x) ** 2 + ((down - y) / reach_y) ** 2 < 1
     else:
-        y0 = int(y1 - share * (y1 - y0))
-    covered = image.copy()
-    area = covered[y0:y1, x0:x1]
-    if area.size:
-        texture = rng.integers(0, 256, (rng.integers(2, 9), rng.integers(2, 9)), dtype=np.uint8)
-        area[:] = cv2.resize(
-            texture, area.shape[::-1], interpolation=cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_NEAREST
-        )
-    return covered
+        side, share = rng.integers(4), rng.uniform(0.4, 0.7)
+        (x0, y0), (x1, y1) = low - 0.1 * (high - low), high + 0.1 * (high - low)
+        x0, x1 = ((x0, x0 + share * (x1 - x0)), (x1 - share * (x1 - x0), x1), (x0, x1), (x0, x1))[side]
+        y0, y1 = ((y0, y1), (y0, y1), (y0, y0 + share * (y1 - y0)), (y1 - share * (y1 - y0), y1))[side]
+        hidden = (across >= x0) & (across < x1) & (down >= y0) & (down < y1)
+    texture = rng.integers(0, 256, (rng.integers(2, 9), rng.integers(2, 9)), dtype=np.uint8)
+    smooth = cv2.INTER_LINEAR if rng.random() < 0.7 else cv2.INTER_NEAREST
+    patch = cv2.resize(texture, (width, height), interpolation=smooth).astype(np.float32)
+    if rng.random() < 0.3:
+        # As bright as the nose, with faint folds.
+        x, y = np.clip(points[30], 0, (width - 1, height - 1)).astype(int)
+        patch = float(image[y, x]) + 0.15 * (patch - 128)
+    cover = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), 1.0)
+    return np.clip(image + cover * (patch - image), 0, 255).astype(np.uint8)

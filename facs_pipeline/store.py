@@ -356,14 +356,19 @@ class Unfinished:
 
     @property
     def pieces(self) -> int:
-        """How many are kept."""
-        return 0 if self.folder is None else len(list(self.folder.glob("*.joblib")))
+        """How many are kept, with those of `videos`."""
+        return 0 if self.folder is None else len(list(self.folder.rglob("*.joblib")))
+
+    @property
+    def videos(self) -> Path:
+        """Where such a run's videos are extracted to, with the cache of their stages."""
+        return self.folder / "videos"
 
     def done(self) -> None:
         """The whole is written: forget its pieces."""
         if self.folder is not None and self.folder.is_dir():
             remove_leftovers(self.folder, depth=0)
-            for path in self.folder.glob("*.joblib"):
+            for path in [*self.folder.glob("*.joblib"), self.videos]:
                 discard(path)
             # Whatever else lies in it is not ours.
             with contextlib.suppress(OSError):

@@ -68,6 +68,18 @@ def test_a_piece_that_cannot_be_kept_is_no_loss(tmp_path):
     unfinished.done()
 
 
+def kill_when_kept(arguments, unfinished):
+    """Start a run and kill it when it has kept something."""
+    running = subprocess.Popen(
+        [*FACS, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while not list(unfinished.rglob("*.joblib")):
+        assert running.poll() is None, "ended before a piece was kept"
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+
+
 @pytest.mark.parametrize("command", ["extract-stills", "predict-emotion"])
 def test_killed_among_photos(tmp_path, monkeypatch, command):
     monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))
@@ -83,14 +95,7 @@ def test_killed_among_photos(tmp_path, monkeypatch, command):
     assert undisturbed.returncode == 1 and "100.png" in undisturbed.stderr
     expected = out.read_bytes()
     out.unlink()
-    running = subprocess.Popen(
-        [*FACS, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while not list(unfinished.glob("*.joblib")):
-        assert running.poll() is None, "ended before a piece was kept"
-        time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    kill_when_kept(arguments, unfinished)
     assert not out.exists()
     # Its key says that it is ours; a piece that was changed is not taken, and not unpickled.
     kept = sorted(unfinished.glob("*.joblib"))
@@ -98,5 +103,25 @@ def test_killed_among_photos(tmp_path, monkeypatch, command):
 
     again = facs(*arguments)
     assert again.returncode == 1 and f"{unfinished}: going on where an earlier run stopped" in again.stderr
+    assert out.read_bytes() == expected
+    assert not unfinished.exists()
+
+
+def test_killed_among_videos_whose_emotions_are_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))
+    for number in range(4):
+        frames = [np.roll(astronaut(), 5 * number + shift, axis=1) for shift in range(30)]
+        write_video(tmp_path / "clips" / f"{number}.mp4", frames)
+    out, unfinished = tmp_path / "table.csv", tmp_path / "table.csv.unfinished"
+    arguments = ["predict-emotion", str(tmp_path / "clips"), "--out", str(out), "--jobs", "1"]
+
+    assert facs(*arguments).returncode == 0
+    expected = out.read_bytes()
+    out.unlink()
+    kill_when_kept(arguments, unfinished)
+    assert not out.exists()
+
+    again = facs(*arguments)
+    assert again.returncode == 0 and f"{unfinished}: going on where an earlier run stopped" in again.stderr
     assert out.read_bytes() == expected
     assert not unfinished.exists()
