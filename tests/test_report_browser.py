@@ -99,7 +99,8 @@ def test_hovering_a_curve_shows_the_nearest_picture(opened):
         plot.hover(position={"x": width * share, "y": 60})
         nearest = min(range(len(times)), key=lambda k: abs(times[k] - share * last))
         assert plot.locator(".peek img").get_attribute("src") == sources[nearest]
-    assert plot.locator(".peek img").evaluate("one => one.naturalWidth") > 0
+    shape = plot.locator(".peek img").evaluate("one => [one.width, one.height, one.naturalWidth, one.naturalHeight]")
+    assert shape[2] > 0 and shape[0] / shape[1] == pytest.approx(shape[2] / shape[3], rel=0.05)
     page.mouse.move(1, 1)
     assert plot.locator(".peek").is_hidden()
 
