@@ -20,11 +20,11 @@ import numpy as np
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.agreement import bias, ccc, mae, pearson
 from facs_pipeline.appearance import features
+from facs_pipeline.extraction.frame_chunk import FrameChunk
 from facs_pipeline.faces import FaceFollower
-from facs_pipeline.frame_chunk import FrameChunk
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
-from facs_pipeline.pseudo_labels import USABLE_AUS, intensities
 from facs_pipeline.steadying import IntensityFilter
+from facs_pipeline.training.pseudo_labels import USABLE_AUS, intensities
 from facs_pipeline.video import read_frames
 
 MOVES = 0.05 * 5

@@ -10,8 +10,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.tree import DecisionTreeClassifier
 
-from facs_pipeline.authenticity import RankSVM
-from facs_pipeline.authenticity_baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity.rank_svm import RankSVM
 
 PUBLISHED, TUNED = "Rank-SVM (ours, as published, C = 1)", "Rank-SVM (ours, rank-svm-tuned)"
 # A second opinion on the loss, and trees, which need more signal or many more pairs to come near the linear rankers.

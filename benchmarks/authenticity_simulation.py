@@ -25,23 +25,22 @@ import pandas as pd
 from authenticity_contenders import PUBLISHED, SLOW, TUNED, contenders
 from scipy.stats import t as student
 
-from facs_pipeline import ranking
-from facs_pipeline.authenticity import RankSVM
-from facs_pipeline.authenticity_baselines import LightGBMPairs, SVMSingle
-from facs_pipeline.authenticity_model import versions
-from facs_pipeline.descriptor_table import read_descriptor_table
-from facs_pipeline.descriptors import EMBEDDED_AUS, describe_series
-from facs_pipeline.evaluation import (
+from facs_pipeline.authenticity import ranking
+from facs_pipeline.authenticity.baselines import LightGBMPairs, SVMSingle
+from facs_pipeline.authenticity.model import versions
+from facs_pipeline.authenticity.pairs import Pairs
+from facs_pipeline.authenticity.rank_svm import RankSVM
+from facs_pipeline.authenticity.scoring import (
     out_of_fold_scores,
     relabelled_accuracies,
     share_at_least,
-    subject_folds,
     swap_p_value,
     training_folds,
-    wilson_interval,
 )
-from facs_pipeline.pairs import Pairs
-from facs_pipeline.synthesis import EMOTION_AUS, expression
+from facs_pipeline.descriptor_table import read_descriptor_table
+from facs_pipeline.descriptors import EMBEDDED_AUS, describe_series
+from facs_pipeline.evaluation import subject_folds, wilson_interval
+from facs_pipeline.synthesis.recordings import EMOTION_AUS, expression
 
 N_SUBJECTS, N_EMOTIONS, N_DESCRIPTORS = 40, 6, 434
 N_FRESH = 100

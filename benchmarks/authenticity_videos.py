@@ -21,21 +21,21 @@ import harness
 import numpy as np
 import pandas as pd
 
-from facs_pipeline import ranking
-from facs_pipeline.authenticity_files import read_series
-from facs_pipeline.authenticity_study import evaluate, prepare
+from facs_pipeline.authenticity import ranking
+from facs_pipeline.authenticity.files import read_series
+from facs_pipeline.authenticity.pairs import Pairs, pair_up
+from facs_pipeline.authenticity.scoring import out_of_fold_scores, right
+from facs_pipeline.authenticity.study import evaluate, prepare
 from facs_pipeline.demo import run_demo
 from facs_pipeline.descriptor_table import DescriptorTable, table_from_frame
 from facs_pipeline.descriptors import EMBEDDED_AUS, describe_series
-from facs_pipeline.evaluation import out_of_fold_scores, right
-from facs_pipeline.pairs import Pairs, pair_up
 
 RANKERS = ("rank-svm", "rank-svm-tuned", "lightgbm", "windows-svm")
 DRAWS = 10
 
 
 class Level(NamedTuple):
-    """How the videos of one row are made; see `synthesis.expression` and `synthesis.render`."""
+    """How the videos of one row are made; see `synthesis.recordings.expression` and `synthesis.recordings.render`."""
 
     difference: float
     noise: float = 0.05
@@ -66,7 +66,7 @@ def true_curves(folder: Path) -> DescriptorTable:
 
 
 def figures(data: ranking.RankingData, names) -> dict[str, dict]:
-    """Ranker -> its figures on people it has not seen (`authenticity_study.evaluate`)."""
+    """Ranker -> its figures on people it has not seen (`authenticity.study.evaluate`)."""
     study = prepare(data.table, data.pairs)
     series = read_series(data.features, data.table) if data.features else None
     report, _predictions, _reasons = evaluate(study, {name: ranking.make_ranker(name) for name in names}, series=series)

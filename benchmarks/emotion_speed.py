@@ -14,9 +14,9 @@ import numpy as np
 
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.appearance import features
-from facs_pipeline.emotion_model import EmotionModel, face_numbers
-from facs_pipeline.emotion_predictions import see_located
-from facs_pipeline.emotion_series import emotion_probabilities
+from facs_pipeline.emotions.model import EmotionModel, face_numbers
+from facs_pipeline.emotions.predictions import see_located
+from facs_pipeline.emotions.series import emotion_probabilities
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import default_landmarks
 from facs_pipeline.video import read_frames

@@ -21,7 +21,7 @@ from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.baseline import resting_intensity, subtract_resting
 from facs_pipeline.events import Event, find_events
 from facs_pipeline.landmarks import default_landmarks
-from facs_pipeline.pseudo_labels import USABLE_AUS, intensities
+from facs_pipeline.training.pseudo_labels import USABLE_AUS, intensities
 from facs_pipeline.video import read_frames
 
 

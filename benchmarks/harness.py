@@ -85,8 +85,8 @@ def teacher_on_video(video: Path, task: Path, cache: Path) -> dict[str, np.ndarr
 
     Returns `points` [n, 68, 2], `blendshapes` [n, 52] (NaN where it found no face), `times_s` [n], `names` [52].
     """
-    from facs_pipeline.pseudo_labels import BLENDSHAPES
-    from facs_pipeline.teacher import Teacher
+    from facs_pipeline.training.pseudo_labels import BLENDSHAPES
+    from facs_pipeline.training.teacher import Teacher
     from facs_pipeline.video import read_frames
 
     key = hashlib.sha256(video.read_bytes() + task.read_bytes()).hexdigest()[:16]

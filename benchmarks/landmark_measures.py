@@ -13,9 +13,9 @@ import harness
 import numpy as np
 
 from facs_pipeline import geometry
-from facs_pipeline.landmark_recipe import point_errors
 from facs_pipeline.landmarks import MIRROR_68
 from facs_pipeline.pose import head_pose
+from facs_pipeline.training.landmark_recipe import point_errors
 
 REGIONS = {
     "chin": slice(0, 17),

@@ -29,9 +29,9 @@ import numpy as np
 from facs_pipeline import geometry
 from facs_pipeline.datasets.pictures import Pictures, open_pictures
 from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmark_recipe import held_out
 from facs_pipeline.landmarks import DEFAULT_MODEL, DlibLandmarks, LandmarkModel
-from facs_pipeline.pseudo_labels import label_pictures, read_labels
+from facs_pipeline.training.landmark_recipe import held_out
+from facs_pipeline.training.pseudo_labels import label_pictures, read_labels
 from facs_pipeline.video import read_frames
 
 DLIB_FILE = "shape_predictor_68_face_landmarks.dat"

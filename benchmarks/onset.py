@@ -20,7 +20,7 @@ import numpy as np
 from action_units import predicted
 
 from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.curves_plot import plot_curves
+from facs_pipeline.authenticity.curves_plot import plot_curves
 from facs_pipeline.errors import ModelError
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import default_landmarks, load_landmarks

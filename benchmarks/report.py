@@ -24,9 +24,9 @@ from typing import Any
 
 import harness
 
-from facs_pipeline.authenticity_demo import rank_demo
+from facs_pipeline.authenticity.demo import rank_demo
 from facs_pipeline.demo import run_demo
-from facs_pipeline.extraction import Options, extract_features
+from facs_pipeline.extraction.run import Options, extract_features
 
 TARGET_S, TARGET_MB = 5.0, 10.0
 

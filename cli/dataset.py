@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from facs_pipeline.store import atomic_csv
+from facs_pipeline.atomic_files import atomic_csv
 
 # Of a long list, so many lines are printed.
 _SHOWN = 20
@@ -55,7 +55,7 @@ Exit codes: 0 nothing wrong, 2 something to correct in the table.
 @click.option("--root", type=click.Path(path_type=Path), help="Folder the videos are in.  [default: the table's]")
 def check_metadata(path: Path, root: Path | None) -> int:
     """Check the table PATH (video, subject, emotion, label) of any dataset, and that its videos exist."""
-    from facs_pipeline.metadata import load_metadata
+    from facs_pipeline.extraction.metadata import load_metadata
 
     videos = load_metadata(path, root=root)
     click.echo(counts(videos))
@@ -142,7 +142,7 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     from facs_pipeline.datasets.face_check import check_faces, steps
     from facs_pipeline.datasets.kdef import ANGLES
     from facs_pipeline.datasets.open_faces import open_faces
-    from facs_pipeline.progress import size_on_disk
+    from facs_pipeline.extraction.progress import size_on_disk
 
     # Images that cannot be decoded are named below; what OpenCV says of them names no file.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -33,7 +33,7 @@ def command(out: Path, jobs: int | None, identities: int, seed: int, verbose: bo
     The videos are animations of one public-domain portrait, driven by made-up action-unit curves: they show that
     everything works on this machine, and nothing about real people.
     """
-    from facs_pipeline.authenticity_demo import rank_demo
+    from facs_pipeline.authenticity.demo import rank_demo
     from facs_pipeline.demo import run_demo
 
     from .extract_features import ConsoleObserver

@@ -14,14 +14,14 @@ import numpy as np
 from facs_cli.pictures import progress_bar
 
 from facs_pipeline.accuracy_files import write_accuracy
+from facs_pipeline.atomic_files import atomic_csv, atomic_write
 from facs_pipeline.classification import FORMAT, accuracy_document
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotion_evaluation import evaluate_emotion
-from facs_pipeline.emotion_faces import SeenFaces, see_faces
-from facs_pipeline.emotion_model import EmotionModel
+from facs_pipeline.emotions.evaluation import evaluate_emotion
+from facs_pipeline.emotions.faces import SeenFaces, see_faces
+from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.report.published import FER2013_TEST
-from facs_pipeline.store import atomic_csv, atomic_write
 
 _SHOWN_SKIPS = 5
 _TEST_SPLITS = ("validation", "test")
@@ -102,7 +102,7 @@ def write_entry(entry: dict[str, Any], out: Path, *, data: str, fer2013_test: bo
 
 
 def _mistakes(model, faces, seen, mistakes, out: Path) -> list[dict[str, Any]]:
-    from facs_pipeline.emotion_explanation import draw_explanation, explain_face
+    from facs_pipeline.explanations.emotions import draw_explanation, explain_face
 
     folder, rows = out / f"mistakes-{model.name}", []
     folder.mkdir(parents=True, exist_ok=True)

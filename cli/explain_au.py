@@ -59,8 +59,8 @@ def command(inputs: tuple[str, ...], aus, frame, against, faces, out: Path, au_m
     intensity is shared out exactly among what was looked at: drawn as a heat map over the face, and in words.
     """
     from facs_pipeline.action_units import ActionUnitModel
-    from facs_pipeline.emotion_inputs import find_images_and_videos
-    from facs_pipeline.store import make_writable
+    from facs_pipeline.atomic_files import make_writable
+    from facs_pipeline.emotions.inputs import find_images_and_videos
 
     model = ActionUnitModel.load(au_model) if au_model else ActionUnitModel.load_default()
     unknown = [au for au in aus if au not in model.aus]
@@ -114,8 +114,8 @@ class _Run:
         """Explain stills."""
         from tqdm import tqdm
 
-        from facs_pipeline.au_explanation import Face, average
         from facs_pipeline.datasets.labelled_faces import Skipped
+        from facs_pipeline.explanations.action_units import Face, average
         from facs_pipeline.landmarks import load_landmarks
         from facs_pipeline.stills import read_stills
 
@@ -144,7 +144,7 @@ class _Run:
         import pandas as pd
         from facs_cli.extract_features import ConsoleObserver
 
-        from facs_pipeline.extraction import Options, extract_features
+        from facs_pipeline.extraction.run import Options, extract_features
 
         if not paths:
             return
@@ -175,7 +175,7 @@ class _Run:
     def _video(self, path: Path, table) -> None:
         """One person's rows of a video's table."""
         from facs_pipeline.action_units import column_name
-        from facs_pipeline.au_explanation import Face, average
+        from facs_pipeline.explanations.action_units import Face, average
         from facs_pipeline.tables import table_points
         from facs_pipeline.video import grey_frames
 
@@ -203,7 +203,7 @@ class _Run:
 
     def _rows(self, frames: list[int], intensities, confidence) -> dict[int, int]:
         """Which row to explain of each action unit."""
-        from facs_pipeline.au_explanation import apex_row
+        from facs_pipeline.explanations.action_units import apex_row
 
         if self.frame is not None:
             row = _row_of(self.frame, frames)
@@ -213,7 +213,7 @@ class _Run:
 
     def _reference_row(self, frames: list[int], intensities, confidence) -> int | None:
         """Which row to compare with; None for the average face."""
-        from facs_pipeline.au_explanation import resting_row
+        from facs_pipeline.explanations.action_units import resting_row
 
         if isinstance(self.against, int):
             return _row_of(self.against, frames)
@@ -223,9 +223,9 @@ class _Run:
         """One picture and its rows; `shown` and `reference` are (number of the frame or None, face)."""
         import cv2
 
-        from facs_pipeline.au_explanation import draw_explanation, explain_action_unit, reasons, title
-        from facs_pipeline.inputs import safe_name
-        from facs_pipeline.store import atomic_write, free_name
+        from facs_pipeline.atomic_files import atomic_write, free_name
+        from facs_pipeline.explanations.action_units import draw_explanation, explain_action_unit, reasons, title
+        from facs_pipeline.extraction.inputs import safe_name
 
         (frame, face), (number, other) = shown, reference
         found = explain_action_unit(self.model, au, face, other)
@@ -259,8 +259,8 @@ class _Run:
         """Write the table, say what could not be used; the exit code."""
         import pandas as pd
 
+        from facs_pipeline.atomic_files import atomic_csv
         from facs_pipeline.columns import EXPLANATION_COLUMNS
-        from facs_pipeline.store import atomic_csv
 
         for source, reason in self.skipped:
             click.echo(f"Failed: {source}: {reason}", err=True)

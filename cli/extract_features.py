@@ -84,7 +84,7 @@ def command(
     VIDEOS are files, folders (searched recursively), globs, text lists of these, or folders of images. What an earlier
     run into the same folder has done is not done again.
     """
-    from facs_pipeline.extraction import Options, extract_features
+    from facs_pipeline.extraction.run import Options, extract_features
 
     if threading.current_thread() is threading.main_thread():
         # Being asked to stop (by a scheduler, say) ends the run like Ctrl-C: workers end, what is finished stays.

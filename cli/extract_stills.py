@@ -48,7 +48,7 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
 
     from facs_pipeline.action_units import ActionUnitModel
     from facs_pipeline.datasets.labelled_faces import Skipped
-    from facs_pipeline.emotion_inputs import find_images_and_videos
+    from facs_pipeline.emotions.inputs import find_images_and_videos
     from facs_pipeline.landmarks import load_landmarks
     from facs_pipeline.stills import measure_stills, stills_table
     from facs_pipeline.store import Unfinished

@@ -80,9 +80,9 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     """
     from tqdm import tqdm
 
-    from facs_pipeline import ranking
-    from facs_pipeline.authenticity_model import AuthenticityModel
-    from facs_pipeline.authenticity_study import n_fits
+    from facs_pipeline.authenticity import ranking
+    from facs_pipeline.authenticity.model import AuthenticityModel
+    from facs_pipeline.authenticity.study import n_fits
     from facs_pipeline.descriptor_table import read_text_table
     from facs_pipeline.errors import InputError
 
@@ -158,8 +158,8 @@ def parse_penalty(text: str | None) -> float | str | None:
 
 def check_places(out: Path, save: Path | None, out_is_used) -> None:
     """Results must have a place before work is done; InputError where they have none."""
+    from facs_pipeline.atomic_files import make_writable
     from facs_pipeline.errors import InputError
-    from facs_pipeline.store import make_writable
 
     if out_is_used:
         make_writable(out, "name another folder with --out")
@@ -182,7 +182,7 @@ def check_named_once(videos) -> None:
 
 def extract(videos, out: Path, jobs: int | None) -> Path:
     """Run the extraction into OUT/features; what is done already is not done again."""
-    from facs_pipeline.extraction import Options, extract_features
+    from facs_pipeline.extraction.run import Options, extract_features
 
     from .extract_features import ConsoleObserver
 

@@ -10,8 +10,16 @@ import click
 from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
 from facs_pipeline.action_units import MODEL_KIND
-from facs_pipeline.au_features import picture_features
-from facs_pipeline.au_recipe import (
+from facs_pipeline.atomic_files import atomic_write
+from facs_pipeline.datasets.au_manifest import read_au_manifest
+from facs_pipeline.datasets.coded import CodedSet
+from facs_pipeline.datasets.disfa import read_disfa
+from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.errors import InputError
+from facs_pipeline.landmarks import default_landmarks, load_landmarks
+from facs_pipeline.model_card import card_text
+from facs_pipeline.training.au_features import picture_features
+from facs_pipeline.training.au_recipe import (
     BLOCK_WEIGHTS,
     Gathered,
     Recipe,
@@ -22,15 +30,7 @@ from facs_pipeline.au_recipe import (
     teacher_only,
     train,
 )
-from facs_pipeline.datasets.au_manifest import read_au_manifest
-from facs_pipeline.datasets.coded import CodedSet
-from facs_pipeline.datasets.disfa import read_disfa
-from facs_pipeline.datasets.pictures import Pictures
-from facs_pipeline.errors import InputError
-from facs_pipeline.landmarks import default_landmarks, load_landmarks
-from facs_pipeline.model_card import card_text
-from facs_pipeline.pseudo_labels import USABLE_AUS, label_pictures, read_labels
-from facs_pipeline.store import atomic_write
+from facs_pipeline.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
 
 
 class Numbers(click.ParamType):

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from facs_pipeline.average_face import AVERAGE_FACE, average_face
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotion_faces import SeenFaces, see_faces
+from facs_pipeline.emotions.faces import SeenFaces, see_faces
+from facs_pipeline.explanations.average_face import AVERAGE_FACE, average_face
 
 _EVERY = 4
 

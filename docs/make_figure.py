@@ -18,9 +18,9 @@ import pandas as pd
 from PIL import Image
 
 from facs_pipeline.action_units import AU_NAMES
-from facs_pipeline.extraction import Options, extract_features
-from facs_pipeline.overlay import OverlaySheet, read_drawn_faces
-from facs_pipeline.synthesis import write_recordings
+from facs_pipeline.extraction.overlay import OverlaySheet, read_drawn_faces
+from facs_pipeline.extraction.run import Options, extract_features
+from facs_pipeline.synthesis.recordings import write_recordings
 from facs_pipeline.video import read_frames
 
 PICTURE = Path(__file__).with_name("pipeline.png")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from facs_pipeline.store import atomic_write
+from facs_pipeline.atomic_files import atomic_write
 
 FORMAT = "facs-accuracy"
 """What ``accuracy.json`` says of itself in its field ``format``."""

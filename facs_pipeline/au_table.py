@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.store import atomic_write
+from facs_pipeline.atomic_files import atomic_write
 
 N_POINTS = 68
 POSE_COLUMNS = ("pose_Rx", "pose_Ry", "pose_Rz")

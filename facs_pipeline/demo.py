@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.extraction import Observer, Options, RunResult, extract_features
-from facs_pipeline.synthesis import write_recordings
+from facs_pipeline.extraction.run import Observer, Options, RunResult, extract_features
+from facs_pipeline.synthesis.recordings import write_recordings
 
 # A correlation needs something that moves: half an intensity unit is what a trained coder would call a trace.
 _MOVES = 0.5
@@ -55,7 +55,7 @@ def run_demo(
     Parameters
     ----------
     out : folder; gets ``videos/`` and ``results/``.
-    identities, emotions, seed, recording : see `facs_pipeline.synthesis.write_recordings`.
+    identities, emotions, seed, recording : see `facs_pipeline.synthesis.recordings.write_recordings`.
     jobs : workers; None for one per core.
     observer : told of the pipeline's progress.
 

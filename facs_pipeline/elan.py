@@ -11,8 +11,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from facs_pipeline.atomic_files import atomic_write
 from facs_pipeline.events import Event, letter
-from facs_pipeline.store import atomic_write
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 # The format wants a date; the same events give the same file.

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from facs_pipeline.atomic_files import atomic_write
 from facs_pipeline.errors import VideoError
-from facs_pipeline.store import atomic_write
 
 # Fine enough for the time stamps of any camera, and what MPEG containers themselves count in.
 _CLOCK = 90_000

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from facs_pipeline.atomic_files import atomic_write
 from facs_pipeline.evaluation import wilson_interval
-from facs_pipeline.store import atomic_write
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)
 """Parts of the training data that a curve is measured on, beside all of it."""

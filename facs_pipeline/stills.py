@@ -16,7 +16,6 @@ import pandas as pd
 from facs_pipeline import appearance
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.appearance import features
-from facs_pipeline.au_features import SMALL_PX, locate_face
 from facs_pipeline.au_table import N_POINTS, au_table_columns, measured_cells
 from facs_pipeline.datasets.image_files import decode_grey
 from facs_pipeline.datasets.labelled_faces import Skipped
@@ -24,6 +23,7 @@ from facs_pipeline.faces import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import DlibLandmarks, LandmarkModel, default_landmarks, load_landmarks
 from facs_pipeline.pose import head_pose
+from facs_pipeline.still_faces import SMALL_PX, locate_face
 from facs_pipeline.store import Unfinished
 
 _SMALLEST = 16
@@ -67,7 +67,7 @@ def faces_in_still(
 ) -> list[tuple[np.ndarray, bool]]:
     """Landmarks [68, 2] of the main face or of all faces in a still [h, w], and whether a face was found there.
 
-    Where none is found, there is one: the default place of `facs_pipeline.au_features.locate_face`. An image of less
+    Where none is found, there is one: the default place of `facs_pipeline.still_faces.locate_face`. An image of less
     than 128 pixels is taken for the crop of one face. `landmarks` is the embedded model unless given.
     """
     if faces == "all" and max(grey.shape) >= SMALL_PX:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from facs_pipeline.extraction import Observer
+from facs_pipeline.extraction.run import Observer
 
 FACS = [sys.executable, "-c", "from facs_cli.main import main; main()"]
 

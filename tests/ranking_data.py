@@ -9,7 +9,7 @@ from facs_cli.rank_authenticity import command as rank_command
 
 from facs_pipeline.descriptors import describe_series
 from facs_pipeline.errors import FacsError
-from facs_pipeline.synthesis import expression
+from facs_pipeline.synthesis.recordings import expression
 
 AUS = (4, 12, 25)
 EMOTIONS = ("happiness", "sadness", "disgust")

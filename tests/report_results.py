@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from facs_pipeline.accuracy_files import write_accuracy
-from facs_pipeline.authenticity_demo import rank_demo
+from facs_pipeline.authenticity.demo import rank_demo
 from facs_pipeline.classification import (
     accuracy_document,
     class_figures,

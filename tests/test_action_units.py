@@ -11,12 +11,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from facs_pipeline import action_units, appearance, ridge, svr_ensemble
+from facs_pipeline import action_units, appearance
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.errors import ModelError
 from facs_pipeline.model_file import save_model
-from facs_pipeline.ridge import BatchedRidge
-from facs_pipeline.svr_ensemble import SVREnsemble, balanced_rows
+from facs_pipeline.training import ridge, svr_ensemble
+from facs_pipeline.training.ridge import BatchedRidge
+from facs_pipeline.training.svr_ensemble import SVREnsemble, balanced_rows
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from skimage.data import astronaut
 from facs_pipeline import appearance
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.appearance import BLOCKS
-from facs_pipeline.au_explanation import (
+from facs_pipeline.columns import EXPLANATION_COLUMNS
+from facs_pipeline.explanations.action_units import (
     Face,
     apex_row,
     average,
@@ -22,8 +23,7 @@ from facs_pipeline.au_explanation import (
     reasons,
     resting_row,
 )
-from facs_pipeline.columns import EXPLANATION_COLUMNS
-from facs_pipeline.extraction import Options, extract_features
+from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.landmarks import INNER_49, default_landmarks
 
 GREY = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)

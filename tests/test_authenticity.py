@@ -8,11 +8,11 @@ from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from facs_pipeline.authenticity import AUTO_C, RankSVM, squared_hinge_dual
-from facs_pipeline.authenticity_baselines import LightGBMPairs, LightGBMSingle, SVMSingle
-from facs_pipeline.authenticity_checks import emotion_columns, known_emotions
-from facs_pipeline.authenticity_series import ResidualBoosting, Series, WindowsSVM, window_statistics
-from facs_pipeline.inner_folds import widest_margin
+from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity.checks import emotion_columns, known_emotions
+from facs_pipeline.authenticity.inner_folds import widest_margin
+from facs_pipeline.authenticity.rank_svm import AUTO_C, RankSVM, squared_hinge_dual
+from facs_pipeline.authenticity.series import ResidualBoosting, Series, WindowsSVM, window_statistics
 
 EMOTIONS = ("angry", "happy", "sad")
 

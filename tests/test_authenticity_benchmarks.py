@@ -76,7 +76,7 @@ def test_weak_signals_get_more_draws_and_slow_rankers_do_not(monkeypatch):
     import authenticity_simulation as simulation
     from authenticity_contenders import PUBLISHED, TUNED, LeastSquares
 
-    from facs_pipeline.authenticity import RankSVM
+    from facs_pipeline.authenticity.rank_svm import RankSVM
 
     few = {name: lambda: RankSVM(n_estimators=3) for name in (PUBLISHED, TUNED)}
     rankers = {**few, "quick": lambda: LeastSquares(None), "slow": lambda: LeastSquares(None)}

@@ -20,10 +20,10 @@ from video_files import frames_of, write_audio, write_video
 
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.errors import InputError, ModelError
-from facs_pipeline.extraction import Options, extract_features
+from facs_pipeline.extraction.pool import Pool
+from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.model_file import load_model
-from facs_pipeline.pool import Pool
 
 pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]
 

@@ -101,7 +101,7 @@ def test_speed_beside_mediapipe_counts_the_same_frames(videos_dir, shared_dir):
     pytest.importorskip("mediapipe")
     import speed
 
-    from facs_pipeline.extraction import Options
+    from facs_pipeline.extraction.run import Options
 
     task = shared_dir / "data" / "teacher" / "face_landmarker.task"
     result = speed.beside_mediapipe([videos_dir / "single_face.mp4"], task, Options(), repeats=1)

@@ -16,9 +16,9 @@ from facs_pipeline import columns
 from facs_pipeline.au_table import au_table_columns
 from facs_pipeline.columns import COLUMNS, TABLES, as_markdown, find_columns
 from facs_pipeline.descriptors import descriptor_names
-from facs_pipeline.emotion_predictions import prediction_columns
+from facs_pipeline.emotions.predictions import prediction_columns
 from facs_pipeline.errors import InputError
-from facs_pipeline.run_tables import EMOTION_COLUMNS, VIDEO_COLUMNS
+from facs_pipeline.extraction.tables import EMOTION_COLUMNS, VIDEO_COLUMNS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

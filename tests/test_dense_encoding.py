@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.data import lfw_subset
 
-from facs_pipeline.dense_encoding import DenseEncoder, mirrored_order, normalised_patches, pooling, root_sift
-from facs_pipeline.encoded_faces import EncodedFaces
+from facs_pipeline.emotions.dense_encoding import DenseEncoder, mirrored_order, normalised_patches, pooling, root_sift
+from facs_pipeline.emotions.encoded_faces import EncodedFaces
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facs_pipeline.au_features import clip_features
 from facs_pipeline.datasets.disfa import read_disfa
 from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import LandmarkModel
+from facs_pipeline.training.au_features import clip_features
 from facs_pipeline.video import read_frames
 
 AUS = (1, 2, 12)

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from extraction_runs import Remembering, tables_in, videos_csv
 from facs_cli.predict_emotion import command as predict
 
-from facs_pipeline import emotion_series
 from facs_pipeline.au_table import au_table_columns
-from facs_pipeline.emotion_heads import LinearHead
-from facs_pipeline.emotion_model import EmotionModel
-from facs_pipeline.emotion_predictions import see_located, table_points
+from facs_pipeline.emotions import series as emotion_series
+from facs_pipeline.emotions.heads import LinearHead
+from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.predictions import see_located, table_points
 from facs_pipeline.errors import InputError
-from facs_pipeline.extraction import Options, extract_features
+from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.video import read_frames
 
 pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]

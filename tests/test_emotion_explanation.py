@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from facs_pipeline import appearance, emotion_faces, face_regions
-from facs_pipeline.average_face import AverageFace, average_face
-from facs_pipeline.emotion_contributions import difference_weights
-from facs_pipeline.emotion_explanation import draw_explanation, explain_face
-from facs_pipeline.emotion_faces import SeenFaces
-from facs_pipeline.emotion_heads import FullKernel, LinearHead
-from facs_pipeline.emotion_model import EmotionModel, face_numbers
-from facs_pipeline.emotion_predictions import see_located
+from facs_pipeline import appearance
+from facs_pipeline.emotions import faces as emotion_faces
+from facs_pipeline.emotions.faces import SeenFaces
+from facs_pipeline.emotions.heads import FullKernel, LinearHead
+from facs_pipeline.emotions.mirror_kernel import MirrorKernelRidge
+from facs_pipeline.emotions.model import EmotionModel, face_numbers
+from facs_pipeline.emotions.predictions import see_located
 from facs_pipeline.errors import ModelError
-from facs_pipeline.face_regions import AU_REGIONS, REGIONS, region_map
-from facs_pipeline.kernel_contributions import kernel_contributions
-from facs_pipeline.mirror_kernel import MirrorKernelRidge
+from facs_pipeline.explanations import face_regions
+from facs_pipeline.explanations.average_face import AverageFace, average_face
+from facs_pipeline.explanations.contributions import difference_weights
+from facs_pipeline.explanations.emotions import draw_explanation, explain_face
+from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
+from facs_pipeline.explanations.kernel_contributions import kernel_contributions
 from facs_pipeline.pose import MEAN_HEAD
 from facs_pipeline.stills import faces_in_still
 

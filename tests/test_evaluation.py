@@ -6,25 +6,26 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from facs_pipeline import evaluation as ev
-from facs_pipeline.authenticity import RankSVM
+from facs_pipeline import evaluation
+from facs_pipeline.authenticity import scoring
+from facs_pipeline.authenticity.rank_svm import RankSVM
 from facs_pipeline.errors import InputError
 
 
 def test_folds_are_subject_mod_k_as_published():
-    assert ev.subject_folds(["0", "7", "13", "40", "7"], 10).tolist() == [0, 7, 3, 0, 7]
+    assert evaluation.subject_folds(["0", "7", "13", "40", "7"], 10).tolist() == [0, 7, 3, 0, 7]
 
 
 @pytest.mark.parametrize("names", [[f"s{i}" for i in range(25)], [str(10 * i) for i in range(1, 26)]])
 def test_no_subject_is_in_two_folds(names):
     subjects = np.repeat(names, 4)
-    folds = ev.subject_folds(subjects, 10)
+    folds = evaluation.subject_folds(subjects, 10)
     assert len(np.unique(folds)) == 10
     assert all(len(set(folds[subjects == name])) == 1 for name in names)
 
 
 def test_few_subjects_get_a_fold_each():
-    assert ev.subject_folds(["anna", "ben", "anna"], 10).tolist() == [0, 1, 0]
+    assert evaluation.subject_folds(["anna", "ben", "anna"], 10).tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_few_subjects_get_a_fold_each():
 )
 def test_folds_need_two_known_subjects(subjects, message):
     with pytest.raises(InputError, match=message):
-        ev.subject_folds(subjects)
+        evaluation.subject_folds(subjects)
 
 
 def test_own_folds_with_a_subject_on_both_sides_are_refused_by_row():
@@ -40,12 +41,12 @@ def test_own_folds_with_a_subject_on_both_sides_are_refused_by_row():
         InputError,
         match=r"t.csv: row 4, column 'fold': subject '1' is in fold 'b' here and in fold 'a' in t.csv: row 2",
     ):
-        ev.check_folds(["1", "2", "1"], ["a", "b", "b"], lambda i: f"t.csv: row {i + 2}")
-    assert ev.check_folds(["1", "2", "1"], ["a", "b", "a"], str).tolist() == [0, 1, 0]
+        evaluation.check_folds(["1", "2", "1"], ["a", "b", "b"], lambda i: f"t.csv: row {i + 2}")
+    assert evaluation.check_folds(["1", "2", "1"], ["a", "b", "a"], str).tolist() == [0, 1, 0]
     with pytest.raises(InputError, match="at least two folds"):
-        ev.check_folds(["1", "2"], ["a", "a"], str)
+        evaluation.check_folds(["1", "2"], ["a", "a"], str)
     with pytest.raises(InputError, match="'fold' is empty"):
-        ev.check_folds(["1", "2"], ["a", ""], str)
+        evaluation.check_folds(["1", "2"], ["a", ""], str)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_own_folds_with_a_subject_on_both_sides_are_refused_by_row():
     [(40, 60, 0.5406, 0.7727), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (50, 100, 0.4038, 0.5962)],
 )
 def test_wilson_interval(correct, n, low, high):
-    assert ev.wilson_interval(correct, n) == pytest.approx((low, high), abs=5e-5)
+    assert evaluation.wilson_interval(correct, n) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_bootstrap_over_subjects_is_wider_where_a_subject_is_all_right_or_all_wrong():
@@ -62,21 +63,23 @@ def test_bootstrap_over_subjects_is_wider_where_a_subject_is_all_right_or_all_wr
     together = np.repeat(np.arange(20) % 2, 10).astype(float)
     scattered = np.tile([0.0, 1.0], 100)
     width = lambda interval: interval[1] - interval[0]  # noqa: E731
-    assert width(ev.bootstrap_interval(together, subjects)) > 0.3
-    assert width(ev.bootstrap_interval(scattered, subjects)) < 0.01
-    assert ev.bootstrap_interval(together, subjects, seed=3) == ev.bootstrap_interval(together, subjects, seed=3)
+    assert width(evaluation.bootstrap_interval(together, subjects)) > 0.3
+    assert width(evaluation.bootstrap_interval(scattered, subjects)) < 0.01
+    assert evaluation.bootstrap_interval(together, subjects, seed=3) == evaluation.bootstrap_interval(
+        together, subjects, seed=3
+    )
 
 
 def test_swap_p_value_is_the_binomial_test():
     from scipy.stats import binomtest
 
     scores = np.r_[np.ones(40), -np.ones(20)]
-    assert ev.swap_p_value(scores, n_permutations=20_000) == pytest.approx(
+    assert scoring.swap_p_value(scores, n_permutations=20_000) == pytest.approx(
         binomtest(40, 60, alternative="greater").pvalue, abs=0.003
     )
-    assert ev.swap_p_value(-scores) > 0.98
+    assert scoring.swap_p_value(-scores) > 0.98
     # Four pairs that share their videos are one coin, not four.
-    assert ev.swap_p_value(np.ones(4), np.zeros(4, int)) == pytest.approx(0.5, abs=0.02)
+    assert scoring.swap_p_value(np.ones(4), np.zeros(4, int)) == pytest.approx(0.5, abs=0.02)
 
 
 def test_retrained_p_value_is_small_with_signal_and_not_without():
@@ -85,9 +88,9 @@ def test_retrained_p_value_is_small_with_signal_and_not_without():
     pairs = np.arange(48).reshape(-1, 2)
     folds = np.repeat(np.arange(6), 8)
     model = RankSVM(n_estimators=5)
-    noise = ev.retrained_p_value(model, X, pairs, folds, n_permutations=30)
+    noise = scoring.retrained_p_value(model, X, pairs, folds, n_permutations=30)
     X[::2, 0] += 4
-    signal = ev.retrained_p_value(model, X, pairs, folds, n_permutations=30)
+    signal = scoring.retrained_p_value(model, X, pairs, folds, n_permutations=30)
     assert signal == pytest.approx(1 / 31)
     assert noise > 0.05
 
@@ -98,7 +101,7 @@ def test_accuracies_by_chance_are_those_of_ridge_regressions_trained_again():
     differences, folds = rng.normal(size=(24, 6)) * [1, 5, 1, 1, 0.1, 1], np.arange(24) % 4
     differences[:, 5] = 0
     groups = np.r_[0, 0, 1:23]
-    fast = ev.relabelled_accuracies(differences, folds, groups, n_permutations=20, seed=3)
+    fast = scoring.relabelled_accuracies(differences, folds, groups, n_permutations=20, seed=3)
     signs = np.random.default_rng(3).choice([-1.0, 1.0], size=(20, 23))[:, groups]
     for sign, accuracy in zip(signs, fast, strict=True):
         swapped = differences * sign[:, None]
@@ -119,17 +122,17 @@ def test_p_against_retrained_rankers_is_sound_where_the_quick_one_is_not():
         rng = np.random.default_rng([seed, 11])
         X = rng.normal(size=(60, 20))
         pairs, folds = np.arange(60).reshape(-1, 2), np.repeat(np.arange(30) % 5, 2)
-        scores = ev.out_of_fold_scores(RankSVM(n_estimators=3), X, pairs, pairs[:0], folds)[0]
-        accuracy = ev.right(scores).mean()
-        by_chance = ev.relabelled_accuracies(X[::2] - X[1::2], folds[::2], n_permutations=500)
-        quick.append(ev.swap_p_value(scores, n_permutations=500))
-        sound.append(ev.share_at_least(by_chance, accuracy))
+        scores = scoring.out_of_fold_scores(RankSVM(n_estimators=3), X, pairs, pairs[:0], folds)[0]
+        accuracy = scoring.right(scores).mean()
+        by_chance = scoring.relabelled_accuracies(X[::2] - X[1::2], folds[::2], n_permutations=500)
+        quick.append(scoring.swap_p_value(scores, n_permutations=500))
+        sound.append(scoring.share_at_least(by_chance, accuracy))
     assert np.mean(np.array(sound) < 0.1) <= 0.13
     assert np.mean(np.array(sound) < 0.1) < np.mean(np.array(quick) < 0.1)
 
 
 def test_pairs_that_share_a_video_are_swapped_together():
-    groups = ev.swap_groups(np.array([[0, 1], [2, 3], [0, 4], [5, 6]]))
+    groups = scoring.swap_groups(np.array([[0, 1], [2, 3], [0, 4], [5, 6]]))
     assert groups[0] == groups[2]
     assert len(np.unique(groups)) == 3
 
@@ -144,25 +147,25 @@ def test_out_of_fold_scores_do_not_depend_on_the_labels_of_their_own_fold():
     model, none = RankSVM(n_estimators=9), pairs[:0]
     labels, other = np.tile([1, -1], 20), np.tile([1, -1], 20)
     other[:8] *= -1
-    scores, _c, videos = ev.out_of_fold_scores(model, X, pairs, none, folds, labels=labels)
-    scores_other, _c, videos_other = ev.out_of_fold_scores(model, X, swapped, none, folds, labels=other)
+    scores, _c, videos = scoring.out_of_fold_scores(model, X, pairs, none, folds, labels=labels)
+    scores_other, _c, videos_other = scoring.out_of_fold_scores(model, X, swapped, none, folds, labels=other)
     assert np.array_equal(scores[:4], -scores_other[:4])
     assert np.array_equal(videos[:8], videos_other[:8])
     assert not np.array_equal(videos[8:], videos_other[8:])
 
 
 def test_auc():
-    assert ev.auc_of_pairs(np.array([1.0, 2.0, 0.5])) == 1
-    assert ev.auc_of_pairs(np.array([1.0, -1.0])) == 0.5
-    assert ev.auc_of_videos(np.array([0.2, 0.9, 0.4]), np.array([-1, 1, 1])) == 1
-    assert ev.auc_of_videos(np.array([0.2]), np.array([1])) is None
+    assert scoring.auc_of_pairs(np.array([1.0, 2.0, 0.5])) == 1
+    assert scoring.auc_of_pairs(np.array([1.0, -1.0])) == 0.5
+    assert scoring.auc_of_videos(np.array([0.2, 0.9, 0.4]), np.array([-1, 1, 1])) == 1
+    assert scoring.auc_of_videos(np.array([0.2]), np.array([1])) is None
 
 
 def test_calibrated_probabilities_are_right_as_often_as_they_say():
     rng = np.random.default_rng(2)
     scores = rng.normal(size=4000)
     is_right = rng.random(4000) < 1 / (1 + np.exp(-2 * scores))
-    curve = ev.Calibration.of_pairs(np.where(is_right, scores, -scores)[:2000])
+    curve = scoring.Calibration.of_pairs(np.where(is_right, scores, -scores)[:2000])
     p = curve(scores[2000:])
     for low in (0.1, 0.3, 0.5, 0.7):
         inside = (p >= low) & (p < low + 0.2)
@@ -173,11 +176,11 @@ def test_calibrated_probabilities_are_right_as_often_as_they_say():
 def test_scores_that_are_worse_than_chance_or_few_give_no_confidence():
     rng = np.random.default_rng(3)
     worse = -np.abs(rng.normal(size=50))
-    assert ev.Calibration.of_pairs(worse)(np.array([3.0])) == pytest.approx(0.5)
-    lucky = ev.Calibration.of_pairs(np.array([0.9]))
+    assert scoring.Calibration.of_pairs(worse)(np.array([3.0])) == pytest.approx(0.5)
+    lucky = scoring.Calibration.of_pairs(np.array([0.9]))
     assert 0.5 < lucky(np.array([0.9]))[0] < 0.8
-    assert ev.Calibration.of_pairs(np.array([np.nan])) is None
-    assert ev.Calibration.of_videos(np.array([0.1, 0.4]), np.array([1, 1])) is None
+    assert scoring.Calibration.of_pairs(np.array([np.nan])) is None
+    assert scoring.Calibration.of_videos(np.array([0.1, 0.4]), np.array([1, 1])) is None
 
 
 def test_a_folds_probability_is_learnt_on_the_other_folds():
@@ -188,5 +191,5 @@ def test_a_folds_probability_is_learnt_on_the_other_folds():
         return lambda scores: np.full(len(scores), 0.7)
 
     folds = np.array([0, 0, 1])
-    assert ev.cross_calibrated(np.zeros(3), folds, fit).tolist() == [0.7, 0.7, 0.7]
+    assert scoring.cross_calibrated(np.zeros(3), folds, fit).tolist() == [0.7, 0.7, 0.7]
     assert [mask.tolist() for mask in used] == [[False, False, True], [True, True, False]]

@@ -15,7 +15,7 @@ from facs_pipeline.columns import EVENT_COLUMNS
 from facs_pipeline.elan import write_eaf
 from facs_pipeline.errors import InputError
 from facs_pipeline.events import find_events, letter
-from facs_pipeline.extraction import Options, extract_features
+from facs_pipeline.extraction.run import Options, extract_features
 
 BUMP = [0.0, 0.2, 0.8, 2.0, 3.1, 2.9, 0.7, 0.3, 0.0]
 

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from facs_pipeline.authenticity import RankSVM
-from facs_pipeline.curves_plot import plot_curves
+from facs_pipeline.authenticity.curves_plot import plot_curves
+from facs_pipeline.authenticity.explanation import in_words, reasons, units_of
+from facs_pipeline.authenticity.rank_svm import RankSVM
 from facs_pipeline.descriptors import descriptor_names
-from facs_pipeline.explanation import in_words, reasons, units_of
 
 
 @pytest.mark.parametrize(

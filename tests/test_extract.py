@@ -18,7 +18,7 @@ from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.au_table import au_table_columns
 from facs_pipeline.baseline import resting_intensity
 from facs_pipeline.errors import InputError
-from facs_pipeline.extraction import Options, extract_features
+from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.store import Artifact, load_key
 from facs_pipeline.video import read_frames
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from skimage.data import astronaut, lfw_subset
 
-from facs_pipeline import appearance, hog_directions
-from facs_pipeline.au_features import mirrored
-from facs_pipeline.emotion_model import EmotionModel
-from facs_pipeline.hog_directions import HogDirections, mirrored_parts, principal_axes
+from facs_pipeline import appearance
+from facs_pipeline.emotions import hog_directions
+from facs_pipeline.emotions.hog_directions import HogDirections, mirrored_parts, principal_axes
+from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.still_faces import mirrored
 from facs_pipeline.stills import faces_in_still
 
 

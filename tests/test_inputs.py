@@ -8,8 +8,8 @@ import random
 import pytest
 
 from facs_pipeline.errors import InputError
-from facs_pipeline.inputs import VideoInput, find_videos, name_videos
-from facs_pipeline.metadata import read_metadata, without_row
+from facs_pipeline.extraction.inputs import VideoInput, find_videos, name_videos
+from facs_pipeline.extraction.metadata import read_metadata, without_row
 
 
 @pytest.fixture

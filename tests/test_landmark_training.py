@@ -14,8 +14,11 @@ from facs_cli.train_landmarks import command
 from facs_pipeline import geometry
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.errors import FacsError, InputError
-from facs_pipeline.landmark_recipe import gather_faces, held_out, point_errors
-from facs_pipeline.landmark_training import (
+from facs_pipeline.landmarks import MIRROR_68, LandmarkModel
+from facs_pipeline.pose import MEAN_HEAD
+from facs_pipeline.training.landmark_recipe import gather_faces, held_out, point_errors
+from facs_pipeline.training.pseudo_labels import read_labels
+from facs_pipeline.training.supervised_descent import (
     CROP,
     EYE_DISTANCE,
     LandmarkTraining,
@@ -26,9 +29,6 @@ from facs_pipeline.landmark_training import (
     ridge,
     train_landmarks,
 )
-from facs_pipeline.landmarks import MIRROR_68, LandmarkModel
-from facs_pipeline.pose import MEAN_HEAD
-from facs_pipeline.pseudo_labels import read_labels
 
 TINY = LandmarkTraining(repeats=2, ridge=0.3)
 

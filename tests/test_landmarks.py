@@ -15,7 +15,6 @@ import pytest
 from facs_pipeline import geometry
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.errors import ModelError
-from facs_pipeline.landmark_recipe import error_on_stills, held_out
 from facs_pipeline.landmarks import (
     DEFAULT_MODEL,
     INNER_49,
@@ -28,7 +27,8 @@ from facs_pipeline.landmarks import (
 from facs_pipeline.model_file import load_model, save_model
 from facs_pipeline.patches import registered_crop
 from facs_pipeline.pose import MEAN_HEAD, head_pose
-from facs_pipeline.pseudo_labels import read_labels
+from facs_pipeline.training.landmark_recipe import error_on_stills, held_out
+from facs_pipeline.training.pseudo_labels import read_labels
 
 
 @pytest.fixture(scope="module")

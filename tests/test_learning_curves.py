@@ -14,8 +14,9 @@ from facs_cli.main import facs
 from ranking_data import descriptor_frame, failure, rank
 from skimage.data import lfw_subset
 
-from facs_pipeline import authenticity_curve, ranking
-from facs_pipeline.authenticity_curve import ranking_curve, subject_subsets
+from facs_pipeline.authenticity import curve as authenticity_curve
+from facs_pipeline.authenticity import ranking
+from facs_pipeline.authenticity.curve import ranking_curve, subject_subsets
 from facs_pipeline.learning_curve import kept_point, nested_rows, point
 from facs_pipeline.report.gather import gather
 from facs_pipeline.report.page import write_report
@@ -131,7 +132,7 @@ def test_train_emotion_writes_a_curve_that_the_report_draws(faces, tmp_path):
 
 
 def test_an_interrupted_curve_goes_on_where_it_stopped(faces, tmp_path, monkeypatch):
-    from facs_pipeline import emotion_curve
+    from facs_pipeline.emotions import curve as emotion_curve
 
     real, trained = emotion_curve.train_emotion, []
 

@@ -6,8 +6,8 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.model_selection import train_test_split
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from facs_pipeline.mirror_kernel import MirrorKernelRidge, fit_temperature, mirror_kernel, solve_in_place
-from facs_pipeline.small_kernel import SmallKernel, steepest_directions
+from facs_pipeline.emotions.mirror_kernel import MirrorKernelRidge, fit_temperature, mirror_kernel, solve_in_place
+from facs_pipeline.emotions.small_kernel import SmallKernel, steepest_directions
 
 
 @parametrize_with_checks([MirrorKernelRidge()])

@@ -7,12 +7,11 @@ import doctest
 import numpy as np
 import pytest
 
-from facs_pipeline import near_duplicates
-from facs_pipeline.datasets import face_images
+from facs_pipeline.datasets import face_images, near_duplicates
 from facs_pipeline.datasets.face_images import near_duplicate_mask, read_images, training_partners
 from facs_pipeline.datasets.labelled_faces import LabelledFaces
+from facs_pipeline.datasets.near_duplicates import best_partners, same_images
 from facs_pipeline.errors import InputError
-from facs_pipeline.near_duplicates import best_partners, same_images
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from facs_pipeline.au_table import TABLES, FaceRows
 from facs_pipeline.encoding import VideoWriter
 from facs_pipeline.errors import InputError
-from facs_pipeline.overlay import DrawnFace, OverlaySheet, read_drawn_faces, write_overlay
-from facs_pipeline.synthetic_face import SyntheticFace
+from facs_pipeline.extraction.overlay import DrawnFace, OverlaySheet, read_drawn_faces, write_overlay
+from facs_pipeline.synthesis.face import SyntheticFace
 from facs_pipeline.video import read_frames
 
 AUS = (1, 12, 25)

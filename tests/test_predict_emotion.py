@@ -13,9 +13,9 @@ from facs_cli.predict_emotion import command
 from skimage.data import astronaut
 
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotion_faces import see_faces
-from facs_pipeline.emotion_model import EmotionModel
-from facs_pipeline.emotion_predictions import prediction_columns
+from facs_pipeline.emotions.faces import see_faces
+from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.predictions import prediction_columns
 from facs_pipeline.errors import InputError
 
 BGR = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from ranking_data import AUS, descriptor_frame, rank
 
-from facs_pipeline import ranking
+from facs_pipeline.authenticity import ranking
+from facs_pipeline.authenticity.explanation import COLUMNS
 from facs_pipeline.descriptors import descriptor_names
-from facs_pipeline.explanation import COLUMNS
 
 
 def test_evaluation_writes_every_promised_figure_and_one_row_a_video(ranking_table, tmp_path):

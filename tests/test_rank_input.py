@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from ranking_data import descriptor_frame, failure, features_folder, rank
 
-from facs_pipeline import ranking
-from facs_pipeline.authenticity_model import AuthenticityModel
-from facs_pipeline.authenticity_study import evaluate, n_fits
+from facs_pipeline.authenticity import ranking
+from facs_pipeline.authenticity.model import AuthenticityModel
+from facs_pipeline.authenticity.pairs import pair_up
+from facs_pipeline.authenticity.study import evaluate, n_fits
 from facs_pipeline.descriptor_table import table_from_frame
 from facs_pipeline.errors import ModelError
-from facs_pipeline.pairs import pair_up
 
 
 def test_wrong_usage_says_what_to_do(ranking_table, ranking_model, tmp_path):

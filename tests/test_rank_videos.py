@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from ranking_data import failure, features_folder, rank
 
-from facs_pipeline.authenticity_model import AuthenticityModel
-from facs_pipeline.synthesis import write_recordings
+from facs_pipeline.authenticity.model import AuthenticityModel
+from facs_pipeline.synthesis.recordings import write_recordings
 
 
 def test_all_rankers_on_a_folder_of_features_in_one_table(tmp_path):
@@ -49,7 +49,7 @@ def test_curves_are_drawn_and_failed_videos_keep_their_row(tmp_path):
 
 
 def test_the_demos_last_step_ranks_people_it_has_not_seen(tmp_path):
-    from facs_pipeline.authenticity_demo import rank_demo
+    from facs_pipeline.authenticity.demo import rank_demo
 
     text = rank_demo(features_folder(tmp_path, 3), tmp_path / "ranking")
     assert "of 9 synthetic pairs ranked right" in text
@@ -102,7 +102,7 @@ def test_people_are_told_apart_by_their_faces_where_subjects_are_unknown(tmp_pat
 
 def test_from_videos_to_decisions_with_the_whole_pipeline(tmp_path):
     """Drawn, encoded, decoded, followed, described, ranked: nothing is handed over but the videos and who is who."""
-    from facs_pipeline.run_settings import AU_MODEL, LANDMARK_MODEL
+    from facs_pipeline.extraction.settings import AU_MODEL, LANDMARK_MODEL
 
     if not (AU_MODEL.is_file() and LANDMARK_MODEL.is_file()):
         pytest.skip("this checkout has no embedded models; train them first")

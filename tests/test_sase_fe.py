@@ -9,7 +9,7 @@ from facs_cli.dataset import command as dataset_command
 
 from facs_pipeline.datasets.sase_fe import NAMES, scan_sase_fe
 from facs_pipeline.errors import InputError
-from facs_pipeline.metadata import load_metadata
+from facs_pipeline.extraction.metadata import load_metadata
 
 
 def lay_out(root, subject, names, content=None):

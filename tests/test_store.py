@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import pickle
@@ -14,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facs_pipeline import store
+from facs_pipeline import atomic_files, store
+from facs_pipeline.atomic_files import atomic_csv, atomic_write
 from facs_pipeline.errors import InputError
-from facs_pipeline.store import Artifact, ArtifactWriter, BadArtifact, atomic_csv, atomic_write
+from facs_pipeline.store import Artifact, ArtifactWriter, BadArtifact
 
 KEY = b"k" * 32
 
@@ -70,7 +72,7 @@ class TestLeftovers:
     def killed_run(self, folder):
         """A process that dies in the middle of an atomic write."""
         code = (
-            "import os, sys\nfrom facs_pipeline.store import atomic_write\n"
+            "import os, sys\nfrom facs_pipeline.atomic_files import atomic_write\n"
             "with atomic_write(sys.argv[1]) as file:\n    file.write('half')\n    file.flush()\n    os._exit(9)"
         )
         subprocess.run([sys.executable, "-c", code, str(folder / "table.csv")], check=False)
@@ -79,30 +81,30 @@ class TestLeftovers:
 
     def test_of_a_killed_run_are_removed(self, tmp_path):
         left = self.killed_run(tmp_path)
-        assert [path.name for path in store.remove_leftovers(tmp_path)] == [left]
+        assert [path.name for path in atomic_files.remove_leftovers(tmp_path)] == [left]
         assert os.listdir(tmp_path) == []
 
     def test_of_a_living_process_stay(self, tmp_path):
         living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         try:
-            theirs = store.temporary_path(tmp_path).name.replace(f"-{os.getpid()}-", f"-{living.pid}-")
+            theirs = atomic_files.temporary_path(tmp_path).name.replace(f"-{os.getpid()}-", f"-{living.pid}-")
             (tmp_path / theirs).touch()
-            assert store.remove_leftovers(tmp_path) == []
+            assert atomic_files.remove_leftovers(tmp_path) == []
         finally:
             living.communicate(b"\n")
 
     def test_of_another_machine_stay_until_they_are_old(self, tmp_path):
         theirs = tmp_path / ".facs-00000000-1-0.tmp"
         theirs.touch()
-        assert store.remove_leftovers(tmp_path) == []
+        assert atomic_files.remove_leftovers(tmp_path) == []
         os.utime(theirs, (0, 0))
-        assert store.remove_leftovers(tmp_path) == [theirs]
+        assert atomic_files.remove_leftovers(tmp_path) == [theirs]
 
     def test_other_files_are_never_touched(self, tmp_path):
         for name in (".tmp", "table.csv.tmp", ".facs.tmp", ".facs-x-1-0.tmp"):
             (tmp_path / name).touch()
             os.utime(tmp_path / name, (0, 0))
-        assert store.remove_leftovers(tmp_path) == []
+        assert atomic_files.remove_leftovers(tmp_path) == []
 
 
 class TestArtifact:
@@ -139,6 +141,17 @@ class TestArtifact:
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(BadArtifact, match="damaged, or cut short"):
             Artifact.open(path, KEY)
+
+    def test_of_a_class_that_is_gone_counts_as_absent(self, tmp_path, monkeypatch):
+        # As arrays of NumPy 2 are for NumPy 1: intact, ours, and yet not to be read here.
+        (tmp_path / "module_of_old.py").write_text("class Result:\n    pass\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        path = write_artifact(tmp_path / "faces-1.joblib", [importlib.import_module("module_of_old").Result()])
+        monkeypatch.delitem(sys.modules, "module_of_old")
+        (tmp_path / "module_of_old.py").unlink()
+        importlib.invalidate_caches()
+        with pytest.raises(BadArtifact, match="other versions of the packages: No module named 'module_of_old'"):
+            list(Artifact.open(path, KEY))
 
     def test_of_another_user_is_refused(self, tmp_path):
         path = write_artifact(tmp_path / "faces-1.joblib", [1], key=b"other" * 6)

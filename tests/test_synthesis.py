@@ -8,8 +8,8 @@ import pytest
 
 from facs_pipeline.encoding import VideoWriter
 from facs_pipeline.errors import InputError, VideoError
-from facs_pipeline.synthesis import EMOTION_AUS, expression, render, write_recordings
-from facs_pipeline.synthetic_face import DRIVEN_AUS, SyntheticFace
+from facs_pipeline.synthesis.face import DRIVEN_AUS, SyntheticFace
+from facs_pipeline.synthesis.recordings import EMOTION_AUS, expression, render, write_recordings
 from facs_pipeline.video import read_frames
 
 

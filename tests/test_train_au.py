@@ -17,12 +17,19 @@ from sklearn.metrics import roc_auc_score
 
 from facs_pipeline import agreement
 from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.au_recipe import emotion_auc
-from facs_pipeline.au_training import RidgeFolds, SVRFolds, TrainingSet, cross_validate, make_folds, usable
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.errors import InputError
-from facs_pipeline.pseudo_labels import BLENDSHAPES, USABLE_AUS, intensities, label_pictures, read_labels
-from facs_pipeline.ridge import BatchedRidge
+from facs_pipeline.training.au_recipe import emotion_auc
+from facs_pipeline.training.cross_validation import (
+    RidgeFolds,
+    SVRFolds,
+    TrainingSet,
+    cross_validate,
+    make_folds,
+    usable,
+)
+from facs_pipeline.training.pseudo_labels import BLENDSHAPES, USABLE_AUS, intensities, label_pictures, read_labels
+from facs_pipeline.training.ridge import BatchedRidge
 
 needs_teacher = pytest.mark.skipif(
     importlib.util.find_spec("mediapipe") is None, reason="MediaPipe, the teacher, is not installed"
@@ -234,7 +241,7 @@ def test_the_teacher_labels_stills_once(small, shared_dir, tmp_path):
 @pytest.mark.shared
 @needs_teacher
 def test_the_names_are_in_the_teachers_order(small, shared_dir):
-    from facs_pipeline.teacher import Teacher
+    from facs_pipeline.training.teacher import Teacher
 
     pictures = open_pictures(small / "stills")
     with Teacher(shared_dir / "data/teacher/face_landmarker.task") as teacher:

@@ -14,9 +14,9 @@ from facs_cli.main import facs
 from skimage.data import astronaut, lfw_subset
 
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotion_faces import see_faces
-from facs_pipeline.emotion_model import EmotionModel
-from facs_pipeline.emotion_rows import ROWS
+from facs_pipeline.emotions.faces import see_faces
+from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.rows import ROWS
 from facs_pipeline.errors import InputError, ModelError
 
 
@@ -175,7 +175,7 @@ def test_two_emotions_are_enough(folder, tmp_path):
 
 
 def test_the_embedded_model_is_small_and_says_what_it_is():
-    from facs_pipeline.emotion_model import COMPACT_MODEL
+    from facs_pipeline.emotions.model import COMPACT_MODEL
 
     assert COMPACT_MODEL.stat().st_size <= 1_000_000
     card = EmotionModel.load_default().card

@@ -11,8 +11,8 @@ import pandas as pd
 
 from facs_pipeline.datasets.face_images import read_images
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
+from facs_pipeline.datasets.near_duplicates import THRESHOLD, best_partners, same_images
 from facs_pipeline.datasets.sase_fe import Problem
-from facs_pipeline.near_duplicates import THRESHOLD, best_partners, same_images
 
 _ORDER = ("train", "validation", "test")
 PARTNER_COLUMNS = ("image", "split", "partner", "partner_split", "correlation", "emotion", "partner_emotion")

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
+from facs_pipeline.datasets.near_duplicates import THRESHOLD, Partners, best_partners
 from facs_pipeline.errors import InputError
-from facs_pipeline.near_duplicates import THRESHOLD, Partners, best_partners
 
 SIDE = 48
 
@@ -56,7 +56,7 @@ def training_partners(
     side: int = SIDE,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Partners:
-    """For each evaluated face the most similar training face, see `facs_pipeline.near_duplicates`.
+    """For each evaluated face the most similar training face, see `facs_pipeline.datasets.near_duplicates`.
 
     Parameters
     ----------

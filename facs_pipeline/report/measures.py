@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from facs_pipeline.authenticity.explanation import in_words
 from facs_pipeline.classification import MISTAKES, class_figures, subgroup_figures
-from facs_pipeline.explanation import in_words
 from facs_pipeline.report.gather import Ranking
 from facs_pipeline.report.shapes import is_number, numbers, to_number
 

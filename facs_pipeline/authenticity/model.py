@@ -1,0 +1,294 @@
+"""A trained ranker with all that using it needs: columns, emotion stage, calibration, card; saved without pickles."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity.pairs import groups_of
+from facs_pipeline.authenticity.rank_svm import AuthenticityRanker, RankSVM
+from facs_pipeline.authenticity.scoring import Calibration
+from facs_pipeline.authenticity.series import ResidualBoosting, WindowsSVM
+from facs_pipeline.descriptor_table import DescriptorTable
+from facs_pipeline.errors import InputError, ModelError
+from facs_pipeline.model_file import load_model, save_model
+
+KIND = "authenticity"
+
+RANKERS: dict[str, type[AuthenticityRanker]] = {
+    "rank-svm": RankSVM,
+    "rank-svm-tuned": RankSVM,
+    "rank-svm-normal": RankSVM,
+    "lightgbm": LightGBMPairs,
+    "lightgbm-single": LightGBMSingle,
+    "svm": SVMSingle,
+    "windows-svm": WindowsSVM,
+    "residual-boosting": ResidualBoosting,
+}
+PRESETS = {"rank-svm-tuned": {"scaling": "auto", "C": "auto"}, "rank-svm-normal": {"scaling": "normal"}}
+SAVED = ("rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm")
+
+
+class EmotionStage:
+    """First stage for a video without an emotion: descriptors -> one of the emotions of the training set.
+
+    A ridge classifier on standardised descriptors, folded into one matrix product.
+
+    Attributes
+    ----------
+    emotions : tuple of str; weights : [d, e]; intercepts : [e].
+    """
+
+    def __init__(self, emotions: tuple[str, ...], weights: np.ndarray, intercepts: np.ndarray):
+        self.emotions, self.weights, self.intercepts = emotions, weights, intercepts
+
+    @classmethod
+    def fit(cls, X: np.ndarray, emotions: np.ndarray) -> EmotionStage | None:
+        """From descriptors [n, d] and emotions [n]; None where fewer than two emotions are there."""
+        known = np.asarray(emotions, dtype=object) != ""
+        names = np.asarray(emotions, dtype=object)[known].astype(str)
+        if len(np.unique(names)) < 2:
+            return None
+        steps = make_pipeline(StandardScaler(), RidgeClassifier(alpha=float(X.shape[1]))).fit(X[known], names)
+        scaler, ridge = steps[0], steps[1]
+        coefficients, intercepts = ridge.coef_, ridge.intercept_
+        if len(ridge.classes_) == 2:  # scikit-learn keeps one row for two classes
+            coefficients, intercepts = np.vstack([-coefficients, coefficients]), np.repeat(intercepts, 2) * [-1, 1]
+        weights = (coefficients / scaler.scale_).T
+        return cls(tuple(map(str, ridge.classes_)), weights, intercepts - scaler.mean_ @ weights)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """[n] emotions."""
+        return np.array(self.emotions, dtype=object)[np.argmax(X @ self.weights + self.intercepts, axis=1)]
+
+
+@dataclass(frozen=True)
+class AuthenticityModel:
+    """A ranker and what using it on other people's videos needs.
+
+    Attributes
+    ----------
+    name : key of `RANKERS`.
+    ranker : fitted.
+    columns : [d] names of the descriptors in the ranker's order.
+    scale : [d] standard deviation of each descriptor's difference within training pairs, for explanations.
+    emotion_stage : or None.
+    pair_calibration, video_calibration : from out-of-fold scores; None where there were too few.
+    card : what it was trained on, how well it did out of fold, versions.
+    """
+
+    name: str
+    ranker: AuthenticityRanker
+    columns: tuple[str, ...]
+    scale: np.ndarray
+    emotion_stage: EmotionStage | None = None
+    pair_calibration: Calibration | None = None
+    video_calibration: Calibration | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def aligned(self, table: DescriptorTable) -> DescriptorTable:
+        """The table with the model's columns in the model's order; InputError where one is missing."""
+        missing = [name for name in self.columns if name not in table.columns]
+        if missing:
+            raise InputError(
+                f"{table.source}: lacks {len(missing)} of the {len(self.columns)} model columns, e.g. {missing[0]!r}; "
+                "describe the videos with the same settings and action units as those the model was trained on"
+            )
+        position = {name: i for i, name in enumerate(table.columns)}
+        order = [position[name] for name in self.columns]
+        return replace(table, values=table.values[:, order], columns=self.columns)
+
+    def with_emotions(self, table: DescriptorTable) -> tuple[DescriptorTable, np.ndarray]:
+        """The aligned table with every usable video's emotion, and [n] where it is from: given, predicted or ""."""
+        known = self.ranker.emotions_
+        source = np.where(table.emotions == "", "", "given").astype(object)
+        if not known:
+            return table, source
+        for i in np.flatnonzero(table.emotions != ""):
+            if table.emotions[i] not in known:
+                raise InputError(
+                    f"{table.source}: row {table.rows[i]}, column 'emotion': the model was not trained on "
+                    f"{table.emotions[i]!r}, only on {', '.join(known)}"
+                )
+        blank = np.flatnonzero((table.emotions == "") & np.isfinite(table.values).all(axis=1))
+        if len(blank):
+            emotions = table.emotions.copy()
+            # With one emotion in training there is nothing to choose between.
+            emotions[blank] = (
+                known[0] if self.emotion_stage is None else self.emotion_stage.predict(table.values[blank])
+            )
+            source[blank] = "predicted"
+            table = replace(table, emotions=emotions)
+        return table, source
+
+    def with_emotions_together(
+        self, given: DescriptorTable, completed: DescriptorTable, groups: np.ndarray
+    ) -> DescriptorTable:
+        """`completed` with one emotion per group of videos that are to be compared.
+
+        A group takes the emotion that is given for one of its videos, else that of its mean descriptor.
+
+        Parameters
+        ----------
+        given, completed : the table before and after `with_emotions`.
+        groups : [n] int.
+        """
+        emotions = completed.emotions.copy()
+        usable = np.isfinite(completed.values).all(axis=1)
+        for group in np.unique(groups):
+            members = np.flatnonzero((groups == group) & usable)
+            named = [given.emotions[i] for i in members if given.emotions[i]]
+            if len(members) > 1 and named:
+                emotions[members[given.emotions[members] == ""]] = named[0]
+            elif len(members) > 1 and self.emotion_stage is not None:
+                emotions[members] = self.emotion_stage.predict(completed.values[members].mean(axis=0, keepdims=True))[0]
+        return replace(completed, emotions=emotions)
+
+    def rank(self, table: DescriptorTable, candidates: np.ndarray, emotion_source=None) -> pd.DataFrame:
+        """One row per video: partner, score, decision and probability.
+
+        Parameters
+        ----------
+        table : from `aligned` and `with_emotions`.
+        candidates : [q, 2] pairs to compare; a video in none is scored on its own.
+        """
+        usable = np.isfinite(table.values).all(axis=1)
+        emotions = table.emotions if self.ranker.emotions_ else None
+        pair_scores = self.ranker.decision_function(table.values, candidates, emotions=emotions)
+        video_scores = np.full(len(table), np.nan)
+        rows = np.flatnonzero(usable)
+        if len(rows):
+            video_scores[rows] = self.ranker.score_videos(
+                table.values[rows], emotions=None if emotions is None else emotions[rows]
+            )
+        return prediction_table(
+            table,
+            candidates,
+            pair_scores,
+            video_scores,
+            model=self.name,
+            pair_probability=self.pair_calibration or _no_probability,
+            video_probability=self.video_calibration or _no_probability,
+            emotion_source=emotion_source,
+        )
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the model file (kind "authenticity")."""
+        arrays = {f"ranker_{name}": array for name, array in self.ranker.to_arrays().items()}
+        arrays |= {"columns": np.array(self.columns, dtype=str), "scale": self.scale}
+        if self.emotion_stage is not None:
+            arrays |= {
+                "stage_emotions": np.array(self.emotion_stage.emotions, dtype=str),
+                "stage_weights": self.emotion_stage.weights,
+                "stage_intercepts": self.emotion_stage.intercepts,
+            }
+        curves = {
+            "pairs": self.pair_calibration and self.pair_calibration.to_dict(),
+            "videos": self.video_calibration and self.video_calibration.to_dict(),
+        }
+        settings = {"ranker": self.name, "parameters": self.ranker.get_params(), "calibration": curves}
+        return save_model(path, KIND, arrays, {**self.card, **settings})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> AuthenticityModel:
+        """Read a model file; ModelError where it is damaged or of another kind."""
+        file = load_model(path, KIND)
+        arrays, card = file.arrays, file.card
+        try:
+            name = card["ranker"]
+            if name not in SAVED:
+                raise ModelError(f"{path}: ranker {name!r} is unknown to this facs; known: {', '.join(SAVED)}")
+            own = {key.removeprefix("ranker_"): array for key, array in arrays.items() if key.startswith("ranker_")}
+            curves = {key: value and Calibration(**value) for key, value in card["calibration"].items()}
+            stage = None
+            if "stage_weights" in arrays:
+                names = tuple(str(emotion) for emotion in arrays["stage_emotions"])
+                stage = EmotionStage(names, arrays["stage_weights"], arrays["stage_intercepts"])
+            return cls(
+                name=name,
+                ranker=RANKERS[name].from_arrays(own, card["parameters"]),
+                columns=tuple(str(column) for column in arrays["columns"]),
+                scale=arrays["scale"],
+                emotion_stage=stage,
+                pair_calibration=curves["pairs"],
+                video_calibration=curves["videos"],
+                card=card,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{path}: not a complete authenticity model ({type(error).__name__}: {error})") from error
+
+
+def _no_probability(scores: np.ndarray) -> np.ndarray:
+    return np.full(len(scores), np.nan)
+
+
+def prediction_table(
+    table: DescriptorTable,
+    candidates: np.ndarray,
+    pair_scores: np.ndarray,
+    video_scores: np.ndarray,
+    *,
+    model: str,
+    pair_probability,
+    video_probability,
+    emotion_source=None,
+) -> pd.DataFrame:
+    """One row per video of `table`; see `AuthenticityModel.rank`.
+
+    A video's score is the mean over its pairs. Of two videos the higher is real; of more, those above the group's
+    median, and the one at the median by the sign of its score. An exact tie stays "undecided".
+    """
+    n = len(table)
+    unusable = table.unusable
+    partners: list[list[int]] = [[] for _ in range(n)]
+    for a, b in candidates:
+        partners[a].append(int(b))
+        partners[b].append(int(a))
+    count = np.array([len(others) for others in partners])
+    total = np.bincount(candidates[:, 0], pair_scores, n) - np.bincount(candidates[:, 1], pair_scores, n)
+    scores = np.where(count > 0, total / np.maximum(count, 1), video_scores)
+    decisions = np.full(n, "undecided", dtype=object)
+    groups = groups_of(n, candidates)
+    for group in np.unique(groups):
+        members = np.flatnonzero((groups == group) & np.isfinite(scores))
+        middle = np.median(scores[members]) if len(members) > 1 else 0.0
+        above = np.where(scores[members] == middle, scores[members], scores[members] - middle)
+        decisions[members] = np.select([above > 0, above < 0], ["real", "fake"], "undecided")
+    probability = np.where(count > 0, pair_probability(scores), video_probability(scores))
+    notes = np.full(n, "", dtype=object)
+    notes[count == 0] = "no partner: scored on its own"
+    for i, reason in unusable.items():
+        decisions[i], notes[i] = "", f"no descriptors ({reason})"
+    alone = (count == 0) & ~np.isfinite(scores) & (notes == "no partner: scored on its own")
+    notes[alone] = "no partner, and this model knows pairs only"
+    return pd.DataFrame(
+        {
+            "model": model,
+            "video": table.videos,
+            "partner": [";".join(str(table.videos[j]) for j in others) for others in partners],
+            "subject": table.subjects,
+            "emotion": table.emotions,
+            "emotion_source": np.where(table.emotions == "", "", "given") if emotion_source is None else emotion_source,
+            "label": table.labels,
+            "score": scores,
+            "decision": decisions,
+            "probability": np.where(np.isfinite(scores), probability, np.nan),
+            "note": notes,
+        }
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a trained model depends on."""
+    names = ("facs-pipeline", "numpy", "scipy", "scikit-learn", "lightgbm")
+    return {name: importlib.metadata.version(name) for name in names}

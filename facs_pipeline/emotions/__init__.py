@@ -1,0 +1,1 @@
+"""Seven emotions of faces: models, their training and their evaluation."""

@@ -1,0 +1,178 @@
+"""Still faces as the emotion models see them: landmarks for every image, registered crops, features; kept on disk.
+
+A face that is not found still gets an answer: the landmarks of a default place, where the face of a tight crop usually
+is. Work is done in pieces, and finished pieces are kept, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import joblib
+import numpy as np
+from skimage.feature import hog as skimage_hog
+
+from facs_pipeline import appearance
+from facs_pipeline.atomic_files import atomic_write
+from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
+from facs_pipeline.errors import InputError
+from facs_pipeline.landmarks import default_landmarks
+from facs_pipeline.patches import registered_crop
+from facs_pipeline.still_faces import locate_face, mirrored
+
+SIDE = 48
+"""Side of the small crops in pixels, that of FER2013's images."""
+_ZOOM = 1.2
+CROP_SCALE = SIDE / appearance.TEXTURE * _ZOOM
+CROP_OFFSET = (SIDE - appearance.TEXTURE * CROP_SCALE) / 2
+"""Pixel p of the registered texture is pixel ``CROP_SCALE * p + CROP_OFFSET`` of the small crop."""
+_VERSION = 1
+_CHUNK = 200
+_WINDOW, _WINDOW_STRIDE = 24, 6
+
+
+class SeenFaces(NamedTuple):
+    """The m usable ones of n still images.
+
+    Attributes
+    ----------
+    rows : ndarray [m] of int
+        Which images they are; the others are in `skipped`.
+    points : ndarray [m, 68, 2] float32
+        Landmarks in pixels of each image.
+    found : ndarray [m] bool
+        Whether a face was found; else the landmarks are those of a default place.
+    crops : ndarray [m, 48, 48] uint8
+        The face registered by its landmarks.
+    pixels : ndarray [m, 48, 48] uint8
+        The whole image, scaled.
+    features : ndarray [m, 9055] uint8
+        See `facs_pipeline.appearance.features`.
+    mirrored : ndarray [m, 9055] uint8
+        The same of the face as a mirror shows it.
+    skipped : tuple of Skipped
+    """
+
+    rows: np.ndarray
+    points: np.ndarray
+    found: np.ndarray
+    crops: np.ndarray
+    pixels: np.ndarray
+    features: np.ndarray
+    mirrored: np.ndarray
+    skipped: tuple[Skipped, ...]
+
+    def take(self, rows: np.ndarray) -> SeenFaces:
+        """Only these of the m faces, in this order; `skipped` is dropped."""
+        return SeenFaces(*(values[rows] for values in self[:-1]), skipped=())
+
+
+def registered_crop_48(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Face [48, 48] uint8 of an image [h, w] uint8, registered by landmarks [68, 2], from brows to chin.
+
+    The same similarity as `facs_pipeline.appearance.registration`, smaller, and closer to the face by a fifth.
+    """
+    matrix = appearance.registration(points) * CROP_SCALE
+    matrix[:, 2] += CROP_OFFSET
+    return registered_crop(grey, matrix, SIDE)
+
+
+def window_hog(pixels: np.ndarray) -> np.ndarray:
+    """HOG of every 24 x 24 window at a stride of 6 over an image [48, 48], one after the other [1800] float32."""
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (_WINDOW, _WINDOW))[::_WINDOW_STRIDE, ::_WINDOW_STRIDE]
+    return np.concatenate(
+        [
+            skimage_hog(window, orientations=8, pixels_per_cell=(8, 8), cells_per_block=(3, 3), feature_vector=True)
+            for window in windows.reshape(-1, _WINDOW, _WINDOW)
+        ]
+    ).astype(np.float32)
+
+
+def see_faces(
+    faces: LabelledFaces,
+    cache: str | os.PathLike | None = None,
+    *,
+    jobs: int = 1,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> SeenFaces:
+    """Landmarks, crops and features of all images.
+
+    Parameters
+    ----------
+    faces : n images; labels are not looked at.
+    cache : folder for finished pieces, None to keep nothing.
+    jobs : processes; the result does not depend on it.
+    progress : called with the number of images just done, n in all.
+    """
+    folder = None if cache is None else Path(cache)
+    rows: list[int] = []
+    skipped: list[Skipped] = []
+    # Reading happens here, in one process: a table's images are in this process's memory.
+    tasks = (joblib.delayed(_piece)(images, folder) for images in _pieces(faces, rows, skipped, progress))
+    parts = []
+    for part in joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs)(tasks):
+        parts.append(part)
+        progress(len(part["found"]))
+    if not parts:
+        raise InputError(f"{faces.name}: no image that can be used" + (f"; {skipped[0].reason}" if skipped else ""))
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return SeenFaces(rows=np.array(rows, dtype=np.intp), skipped=tuple(skipped), **whole)
+
+
+def _pieces(
+    faces: LabelledFaces, rows: list[int], skipped: list[Skipped], progress: Callable[[int], object]
+) -> Iterator[list[np.ndarray]]:
+    """Lists of up to 200 images; notes which were read and which could not be."""
+    piece: list[np.ndarray] = []
+    for number, source in enumerate(faces.sources):
+        try:
+            piece.append(faces.grey(number))
+            rows.append(number)
+        except InputError as error:
+            skipped.append(Skipped(source, str(error).rpartition(f"{source}: ")[2]))
+            progress(1)
+        if len(piece) == _CHUNK:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _piece(images: list[np.ndarray], folder: Path | None) -> dict[str, np.ndarray]:
+    if folder is None:
+        return _look(images)
+    file = folder / f"faces-{_digest(images)}.npz"
+    if not file.is_file():
+        with atomic_write(file, "wb") as out:
+            np.savez(out, **_look(images))
+    with np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _digest(images: list[np.ndarray]) -> str:
+    """What a piece depends on: its images, the landmark model and the features' settings."""
+    made_by = [_VERSION, _ZOOM, appearance.SETTINGS, default_landmarks().sha256, [image.shape for image in images]]
+    whole = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode())
+    for image in images:
+        whole.update(np.ascontiguousarray(image))
+    return whole.hexdigest()[:24]
+
+
+def _look(images: list[np.ndarray]) -> dict[str, np.ndarray]:
+    columns: dict[str, list] = {"points": [], "found": [], "crops": [], "pixels": [], "features": [], "mirrored": []}
+    for grey in images:
+        points, found = locate_face(grey)
+        columns["points"].append(points)
+        columns["found"].append(found)
+        columns["crops"].append(registered_crop_48(grey, points))
+        small = grey if grey.shape == (SIDE, SIDE) else cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        columns["pixels"].append(small)
+        columns["features"].append(appearance.features(grey, points))
+        columns["mirrored"].append(appearance.features(*mirrored(grey, points)))
+    return {name: np.array(values) for name, values in columns.items()}

@@ -1,0 +1,152 @@
+"""Exact contributions of a face's numbers to a model's decision, and where on the face those numbers lie.
+
+Linear models, and the compact one: its small kernel's part adds to that of the HOG.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from facs_pipeline import appearance, geometry
+from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.emotions.faces import SIDE, SeenFaces
+from facs_pipeline.emotions.heads import LinearHead
+from facs_pipeline.emotions.model import EmotionModel, face_numbers
+from facs_pipeline.emotions.small_kernel import SmallKernel
+from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
+from facs_pipeline.explanations.heat_map import LANDMARK_SPREAD, hog_heat, lbp_heat, spread
+from facs_pipeline.explanations.kernel_contributions import kernel_contributions
+from facs_pipeline.landmarks import INNER_49
+
+TEXTURE = appearance.TEXTURE
+SHAPE = "shape"
+"""Where products of shape modes count: they belong to the face's shape as a whole."""
+_PIXEL_SPREAD = 1.5
+
+
+class Contributions(NamedTuple):
+    """What moved a model from one emotion to another, in log odds.
+
+    Attributes
+    ----------
+    values : ndarray [d]
+        Of each number of the face. They sum exactly to the log odds of `first` against `second` for this face, less
+        those for the reference.
+    heat : ndarray [120, 120]
+        The same summed over the pixels of the registered texture that they were measured at; without `shape`.
+    landmarks : ndarray [49]
+        Of the position of each inner landmark; 0 where the model does not look at them.
+    shape : float
+        Sum of those of products of shape modes, which have no place of their own.
+    log_odds, reference_log_odds : float
+        Of the face and of the reference.
+    """
+
+    values: np.ndarray
+    heat: np.ndarray
+    landmarks: np.ndarray
+    shape: float
+    log_odds: float
+    reference_log_odds: float
+
+
+def has_contributions(model: EmotionModel) -> bool:
+    """Whether a model's decision can be shared out exactly: a weighted sum, with or without a small kernel."""
+    return isinstance(model.head, LinearHead) and (model.kernel is None or isinstance(model.kernel, SmallKernel))
+
+
+def difference_weights(model: EmotionModel, first: int, second: int) -> tuple[np.ndarray, float]:
+    """Weights [d] and intercept of the log odds of emotion `first` against `second`, of what a linear head says."""
+    head = model.head
+    factor = head.temperature if model.kernel is None else model.temperature * model.head_weight
+    weights, intercept = head.coef.astype(np.float64) * factor, head.intercept.astype(np.float64) * factor
+    weights, offset = weights[:, first] - weights[:, second], intercept[first] - intercept[second]
+    if model.projection is not None:
+        mean, axes = (part.astype(np.float64) for part in model.projection)
+        weights = axes @ weights
+        offset -= mean @ weights
+    return weights, float(offset)
+
+
+def contributions(
+    model: EmotionModel,
+    face: SeenFaces,
+    reference: np.ndarray,
+    first: int,
+    second: int,
+    points: np.ndarray,
+    to_texture: np.ndarray,
+) -> Contributions:
+    """What each number of one face speaks for, compared with a reference.
+
+    Parameters
+    ----------
+    model : one of which `has_contributions`.
+    face : m = 1.
+    reference : ndarray [d]
+        Numbers to compare with, such as those of an average face.
+    first, second : positions of two emotions.
+    points : ndarray [68, 2]
+        The face's landmarks in pixels of the registered texture.
+    to_texture : ndarray [2, 3], from pixels of ``face.pixels`` (48 x 48) to the registered texture.
+
+    Notes
+    -----
+    With weights w (of the log odds of `first` against `second`), numbers x and reference r: ``w * (x - r)``. These are
+    the Shapley values of a linear model for a single reference (Lundberg and Lee, NeurIPS 2017). A small kernel's
+    contributions are those of `facs_pipeline.explanations.kernel_contributions`.
+    """
+    weights, offset = difference_weights(model, first, second)
+    numbers = face_numbers(face, model.inputs)[0].astype(np.float64)
+    values = weights * (numbers - reference)
+    log_odds, reference_log_odds = float(numbers @ weights + offset), float(reference @ weights + offset)
+    spans = _spans(model)
+    if model.kernel is not None:
+        hog = spans["hog"]
+        more, of_face, of_reference = kernel_contributions(model, numbers[hog], reference[hog], first, second)
+        values[hog] += more
+        log_odds, reference_log_odds = log_odds + of_face, reference_log_odds + of_reference
+    heat, landmarks, shape = np.zeros((TEXTURE, TEXTURE)), np.zeros(appearance.N_LANDMARKS // 2), 0.0
+    for name, span in spans.items():
+        part = values[span]
+        if name == "lbp":
+            heat += lbp_heat(part)
+        elif name == "hog":
+            heat += hog_heat(part)
+        elif name == "landmarks":
+            landmarks = part.reshape(-1, 2).sum(axis=1)
+            heat += spread(landmarks, points[INNER_49], LANDMARK_SPREAD)
+        elif name == "products":
+            shape += float(part.sum())
+        elif name == "pixels":
+            places = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).reshape(-1, 2)
+            heat += spread(part, geometry.apply(to_texture, places.astype(float)), _PIXEL_SPREAD)
+        elif name == "windows":
+            heat += spread(*_window_cells(part, to_texture), 2 * _PIXEL_SPREAD)
+        else:
+            parts = region_map(points)
+            for au, value in zip(ActionUnitModel.load_default().aus, part, strict=True):
+                inside = parts == REGIONS.index(AU_REGIONS.get(au, "mouth"))
+                # A part can be hidden at the edge of the texture; its share then lies all over the face.
+                inside = inside if inside.any() else np.ones_like(inside)
+                heat += np.where(inside, value / inside.sum(), 0)
+    return Contributions(values, heat, landmarks, shape, log_odds, reference_log_odds)
+
+
+def _spans(model: EmotionModel) -> dict[str, slice]:
+    """Which of the head's numbers are of which kind."""
+    lengths = {name: span.stop - span.start for name, span in appearance.BLOCKS.items()}
+    lengths |= {"pixels": SIDE * SIDE, "windows": 1800, "action_units": len(ActionUnitModel.load_default().aus)}
+    ends = np.cumsum([lengths[name] for name in model.inputs]).tolist()
+    return {name: slice(end - lengths[name], end) for name, end in zip(model.inputs, ends, strict=True)}
+
+
+def _window_cells(part: np.ndarray, to_texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums [225] over the 3 x 3 cells of 8 pixels in each of 5 x 5 windows at a stride of 6, and their places."""
+    sums = part.reshape(5, 5, 3, 3, 8).sum(axis=4)
+    centre = 6 * np.arange(5)[:, None] + 8 * np.arange(3)[None, :] + 3.5
+    y = np.broadcast_to(centre[:, None, :, None], sums.shape)
+    x = np.broadcast_to(centre[None, :, None, :], sums.shape)
+    return sums.ravel(), geometry.apply(to_texture, np.stack([x.ravel(), y.ravel()], axis=1))

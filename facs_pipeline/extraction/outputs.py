@@ -1,0 +1,89 @@
+"""Where a run's tables go, and whether the table of a video is there already and still the right one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from facs_pipeline.atomic_files import atomic_write
+from facs_pipeline.stages import content_sha256
+
+FORMATS = ("csv", "parquet")
+TABLE_VERSION = 2
+"""Raised whenever the same results would be written as another table."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The output folder of a run.
+
+    Attributes
+    ----------
+    folder : Path
+    format : str
+        One of `FORMATS`.
+    overlay : bool
+        Whether annotated videos are made.
+    records : Path
+        Folder (in the cache) that remembers of what each table was made.
+    """
+
+    folder: Path
+    format: str
+    overlay: bool
+    records: Path
+
+    def table(self, name: str) -> Path:
+        """Path of a video's action-unit table."""
+        return self.folder / "action_units" / f"{name}.{self.format}"
+
+    def others(self, names: Iterable[str]) -> list[Path]:
+        """Action-unit tables in the folder that are not of these videos."""
+        mine = {self.table(name) for name in names}
+        return sorted(path for path in self.table("").parent.glob(f"*.{self.format}") if path not in mine)
+
+    def overlay_path(self, name: str) -> Path:
+        """Path of a video's annotated copy."""
+        return self.folder / "overlays" / f"{name}.mp4"
+
+    def table_is_current(self, name: str, key: str, baseline: Any) -> bool:
+        """Whether the table (and the annotated copy) made of these results is there and nobody has changed it."""
+        try:
+            record = json.loads(self._record(name).read_text(encoding="utf-8"))
+            if record["made_of"] != key or record["baseline"] != baseline:
+                return False
+            return record == self._state(name, key, baseline)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def record_table(self, name: str, key: str, baseline: Any) -> None:
+        """Remember of what the table that was just written is made; an earlier one in another format goes."""
+        for other in FORMATS:
+            if other != self.format:
+                replace(self, format=other, overlay=False).remove_table(name)
+        with atomic_write(self._record(name)) as file:
+            json.dump(self._state(name, key, baseline), file, sort_keys=True)
+
+    def remove_table(self, name: str) -> None:
+        """Remove the table that an earlier run made and this one could not, so that nobody takes it for current."""
+        if self._record(name).exists():
+            for path in (self.table(name), self._record(name), *self._overlays(name)):
+                path.unlink(missing_ok=True)
+
+    def _overlays(self, name: str) -> list[Path]:
+        return [self.overlay_path(name)] if self.overlay else []
+
+    def _record(self, name: str) -> Path:
+        return self.records / f"{name}.{self.format}.json"
+
+    def _state(self, name: str, key: str, baseline: Any) -> dict[str, Any]:
+        # Content, not time stamps: a folder that was copied or moved is as good as before.
+        return {
+            "made_of": key,
+            "baseline": baseline,
+            "version": TABLE_VERSION,
+            "sha256": [content_sha256(path) for path in (self.table(name), *self._overlays(name))],
+        }

@@ -1,0 +1,347 @@
+"""A run over many videos: what is cached is taken, the rest goes to worker processes, then tables are written.
+
+This module imports nothing heavy: a run in which nothing changed is over before the models would be loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.atomic_files import discard, make_writable, remove_leftovers, temporary_path
+from facs_pipeline.baseline import resting_intensity
+from facs_pipeline.errors import InputError
+from facs_pipeline.extraction.inputs import VideoInput, find_videos
+from facs_pipeline.extraction.metadata import read_metadata, without_row
+from facs_pipeline.extraction.options import Options
+from facs_pipeline.extraction.outputs import Outputs
+from facs_pipeline.extraction.pool import Pool
+from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
+from facs_pipeline.extraction.settings import run_settings
+from facs_pipeline.extraction.tables import VideoResult, write_run
+from facs_pipeline.extraction.video_hashes import VideoHashes
+from facs_pipeline.stages import Cache, stage_keys, table_key
+from facs_pipeline.store import BadArtifact, load_key
+
+
+class Observer:
+    """What a run tells while it goes; this one keeps silent."""
+
+    def log(self, text: str) -> None:
+        """One line, such as why a stage is computed again."""
+
+    def warn(self, text: str) -> None:
+        """One line that the user should not miss."""
+
+    def planned(self, videos: int, to_do: int) -> None:
+        """So many videos, of which so many are not done yet."""
+
+    def progress(self, frames: int, expected: int) -> None:
+        """So many frames are decoded of about so many."""
+
+    def finished(self, result: VideoResult) -> None:
+        """A video is done or has failed."""
+
+
+@dataclass
+class RunResult:
+    """What came out of a run.
+
+    Attributes
+    ----------
+    videos : list of VideoResult
+        In the order of ``videos.csv``.
+    out : Path
+    seconds : dict of str to float
+        Time spent per stage, summed over the workers, and ``"total"`` by the clock.
+    """
+
+    videos: list[VideoResult]
+    out: Path
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[VideoResult]:
+        """The videos that failed."""
+        return [result for result in self.videos if result.status == "failed"]
+
+
+def extract_features(
+    videos: Sequence[str | os.PathLike], options: Options | None = None, observer: Observer | None = None
+) -> RunResult:
+    """Action-unit tables and descriptors of videos.
+
+    Parameters
+    ----------
+    videos : files, folders, globs, ``.txt`` lists, folders of images.
+    options : see `Options`; its defaults unless given.
+    observer : told of progress.
+
+    Returns
+    -------
+    RunResult
+        A video that failed is in it with its reason; the others are done.
+
+    Raises
+    ------
+    InputError, ModelError
+        If no video is found, the output folder cannot be written, or an option or model cannot be used.
+
+    Examples
+    --------
+    >>> result = extract_features(["interviews/"], Options(out=Path("results")))  # doctest: +SKIP
+    >>> [(video.name, video.status) for video in result.videos]  # doctest: +SKIP
+    [('anna', 'ok'), ('ben', 'ok')]
+    """
+    return _Run(options or Options(), observer or Observer()).run(videos)
+
+
+class _Run:
+    def __init__(self, options: Options, observer: Observer) -> None:
+        self.options, self.observer = options, observer
+        self.out = Path(os.path.abspath(options.out))
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def run(self, arguments: Sequence[str | os.PathLike]) -> RunResult:
+        start = time.perf_counter()
+        options = self.options
+        cache_folder = Path(os.path.abspath(options.cache or self.out / "cache"))
+        videos = find_videos(arguments, exclude=[self.out, cache_folder])
+        metadata, notes = read_metadata(options.metadata, videos) if options.metadata else ({}, [])
+        missing = without_row(metadata, videos) if options.metadata else ""
+        for note in [*notes, *([f"{options.metadata}: {missing}"] if missing else [])]:
+            self.observer.warn(note)
+        if options.baseline == "subject":
+            _require_subjects(videos, metadata, options)
+        if options.baseline not in ("none", "video") and options.faces == "all":
+            raise InputError("a resting face of a subject or clip is one person's; use it with --faces one")
+        self.settings = run_settings(options)
+        for note in self.settings.notes:
+            self.observer.warn(note)
+        key, warning = load_key()
+        if warning:
+            self.observer.warn(warning)
+        self._prepare(self.out)
+        if not options.keep_cache:
+            cache_folder = temporary_path(self.out)
+        try:
+            self._prepare(cache_folder)
+            self.cache = Cache(cache_folder, key)
+            self.outputs = Outputs(self.out, options.format, options.overlay, cache_folder / "outputs")
+            self.hashes = VideoHashes(cache_folder / "videos.json")
+            results = self._process(videos, metadata)
+        finally:
+            # Workers that were ended cannot tidy up after themselves.
+            remove_leftovers(cache_folder)
+            remove_leftovers(self.out, depth=1)
+            if not options.keep_cache:
+                discard(cache_folder)
+        self.seconds["total"] = time.perf_counter() - start
+        write_run(self.out, results, metadata, self.settings, options, dict(self.seconds))
+        others = self.outputs.others(result.name for result in results)
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            self.observer.warn(
+                f"{others[0]}{more} in {others[0].parent.name}/ are of earlier runs; "
+                "descriptors.csv and videos.csv are about the videos of this run only"
+            )
+        return RunResult(results, self.out, dict(self.seconds))
+
+    def _prepare(self, folder: Path) -> None:
+        make_writable(folder, "name another folder with --out or --cache")
+        for path in remove_leftovers(folder):
+            self.observer.log(f"{path.name}: left over from a run that was killed, removed")
+
+    # ------------------------------------------------------------------------------------------------- processing
+
+    def _process(self, videos: list[VideoInput], metadata: dict[str, dict[str, str]]) -> list[VideoResult]:
+        per_video = {
+            video.name: {**self.settings.stages, "image_fps": self.options.image_fps if video.is_images else None}
+            for video in videos
+        }
+        results = {video.name: VideoResult.failed(video, video.problem) for video in videos if video.problem}
+        good = [video for video in videos if not video.problem]
+        with Pool(self._workers(len(good)), self._common(), self.options.timeout_s) as self.pool:
+            if self.options.baseline in ("none", "video"):
+                resting = self.options.baseline if self.options.baseline == "video" else None
+                for video in good:
+                    per_video[video.name]["baseline"] = resting
+            else:
+                failed = self._find_baselines(good, per_video, metadata)
+                results |= failed
+                good = [video for video in good if video.name not in failed]
+            results |= self._do(good, per_video)
+        self.hashes.save()
+        return [results[video.name] for video in videos]
+
+    def _workers(self, videos: int) -> int:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, min(self.options.jobs or cores, videos))
+
+    def _common(self) -> dict[str, Any]:
+        options = self.options
+        return {
+            "cache": str(self.cache.folder),
+            "key": self.cache.key.hex(),
+            "out": str(self.out),
+            "format": options.format,
+            "overlay": options.overlay,
+            "landmarks": str(self.settings.landmarks),
+            "au_model": str(self.settings.au_model),
+            "emotion_model": str(self.settings.emotion_model or ""),
+        }
+
+    def _do(
+        self, videos: list[VideoInput], settings: dict[str, dict[str, Any]], *, only_action_units: bool = False
+    ) -> dict[str, VideoResult]:
+        results: dict[str, VideoResult] = {}
+        pending = []
+        for video in videos:
+            result = self._cached(video, settings[video.name], only_action_units)
+            if result:
+                results[video.name] = result
+            else:
+                pending.append(video)
+        if not only_action_units:
+            self.observer.planned(len(videos), len(pending))
+            for result in results.values():
+                self.observer.finished(result)
+        # Long videos first: otherwise the last one keeps a single worker busy while the others wait.
+        pending.sort(key=lambda video: -size_on_disk(video.path))
+        jobs = [
+            {
+                "path": str(video.path),
+                "name": video.name,
+                "is_images": video.is_images,
+                "settings": settings[video.name],
+                "sha256": self.hashes.known(video),
+                "only_action_units": only_action_units,
+            }
+            for video in pending
+        ]
+        estimate = FrameEstimate([size_on_disk(video.path) for video in pending])
+        for event in self.pool.run(jobs):
+            video = pending[event.job]
+            if event.kind == "log":
+                self.observer.log(event.content["text"])
+            elif event.kind in ("expect", "progress"):
+                estimate.update(event.job, event.kind, event.content["frames"])
+                self.observer.progress(estimate.done, estimate.expected)
+            else:
+                result = self._result(video, event.kind, event.content)
+                results[video.name] = result
+                estimate.finish(event.job)
+                self.observer.progress(estimate.done, estimate.expected)
+                if not only_action_units:
+                    self.observer.finished(result)
+                if result.status == "failed" and self.options.fail_fast:
+                    self.pool.close()
+                    break
+        for video in pending:
+            if video.name not in results:
+                results[video.name] = VideoResult.failed(video, "not processed: the run stopped at the first failure")
+        return results
+
+    def _result(self, video: VideoInput, kind: str, content: dict[str, Any]) -> VideoResult:
+        if kind == "failed":
+            self.outputs.remove_table(video.name)
+            return VideoResult.failed(video, content["reason"])
+        for stage, seconds in content["seconds"].items():
+            self.seconds[stage] += seconds
+        self.hashes.learn(video, content["sha256"])
+        return VideoResult.done(
+            video, content["sha256"], content["facts"], content.get("descriptors"), content.get("emotions")
+        )
+
+    def _cached(self, video: VideoInput, settings: dict[str, Any], only_action_units: bool) -> VideoResult | None:
+        sha256 = self.hashes.known(video)
+        if not sha256:
+            return None
+        keys = stage_keys(sha256, settings)
+        try:
+            facts = self.cache.open(keys["faces"]).facts
+            if only_action_units:
+                self.cache.open(keys["action_units"])
+                return VideoResult.done(video, sha256, facts, None)
+            if not self.outputs.table_is_current(video.name, table_key(keys), settings["baseline"]):
+                return None
+            emotions = self.cache.open(keys["emotions"]).facts if "emotions" in keys else None
+            [descriptors] = self.cache.open(keys["descriptors"])
+        except (FileNotFoundError, BadArtifact):
+            # The worker finds out what is missing, and says so.
+            return None
+        return VideoResult.done(video, sha256, facts, descriptors, emotions)
+
+    # --------------------------------------------------------------------------------------------------- baselines
+
+    def _find_baselines(
+        self,
+        videos: list[VideoInput],
+        settings: dict[str, dict[str, Any]],
+        metadata: dict[str, dict[str, str]],
+    ) -> dict[str, VideoResult]:
+        """Put each video's resting face into its settings; return the videos that failed on the way."""
+        anything = {**next(iter(settings.values())), "baseline": None}
+        if self.options.baseline != "subject":
+            try:
+                found = find_videos([self.options.baseline])
+            except InputError as error:
+                raise InputError(f"--baseline is none, video, subject or a clip of the resting face; {error}") from None
+            clips = [replace(clip, name=f"rest clip {clip.name}") for clip in found]
+            image_fps = self.options.image_fps if clips[0].is_images else None
+            resting = self._resting(
+                clips, {clip.name: {**anything, "image_fps": image_fps} for clip in clips}, share=1.0
+            )
+            for video in videos:
+                settings[video.name]["baseline"] = resting
+            return {}
+        for video in videos:
+            settings[video.name]["baseline"] = None
+        done = self._do(videos, settings, only_action_units=True)
+        failed = {name: result for name, result in done.items() if result.status == "failed"}
+        groups: dict[str, list[VideoInput]] = defaultdict(list)
+        for video in videos:
+            if video.name not in failed:
+                groups[metadata[video.name]["subject"]].append(video)
+        for group in groups.values():
+            resting = self._resting(group, settings)
+            for video in group:
+                settings[video.name]["baseline"] = resting
+        return failed
+
+    def _resting(
+        self, videos: list[VideoInput], settings: dict[str, dict[str, Any]], share: float | None = None
+    ) -> list[float] | None:
+        for name, result in self._do(videos, settings, only_action_units=True).items():
+            if result.status == "failed":
+                raise InputError(f"{name}: {result.reason}")
+        parts = [
+            chunk
+            for video in videos
+            for chunk in self.cache.open(stage_keys(self.hashes.known(video), settings[video.name])["action_units"])
+            if len(chunk)
+        ]
+        if not parts:
+            if share is not None:
+                raise InputError(f"{self.options.baseline}: no face found in the clip of the resting face")
+            return None
+        resting = resting_intensity(np.concatenate(parts), **({} if share is None else {"share": share}))
+        return resting.tolist()
+
+
+def _require_subjects(videos: list[VideoInput], metadata: dict[str, dict[str, str]], options: Options) -> None:
+    if not options.metadata:
+        raise InputError("--baseline subject needs --metadata with a column 'subject' that says who is in each video")
+    without = [video.name for video in videos if not metadata.get(video.name, {}).get("subject")]
+    if without:
+        raise InputError(
+            f"{options.metadata}: --baseline subject needs the subject of every video; "
+            f"{len(without)} have none, the first is {without[0]!r}"
+        )

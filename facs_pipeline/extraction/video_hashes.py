@@ -1,0 +1,64 @@
+"""Remembers the content hash of videos that nobody has written since, so that a rerun need not read them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from facs_pipeline.atomic_files import atomic_write
+from facs_pipeline.extraction.inputs import VideoInput
+from facs_pipeline.stages import file_stamp
+from facs_pipeline.video import folder_images
+
+
+class VideoHashes:
+    """Content hashes by path, size, time and inode.
+
+    Parameters
+    ----------
+    path : JSON file that keeps them from run to run; a damaged one counts as empty.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamps: dict[Path, str] = {}
+        self._changed = False
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            self._known = {place: [str(stamp), str(sha256)] for place, (stamp, sha256) in stored.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self._known = {}
+
+    def known(self, video: VideoInput) -> str:
+        """The video's hash if it is known and the file unchanged, else an empty text."""
+        # The stamp is taken before the worker reads the file: one that is written meanwhile is hashed again next time.
+        stamp = self._stamps.get(video.path) or self._stamp(video)
+        known_stamp, sha256 = self._known.get(_place(video), ["", ""])
+        return sha256 if stamp and stamp == known_stamp else ""
+
+    def learn(self, video: VideoInput, sha256: str) -> None:
+        """Remember the hash of a video."""
+        stamp = self._stamps.get(video.path)
+        if stamp and self._known.get(_place(video)) != [stamp, sha256]:
+            self._known[_place(video)] = [stamp, sha256]
+            self._changed = True
+
+    def save(self) -> None:
+        """Write what was learnt; where that is impossible, the next run reads the videos once more."""
+        if self._changed:
+            with contextlib.suppress(OSError), atomic_write(self._path) as file:
+                json.dump(self._known, file, sort_keys=True, indent=0)
+
+    def _stamp(self, video: VideoInput) -> str:
+        try:
+            stamp = file_stamp(video.path, folder_images(video.path) if video.is_images else None)
+        except OSError:
+            return ""
+        self._stamps[video.path] = stamp
+        return stamp
+
+
+def _place(video: VideoInput) -> str:
+    return os.fsencode(video.path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,1 @@
+"""Synthetic videos of faces that move, for the demo and for tests."""

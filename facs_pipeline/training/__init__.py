@@ -1,0 +1,1 @@
+"""How the action-unit and landmark models are made."""

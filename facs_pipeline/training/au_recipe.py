@@ -1,0 +1,406 @@
+"""From labelled faces to a finished action-unit model with its card: gather, cross-validate, measure, fit, describe."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from facs_pipeline import appearance
+from facs_pipeline.action_units import ActionUnitModel, linear_predict
+from facs_pipeline.agreement import agreement, joint_counts, within_subject_pearson
+from facs_pipeline.datasets.coded import CodedSet
+from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.errors import InputError
+from facs_pipeline.training.au_features import clip_features, picture_features
+from facs_pipeline.training.cross_validation import (
+    RIDGE_ALPHAS,
+    SVR_CS,
+    CrossValidation,
+    RidgeFolds,
+    SVRFolds,
+    TrainingSet,
+    cross_validate,
+    make_folds,
+    usable,
+)
+from facs_pipeline.training.pseudo_labels import TEACHER_AUS, intensities
+from facs_pipeline.training.teacher import TeacherLabels
+
+# Chosen by r within persons on ten of the persons of data/frames, trained on the others; the short videos were in view.
+BLOCK_WEIGHTS: dict[str, float] = {"lbp": 1.0, "hog": 4.0, "landmarks": 17.0, "products": 10.0}
+
+PSEUDO_LABELS = "pseudo-labels from MediaPipe's blendshape scores; no FACS coder has seen these faces"
+FACS_CODERS = "coded by FACS coders"
+SCATTER_STEP = 0.5
+
+# (what is going on, how many steps) -> a function to call with the number of steps just done
+Progress = Callable[[str, int], Callable[[int], object]]
+
+
+def silent(_label: str, _total: int) -> Callable[[int], object]:
+    """A `Progress` that shows nothing."""
+    return lambda _done: None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training run; all of them are kept in the model's card.
+
+    Attributes
+    ----------
+    regressor : ``"svr"`` (ensembles on balanced subsamples, as published) or ``"ridge"`` (all rows).
+    folds : persons are split into so many.
+    block_weights : what a standardised value of each block of features counts.
+    max_samples : rows in each subsample of an SVR ensemble.
+    n_bootstrap : draws of persons for the intervals.
+    seed : of subsamples and bootstrap.
+    """
+
+    regressor: str = "svr"
+    folds: int = 5
+    block_weights: Mapping[str, float] = field(default_factory=lambda: dict(BLOCK_WEIGHTS))
+    max_samples: int = 2000
+    n_bootstrap: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Rows of one source: features, intensities, whose face, what they count, and facts for the card.
+
+    `original` is False for mirrored copies, which are trained on but not measured on.
+    """
+
+    name: str
+    X: np.ndarray
+    Y: np.ndarray
+    subjects: np.ndarray
+    weights: np.ndarray
+    original: np.ndarray
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished model, with per action unit the agreement on persons never trained on (see `agreement`)."""
+
+    model: ActionUnitModel
+    table: pd.DataFrame
+
+
+def gather_pictures(
+    pictures: Pictures,
+    labels: TeacherLabels,
+    aus: Sequence[int],
+    cache: str | os.PathLike,
+    *,
+    weight: float = 1.0,
+    mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
+    jobs: int = 1,
+    progress: Progress = silent,
+) -> Gathered:
+    """Features and pseudo-labels of still images; `weight` is what each row counts for ridge.
+
+    `landmarks` is a landmark model file; the embedded one unless given.
+    """
+    Y = intensities(labels.blendshapes, labels.names, aus)
+    persons = np.array(pictures.persons)
+    near = labels.points if labels.found.any() and not np.isnan(labels.points[labels.found]).any() else None
+    parts = []
+    for flipped in (False, True) if mirror else (False,):
+        label = f"{pictures.path.name}: features{' (mirrored)' if flipped else ''}"
+        found = picture_features(
+            pictures,
+            cache,
+            near=near,
+            mirror=flipped,
+            landmarks=landmarks,
+            jobs=jobs,
+            progress=progress(label, len(pictures)),
+        )
+        parts.append((found.X, Y[found.rows], persons[found.rows], np.full(len(found.rows), not flipped)))
+    facts = {
+        "labels": PSEUDO_LABELS,
+        "images": len(pictures),
+        "persons": len(set(pictures.persons)),
+        "persons_known": pictures.persons_known,
+        "without_teacher_face": int((~labels.found).sum()),
+    }
+    return _gathered(pictures.path.name, parts, weight, facts, len(pictures))
+
+
+def gather_coded(
+    coded: CodedSet,
+    cache: str | os.PathLike,
+    *,
+    every: int = 1,
+    mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
+    jobs: int = 1,
+    progress: Progress = silent,
+) -> Gathered:
+    """Features and coded intensities of a FACS-coded dataset, of every `every`-th coded frame of a clip.
+
+    `landmarks` is a landmark model file; the embedded one unless given.
+    """
+    clips = [clip.thinned(every) for clip in coded.clips]
+    Y = np.concatenate([clip.intensities for clip in clips])
+    subjects = np.concatenate([np.full(len(clip.frames), clip.subject) for clip in clips])
+    parts = []
+    for flipped in (False, True) if mirror else (False,):
+        label = f"{coded.name}: features{' (mirrored)' if flipped else ''}"
+        step = progress(label, len(Y))
+        found = clip_features(clips, cache, mirror=flipped, landmarks=landmarks, jobs=jobs, progress=step)
+        parts.append((found.X, Y[found.rows], subjects[found.rows], np.full(len(found.rows), not flipped)))
+    facts = {"labels": FACS_CODERS, "images": len(Y), "persons": len(coded.subjects), "persons_known": True}
+    return _gathered(coded.name, parts, 1.0, facts, len(Y))
+
+
+def _gathered(name: str, parts: list, weight: float, facts: dict, n_faces: int) -> Gathered:
+    X, Y, subjects, original = (np.concatenate(part) for part in zip(*parts, strict=True))
+    labelled = ~np.isnan(Y).all(axis=1)
+    facts = {**facts, "without_face": n_faces - int(original.sum()), "rows": int(labelled.sum()), "weight": weight}
+    return Gathered(
+        name,
+        X[labelled],
+        Y[labelled],
+        subjects[labelled].astype(str),
+        np.full(int(labelled.sum()), float(weight)),
+        original[labelled],
+        facts,
+    )
+
+
+def feature_weights(block_weights: Mapping[str, float], X: np.ndarray) -> np.ndarray:
+    """[d] weights by block; values that hardly vary over `X` [n, d] are not blown up to the full weight.
+
+    Raises
+    ------
+    InputError
+        If a block does not exist.
+    """
+    unknown = sorted(set(block_weights) - set(appearance.BLOCKS))
+    if unknown:
+        raise InputError(f"no features called {', '.join(unknown)}; expected {', '.join(appearance.BLOCKS)}")
+    weights = np.ones(appearance.N_FEATURES)
+    for name, weight in block_weights.items():
+        weights[appearance.BLOCKS[name]] = weight
+    spread = X[:: max(1, len(X) // 5000)].astype(np.float32).std(axis=0)
+    return weights * spread / (spread + 1)
+
+
+def train(
+    sources: Sequence[Gathered],
+    aus: Sequence[int],
+    recipe: Recipe,
+    *,
+    title: str,
+    jobs: int = 1,
+    progress: Progress = silent,
+) -> Trained:
+    """Cross-validate over persons, leave out action units without usable signal, fit the final model.
+
+    Parameters
+    ----------
+    sources : rows of each source, all for the same `aus` [k].
+    title : one line for the card.
+
+    Raises
+    ------
+    InputError
+        If nothing is left to train on, persons are too few, or no action unit is usable.
+    """
+    data = TrainingSet(
+        sources[0].X if len(sources) == 1 else np.concatenate([s.X for s in sources]),
+        np.concatenate([s.Y for s in sources]),
+        np.concatenate([s.subjects for s in sources]),
+        tuple(aus),
+        np.concatenate([s.weights for s in sources]),
+    )
+    if not len(data.X):
+        raise InputError(f"{', '.join(s.name for s in sources)}: no labelled face was found; nothing to train on")
+    folds = make_folds(data.subjects, recipe.folds)
+    weights = feature_weights(recipe.block_weights, data.X)
+    n_folds = int(folds.max()) + 1
+    step = progress(f"cross-validation ({recipe.regressor})", n_folds * n_folds + 1)
+    if recipe.regressor == "ridge":
+        regressor = RidgeFolds(data, folds, weights, RIDGE_ALPHAS)
+    elif recipe.regressor == "svr":
+        regressor = SVRFolds(data, folds, weights, SVR_CS, max_samples=recipe.max_samples, seed=recipe.seed, jobs=jobs)
+    else:
+        raise InputError(f"regressor {recipe.regressor!r}; expected svr or ridge")
+    checked = cross_validate(regressor, data, folds, progress=step)
+    original = np.concatenate([s.original for s in sources])
+    table = agreement(
+        data.Y[original],
+        checked.predictions[original],
+        data.subjects[original],
+        aus,
+        n_bootstrap=recipe.n_bootstrap,
+        random_state=recipe.seed,
+    )
+    left_out = usable(table, data.Y)
+    kept = np.array([k for k, au in enumerate(aus) if au not in left_out], dtype=np.intp)
+    if not len(kept):
+        raise InputError(f"no action unit is usable: {'; '.join(f'AU{au}: {why}' for au, why in left_out.items())}")
+    coef, intercept = regressor.fit(range(n_folds), checked.final)
+    step(1)
+    card = {
+        "title": title,
+        "labels": "; ".join(sorted({s.facts["labels"] for s in sources})),
+        "action_units": [int(aus[k]) for k in kept],
+        "left_out": {str(au): why for au, why in left_out.items()},
+        "recipe": {**asdict(recipe), "folds": n_folds},
+        "penalties": {str(aus[k]): float(checked.penalties[checked.final[k]]) for k in kept},
+        "images": int(original.sum()),
+        "persons": len(np.unique(data.subjects)),
+        "sources": [{"name": s.name, **s.facts} for s in sources],
+        "metrics_on_unseen_persons": records(table.iloc[kept]),
+        "metrics_by_source": _by_source(sources, data, checked, original, kept),
+        "scatter": scatter(
+            data.Y[np.ix_(original, kept)],
+            checked.predictions[np.ix_(original, kept)],
+            [aus[k] for k in kept],
+            "labels against predictions on persons never trained on",
+        ),
+        "versions": versions(),
+    }
+    return Trained(ActionUnitModel([aus[k] for k in kept], coef[:, kept], intercept[kept], card), table)
+
+
+def _by_source(sources, data: TrainingSet, checked: CrossValidation, original: np.ndarray, kept: np.ndarray) -> dict:
+    """Level and shape for each source: means over all its rows, and r within each person whose face moves."""
+    aus = [data.aus[k] for k in kept]
+    result, start = {}, 0
+    for source in sources:
+        rows = np.flatnonzero(original[start : start + len(source.X)]) + start
+        start += len(source.X)
+        y, p, subjects = data.Y[np.ix_(rows, kept)], checked.predictions[np.ix_(rows, kept)], data.subjects[rows]
+        table = agreement(y, p, subjects, aus, n_bootstrap=0)
+        columns = ["n", "subjects", "r", "ccc", "icc", "mae", "bias", "f1"]
+        table = table[columns].copy()
+        table["within_person_r"], table["within_persons"] = within_subject_pearson(y, p, subjects)
+        result[source.name] = records(table)
+    return result
+
+
+def scatter(reference: np.ndarray, predicted: np.ndarray, aus: Sequence[int], data: str) -> dict[str, Any]:
+    """Labels against predictions [n, k] as ``facs report`` draws them: per action unit a matrix of counts.
+
+    Each row of a matrix is one line of text, a bin of the labels; its numbers are bins of the predictions.
+    """
+    counts = joint_counts(reference, predicted, SCATTER_STEP)
+    rows = {str(au): [" ".join(map(str, row)) for row in one.tolist()] for au, one in zip(aus, counts, strict=True)}
+    return {"data": data, "step": SCATTER_STEP, "counts": rows}
+
+
+def records(table: pd.DataFrame) -> dict[str, dict[str, float | int | None]]:
+    """A table by action unit as JSON has it: four decimals, None for what is not defined."""
+    return {
+        str(au): {
+            name: None if pd.isna(value) else int(value) if float(value).is_integer() and name in _COUNTS else
+            round(float(value), 4)
+            for name, value in row.items()
+        }
+        for au, row in table.iterrows()
+    }  # fmt: skip
+
+
+_COUNTS = frozenset({"n", "subjects", "within_persons"})
+
+
+def emotion_check(model: ActionUnitModel, X: np.ndarray, emotions: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+    """What intensities tell of emotions that people have labelled: a check that needs no coder and no teacher.
+
+    Parameters
+    ----------
+    X : ndarray [n, d], features of faces never trained on.
+    emotions : sequence [n] of str.
+
+    Returns
+    -------
+    dict
+        ``auc``: action unit -> emotion -> area under the ROC curve of "this emotion against all others" (0..1; 0.5
+        is chance; below it the action unit is weaker there). ``accuracy``: share of faces whose emotion a logistic
+        regression on the intensities names, 10-fold cross-validated; ``chance``: the most frequent emotion's share.
+
+    References
+    ----------
+    Hanley and McNeil, "The meaning and use of the area under a ROC curve", Radiology 143, 1982,
+    doi:10.1148/radiology.143.1.7063747.
+    """
+    emotions = np.asarray(emotions)
+    intensity = np.clip(linear_predict(X, model.weights, model.intercept), 0, 5)
+    auc = emotion_auc(intensity, emotions)
+    names, counts = np.unique(emotions, return_counts=True)
+    folds = StratifiedKFold(10, shuffle=True, random_state=seed)
+    guess = cross_val_predict(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)), intensity, emotions, cv=folds
+    )
+    return {
+        "faces": len(emotions),
+        "auc": {
+            str(au): {str(name): round(float(value), 3) for name, value in zip(names, row, strict=True)}
+            for au, row in zip(model.aus, auc, strict=True)
+        },
+        "accuracy": round(float((guess == emotions).mean()), 4),
+        "chance": round(float(counts.max() / counts.sum()), 4),
+    }
+
+
+def prediction_ms(model: ActionUnitModel, X: np.ndarray, *, repeats: int = 200) -> float:
+    """Median wall-clock milliseconds from one face's features to all its intensities, one face at a time.
+
+    Parameters
+    ----------
+    X : ndarray [n, d], features; rows are taken in turn.
+    """
+    times = []
+    for turn in range(repeats + 1):
+        row = X[turn % len(X)][None]
+        started = time.perf_counter()
+        model.predict(row)
+        times.append(time.perf_counter() - started)
+    # The first call also pays for what is loaded on demand.
+    return 1000 * float(np.median(times[1:]))
+
+
+def emotion_auc(intensity: np.ndarray, emotions: np.ndarray) -> np.ndarray:
+    """AUC [k, e] of each action unit [n, k] for each emotion (sorted) against all others; ties count half."""
+    ranks = rankdata(intensity, axis=0)
+    columns = []
+    for name in np.unique(emotions):
+        inside = emotions == name
+        n1, n0 = inside.sum(), (~inside).sum()
+        columns.append((ranks[inside].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * n0))
+    return np.column_stack(columns)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what made the model."""
+    names = ("facs-pipeline", "numpy", "scipy", "scikit-learn", "opencv-python-headless")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def teacher_only(aus: Sequence[int]) -> tuple[int, ...]:
+    """The action units, each once, ascending, checked to have a blendshape."""
+    unknown = [au for au in aus if au not in TEACHER_AUS]
+    if unknown:
+        raise InputError(
+            f"AU{unknown[0]}: the teacher has no score for it; choose from {', '.join(map(str, TEACHER_AUS))}"
+        )
+    return tuple(sorted(set(aus)))
