@@ -18,7 +18,7 @@ import dlib
 import numpy as np
 
 from facs_pipeline import geometry
-from facs_pipeline.landmarks import LandmarkModel
+from facs_pipeline.landmarks import LandmarkModel, Located
 from facs_pipeline.patches import registered_crop
 from facs_pipeline.steadying import PointFilter
 
@@ -220,7 +220,7 @@ class FaceFollower:
             track.checked_s = time_s
             found = self._look_nearby(grey, before, -0.3)
             if found is not None:
-                again = self._model.locate(grey, found)
+                again = self._locate(grey, found)
                 if again.confidence > confidence + _SURER:
                     points, confidence = again
             elif confidence < _LOST:
@@ -229,6 +229,9 @@ class FaceFollower:
             return None
         track.see(points, time_s)
         return points, confidence
+
+    def _locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        return self._model.follow(grey, self._model.locate(grey, box).points)
 
     def _look_nearby(
         self, grey: np.ndarray, points: np.ndarray, threshold: float
@@ -256,7 +259,7 @@ class FaceFollower:
             centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
             if any(np.all(np.abs(centre - p.mean(axis=0)) < 0.6 * _size(p)) for p in known):
                 continue
-            points, confidence = self._model.locate(grey, box)
+            points, confidence = self._locate(grey, box)
             if confidence >= _LOST and _plausible(points, grey.shape):
                 found.append((points, confidence))
                 known = [*known, points]

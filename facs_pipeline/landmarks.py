@@ -44,6 +44,8 @@ COARSE_CELL, MIDDLE_CELL, LAST_CELL = 4, 12, 8
 # The middle step is repeated at most so often, and while it moves the mean shape by more than this, in crop pixels.
 _MIDDLE_STEPS = 4
 _RESTS = 1.0
+# From a detector's box being near is enough: half the time, and following settles the rest.
+_NEAR = 2.0
 _FEATURES_VERSION = 4
 _STEPS = ("coarse", "middle", "last")
 
@@ -142,11 +144,16 @@ class LandmarkModel:
         return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
 
     def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """Points of the face in a detector's box (x, y, width, height) in pixels of `grey` [h, w] uint8."""
+        """Points of the face in a detector's box (x, y, width, height) in pixels of `grey` [h, w] uint8, in one pass.
+
+        `follow` from there settles them, as in the frames of a video.
+        """
         x, y, width, height = box
         c, d = self._register(self.box_shape * np.float32([width, height]) + np.float32([x, y]))
         self._far.look(grey, geometry.matrix(c, d))
-        return self.follow(grey, _back(self.mean_shape + self._coarse(self._far.read(self._coarse_places)), c, d))
+        coarse = _back(self.mean_shape + self._coarse(self._far.read(self._coarse_places)), c, d)
+        values, found = self.explain(grey, coarse, rests=_NEAR)
+        return Located(found, self._certainty(values))
 
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where `points` [68, 2] were in the previous frame.
@@ -167,8 +174,13 @@ class LandmarkModel:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
         return 1 / (1 + math.exp(-min(max(log_odds, -30), 30)))
 
-    def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The last step's features [2754], from which the confidence follows, and the points [68, 2]."""
+    def explain(
+        self, grey: np.ndarray, points: np.ndarray, *, rests: float = _RESTS
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The last step's features [2754], from which the confidence follows, and the points [68, 2].
+
+        The middle step is repeated while it moves the mean shape by `rests` crop pixels or more.
+        """
         c, d = self._register(points)
         # A large face is shrunk once, to what the steps want, with a margin for what they move.
         closest = geometry.matrix(c, d) * CLOSE.zoom
@@ -178,7 +190,7 @@ class LandmarkModel:
             self._close.look(grey, geometry.matrix(c, d))
             start = self.mean_shape + self._middle(self._close.read(self._middle_places))
             nearer = self._register(_back(start, c, d))
-            if not looks_left or self._register.moved((c, d), nearer) < _RESTS:
+            if not looks_left or self._register.moved((c, d), nearer) < rests:
                 break
             c, d = nearer
         values = self._close.at(start, LAST_CELL)

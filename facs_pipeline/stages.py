@@ -41,7 +41,7 @@ class Stage:
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("faces", 3, ("faces", "face_search", "landmark_model", "image_fps"), None),
+        Stage("faces", 4, ("faces", "face_search", "landmark_model", "image_fps"), None),
         Stage("landmarks", 1, ("landmark_model",), "faces"),
         Stage("features", 1, ("appearance",), "landmarks"),
         Stage("action_units", 2, ("au_model",), "features"),

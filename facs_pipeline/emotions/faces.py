@@ -32,7 +32,7 @@ _ZOOM = 1.2
 CROP_SCALE = SIDE / appearance.TEXTURE * _ZOOM
 CROP_OFFSET = (SIDE - appearance.TEXTURE * CROP_SCALE) / 2
 """Pixel p of the registered texture is pixel ``CROP_SCALE * p + CROP_OFFSET`` of the small crop."""
-_VERSION = 1
+_VERSION = 2
 _CHUNK = 200
 _WINDOW, _WINDOW_STRIDE = 24, 6
 

@@ -26,7 +26,7 @@ from facs_pipeline.landmarks import DlibLandmarks, LandmarkModel, default_landma
 from facs_pipeline.still_faces import find_points, mirrored
 from facs_pipeline.video import IMAGE_SUFFIXES, folder_images, read_frames, read_image
 
-_FEATURES_VERSION = 1
+_FEATURES_VERSION = 2
 _CHUNK = 500
 
 
