@@ -38,13 +38,16 @@ class Numbers(click.ParamType):
 
     name = "numbers"
 
+    def __init__(self, expected: str):
+        self.expected = expected
+
     def convert(self, value, param, ctx):
         if isinstance(value, tuple):
             return value
         try:
             return tuple(int(text) for text in value.split(","))
         except ValueError:
-            self.fail(f"{value!r}: expected FACS numbers such as 1,2,12", param, ctx)
+            self.fail(f"{value!r}: expected {self.expected}", param, ctx)
 
 
 class BlockWeights(click.ParamType):
@@ -86,9 +89,18 @@ Examples:
 @click.option(
     "--landmarks", type=click.Path(), help="Landmark model file, .npz or dlib's .dat.  [default: the package's]"
 )
-@click.option("--aus", type=Numbers(), help="Action units to train, e.g. 1,2,12. Default: all coded or usable ones.")
+@click.option(
+    "--aus",
+    type=Numbers("FACS numbers such as 1,2,12"),
+    help="Action units to train, e.g. 1,2,12. Default: all coded or usable ones.",
+)
 @click.option("--regressor", type=click.Choice(["svr", "ridge"]), default="svr", show_default=True)
-@click.option("--block-weights", type=BlockWeights(), help="Default: lbp=1,hog=4,landmarks=17,products=10.")
+@click.option("--block-weights", type=BlockWeights(), help="Default: lbp=1,hog=4,landmarks=17,products=10,modes=2.")
+@click.option(
+    "--modes",
+    type=Numbers("two numbers such as 50,40"),
+    help="Also weigh products of a face's coordinates on N axes of all faces and M within persons: N,M.",
+)
 @click.option("--max-samples", type=click.IntRange(10), default=2000, show_default=True, help="In an SVR's subsample.")
 @click.option("--mirror", is_flag=True, help="Also train on mirrored faces.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Of coded videos, each N-th frame.")

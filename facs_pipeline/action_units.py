@@ -2,7 +2,8 @@
 
 A model is linear: for each action unit one weight per feature and an intercept. An ensemble of linear
 regressors averages to one linear regressor, and standardising is linear too, so both are folded into the
-weights and a frame costs one matrix product for all action units.
+weights and a frame costs one matrix product for all action units. Beside the features, products of a face's
+coordinates on a few axes (`facs_pipeline.face_modes`) may have weights, too.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import numpy as np
 
 from facs_pipeline import appearance
 from facs_pipeline.errors import ModelError
+from facs_pipeline.face_modes import FaceModes, as_floats
 from facs_pipeline.model_file import content_hash, load_model, save_model
 
 MODEL_KIND = "action-units"
 MAX_INTENSITY = 5.0
 DEFAULT_MODEL = Path(__file__).parent / "models" / "action_units.npz"
+_MODE_ARRAYS = ("mode_axes", "mode_offset", "mode_sizes")
 
 # Ekman, Friesen, Hager, "Facial Action Coding System", 2002: the numbers and their names.
 AU_NAMES: dict[int, str] = {
@@ -56,7 +59,7 @@ def linear_predict(X: np.ndarray, coef: np.ndarray, intercept: np.ndarray | floa
 
 
 class ActionUnitModel:
-    """Features of a face -> intensities 0..5 of several action units, by one matrix product.
+    """Features of a face -> intensities 0..5 of several action units, by a matrix product.
 
     Parameters
     ----------
@@ -69,10 +72,14 @@ class ActionUnitModel:
         Facts about the training (data, persons, metrics, versions); kept with the model.
     settings : dict
         `appearance.SETTINGS` of the training; by default those of this version.
+    modes : FaceModes, optional
+        Whose products count beside the features.
+    product_weights : ndarray [p, k], optional
+        One column per action unit, for the products of `modes`.
 
     Attributes
     ----------
-    aus, weights, intercept, card, settings
+    aus, weights, intercept, card, settings, modes, product_weights
     sha256 : str
         Hash of the numbers; changes when, and only when, predictions can.
 
@@ -92,11 +99,17 @@ class ActionUnitModel:
         intercept: np.ndarray,
         card: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
+        modes: FaceModes | None = None,
+        product_weights: np.ndarray | None = None,
     ):
         self.aus = tuple(int(au) for au in aus)
         self.weights = np.ascontiguousarray(weights, dtype=np.float32)
         self.intercept = np.ascontiguousarray(intercept, dtype=np.float32)
-        self.settings = _plain(appearance.SETTINGS if settings is None else settings)
+        self.modes = modes
+        self.product_weights = np.zeros((0, len(self.aus)), np.float32)
+        if modes is not None:
+            self.product_weights = np.ascontiguousarray(product_weights, dtype=np.float32)
+        self.settings = _own_settings(modes) if settings is None else _plain(settings)
         self.card = {} if card is None else dict(card)
         k = len(self.aus)
         if self.weights.ndim != 2 or self.weights.shape[1] != k or self.intercept.shape != (k,) or not k:
@@ -104,18 +117,30 @@ class ActionUnitModel:
                 f"action-unit model: {k} action units need weights [d, {k}] and intercept [{k}], "
                 f"got {self.weights.shape} and {self.intercept.shape}"
             )
+        if modes is not None and (
+            self.product_weights.shape != (modes.n_products, k) or modes.axes.shape[:1] != self.weights.shape[:1]
+        ):
+            raise ModelError(
+                f"action-unit model: {modes.n_products} products of modes of {len(self.weights)} features need weights "
+                f"[{modes.n_products}, {k}], got {self.product_weights.shape} and axes {modes.axes.shape}"
+            )
         unknown = [au for au in self.aus if au not in AU_NAMES]
         if unknown or len(set(self.aus)) != k:
             raise ModelError(f"action-unit model: {self.aus} are not distinct FACS numbers (unknown: {unknown})")
-        if not (np.isfinite(self.weights).all() and np.isfinite(self.intercept).all()):
-            raise ModelError("action-unit model: weights and intercept must be finite")
-        self.sha256 = content_hash(self._arrays())
+        arrays = self._arrays()
+        if not all(np.isfinite(values).all() for values in arrays.values()):
+            raise ModelError(f"action-unit model: {', '.join(arrays)} must be finite")
+        self.sha256 = content_hash(arrays)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {"aus": np.array(self.aus, dtype=np.int64), "weights": self.weights, "intercept": self.intercept}
+        arrays = {"aus": np.array(self.aus, dtype=np.int64), "weights": self.weights, "intercept": self.intercept}
+        if self.modes is None:
+            return arrays
+        of_modes = self.modes.axes, self.modes.offset, np.array(self.modes.sizes, dtype=np.int64)
+        return arrays | dict(zip(_MODE_ARRAYS, of_modes, strict=True)) | {"product_weights": self.product_weights}
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Features [n, d] (or one face's [d]) of any number type -> intensities [n, k] (or [k]), float32, 0..5.
+        """Features [n, d] (or one face's [d]) of any number type -> intensities [n, k] (or [k]), 0..5.
 
         Raises
         ------
@@ -128,7 +153,27 @@ class ActionUnitModel:
                 f"the action-unit model expects {len(self.weights)} features a face, got {features.shape[-1]}; "
                 "take features from facs_pipeline.appearance of the version that trained the model, or train anew"
             )
-        return np.clip(features.astype(np.float32, copy=False) @ self.weights + self.intercept, 0.0, MAX_INTENSITY)
+        return np.clip(self.scores(features), 0.0, MAX_INTENSITY)
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """What `predict` gives before it is limited to 0..5; float64 where the features are, else float32."""
+        features = as_floats(features)
+        scores = features @ self.weights + self.intercept
+        if self.modes is not None:
+            scores += (self.modes.products(np.atleast_2d(features)) @ self.product_weights).reshape(scores.shape)
+        return scores
+
+    def weights_between(self, face: np.ndarray, reference: np.ndarray, au: int) -> np.ndarray:
+        """Weights [d] with ``weights @ (face - reference)`` the exact difference of an action unit between two faces.
+
+        Before both are limited to 0..5; `face` and `reference` are features [d]. Without modes these are the model's
+        own weights, the same for any two faces.
+        """
+        column = self.aus.index(au)
+        weights = self.weights[:, column].astype(np.float64)
+        if self.modes is not None:
+            weights += self.modes.slope_between(face, reference, self.product_weights[:, column])
+        return weights
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the model and its card to an ``.npz`` that runs no code when loaded."""
@@ -144,10 +189,14 @@ class ActionUnitModel:
             If the file is damaged or of another kind (see `model_file.load_model`), or trained on other features.
         """
         stored = load_model(path, MODEL_KIND)
-        missing = {"aus", "weights", "intercept"} - stored.arrays.keys()
+        needed = {"aus", "weights", "intercept"}
+        if stored.arrays.keys() & {*_MODE_ARRAYS}:
+            needed |= {*_MODE_ARRAYS, "product_weights"}
+        missing = needed - stored.arrays.keys()
         if missing or "settings" not in stored.card:
             raise ModelError(f"{path}: an action-unit model without {sorted(missing) or 'feature settings'}")
-        settings, own = stored.card["settings"], _plain(appearance.SETTINGS)
+        modes = FaceModes(*(stored.arrays[name] for name in _MODE_ARRAYS)) if len(needed) > 3 else None
+        settings, own = stored.card["settings"], _own_settings(modes)
         if settings != own:
             changed = sorted(k for k in settings.keys() | own.keys() if settings.get(k) != own.get(k))
             raise ModelError(
@@ -161,7 +210,15 @@ class ActionUnitModel:
                 f"{path}: holds weights {arrays['weights'].shape} for {appearance.N_FEATURES} features; "
                 "train it again with `facs train-au`"
             )
-        return cls(arrays["aus"], arrays["weights"], arrays["intercept"], stored.card, settings)
+        return cls(
+            arrays["aus"],
+            arrays["weights"],
+            arrays["intercept"],
+            stored.card,
+            settings,
+            modes,
+            arrays.get("product_weights"),
+        )
 
     @classmethod
     def load_default(cls) -> ActionUnitModel:
@@ -172,6 +229,11 @@ class ActionUnitModel:
 @lru_cache(maxsize=1)
 def _load_default() -> ActionUnitModel:
     return ActionUnitModel.load(DEFAULT_MODEL)
+
+
+def _own_settings(modes: FaceModes | None) -> dict[str, Any]:
+    """What a model of this version is made on; a version that knows no modes refuses one that has them."""
+    return _plain(appearance.SETTINGS | ({} if modes is None else {"modes": modes.sizes}))
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

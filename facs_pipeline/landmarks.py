@@ -174,9 +174,7 @@ class LandmarkModel:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
         return 1 / (1 + math.exp(-min(max(log_odds, -30), 30)))
 
-    def explain(
-        self, grey: np.ndarray, points: np.ndarray, *, rests: float = _RESTS
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def explain(self, grey: np.ndarray, points: np.ndarray, *, rests: float = _RESTS) -> tuple[np.ndarray, np.ndarray]:
         """The last step's features [2754], from which the confidence follows, and the points [68, 2].
 
         The middle step is repeated while it moves the mean shape by `rests` crop pixels or more.

@@ -62,7 +62,8 @@ def test_a_smile_comes_from_the_mouth_and_its_corners(smile):
     corners = [list(INNER_49).index(point) for point in (48, 54)]
     assert sorted(np.argsort(found.landmarks)[-2:]) == corners
     said = reasons(found, average())
-    assert "compared with the average face (1.0)" in said[0] and "before both are limited to 0..5" in said[0]
+    assert f"compared with the average face ({found.reference_intensity:.1f})" in said[0]
+    assert found.score > 5 and "before both are limited to 0..5" in said[0]
     assert said[1].startswith("raised by mouth +")
 
 

@@ -190,13 +190,14 @@ def test_faulty_collections_are_named(small, tmp_path):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("regressor", ["ridge", "svr"])
-def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regressor):
+@pytest.mark.parametrize(("regressor", "modes"), [("ridge", ()), ("svr", ()), ("ridge", (6, 4))])
+def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regressor, modes):
     labels = shared_dir / "data/frames/frames_teacher.npz"
     teacher = shared_dir / "data/teacher/face_landmarker.task"
     spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={labels}"
     options = ["--teacher", teacher, "--images", spec, "--regressor", regressor, "--aus", "12,26,25", "--folds", "3"]
     options += ["--max-samples", "200", "--cache", small / "cache"]
+    options += ["--modes", "6,4"] if modes else []
     first = run(*options, "--out", tmp_path / "a.npz", "--jobs", "1")
     assert first.exit_code == 0, first.output + str(first.exception)
     assert "pseudo-labels" in first.output and "AU12" in first.output and "Lip corner puller" in first.output
@@ -204,6 +205,7 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
     card = json.loads((tmp_path / "a.json").read_text())
     # AU25 may be too hard for so few faces; then the card says that it was left out.
     assert set(model.aus) == {12, 25, 26} - {int(au) for au in card["left_out"]} >= {12, 26}
+    assert (model.modes.sizes if modes else model.modes) == (modes or None) and card["recipe"]["modes"] == [*modes]
     assert card["persons"] >= 10 and card["sources"][0]["persons_known"]
     assert card["metrics_on_unseen_persons"]["26"]["r"] > 0.5 and card["metrics_on_unseen_persons"]["12"]["r"] > 0.3
     assert all(row["ccc_low"] <= row["ccc"] <= row["ccc_high"] for row in card["metrics_on_unseen_persons"].values())
@@ -289,6 +291,7 @@ def test_a_manifest_of_coded_frames(small, tmp_path):
         (["--teacher", "t", "--images", "a.tar,person=b"], "expected PATH, then any of persons="),
         (["--teacher", "t", "--images", "a.tar,weight=0"], "weight must be above 0"),
         (["--disfa", "a", "--aus", "1,x"], "expected FACS numbers"),
+        (["--disfa", "a", "--modes", "many"], "expected two numbers such as 50,40"),
     ],
 )
 def test_wrong_usage_says_what_is_right(arguments, message):

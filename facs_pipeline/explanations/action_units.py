@@ -1,6 +1,7 @@
 """Why an action unit's intensity is what it is: what each number of a face adds, compared with another face.
 
-The model is linear, so the difference between two faces is shared out among their numbers without a rest.
+The model is linear, or, with face modes, quadratic within limits; either way the difference between two faces is shared
+out among their numbers without a rest.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     Notes
     -----
     With weights w and the faces' numbers x and r: ``w * (x - r)``, the Shapley values of a linear model for a single
-    reference (Lundberg and Lee, NeurIPS 2017). Products of shape modes are quadratic in the landmarks; their part is
+    reference (Lundberg and Lee, NeurIPS 2017). Products of face modes add to the weights what holds between these two
+    faces (`ActionUnitModel.weights_between`). Products of shape modes are quadratic in the landmarks; their part is
     shared out among these by the gradient half way between the faces, which is exact for quadratic functions
     (Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017), and what rounding to bytes
     leaves over, in proportion.
@@ -131,9 +133,9 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     if au not in model.aus:
         raise ValueError(f"AU{au}: the model measures {', '.join(map(str, model.aus))}")
     column = model.aus.index(au)
-    weights, intercept = model.weights[:, column].astype(np.float64), float(model.intercept[column])
     x, r = face.features.astype(np.float64), reference.features.astype(np.float64)
-    score, reference_score = float(x @ weights + intercept), float(r @ weights + intercept)
+    weights = model.weights_between(x, r, au)
+    score, reference_score = (float(model.scores(one)[column]) for one in (x, r))
     values = weights * (x - r)
     blocks = {name: values[where] for name, where in appearance.BLOCKS.items()}
     shares = blocks["landmarks"] + _shares_of_products(weights, x, r, blocks["products"].sum())

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -19,11 +19,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from facs_pipeline import appearance
-from facs_pipeline.action_units import ActionUnitModel, linear_predict
+from facs_pipeline.action_units import ActionUnitModel, batches
 from facs_pipeline.agreement import agreement, joint_counts, within_subject_pearson
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
+from facs_pipeline.face_modes import BYTE_SCALE, BYTE_ZERO, FaceModes
 from facs_pipeline.training.au_features import clip_features, picture_features
 from facs_pipeline.training.cross_validation import (
     RIDGE_ALPHAS,
@@ -36,11 +37,12 @@ from facs_pipeline.training.cross_validation import (
     make_folds,
     usable,
 )
+from facs_pipeline.training.modes import fit_modes
 from facs_pipeline.training.pseudo_labels import TEACHER_AUS, intensities
 from facs_pipeline.training.teacher import TeacherLabels
 
 # Chosen by r within persons on ten of the persons of data/frames, trained on the others; the short videos were in view.
-BLOCK_WEIGHTS: dict[str, float] = {"lbp": 1.0, "hog": 4.0, "landmarks": 17.0, "products": 10.0}
+BLOCK_WEIGHTS: dict[str, float] = {"lbp": 1.0, "hog": 4.0, "landmarks": 17.0, "products": 10.0, "modes": 2.0}
 
 PSEUDO_LABELS = "pseudo-labels from MediaPipe's blendshape scores; no FACS coder has seen these faces"
 FACS_CODERS = "coded by FACS coders"
@@ -63,7 +65,9 @@ class Recipe:
     ----------
     regressor : ``"svr"`` (ensembles on balanced subsamples, as published) or ``"ridge"`` (all rows).
     folds : persons are split into so many.
-    block_weights : what a standardised value of each block of features counts.
+    block_weights : what a standardised value of each block of features counts; ``"modes"`` are products of `modes`.
+    modes : how many axes of all faces and of differences within persons have products that count beside the features,
+        see `facs_pipeline.face_modes`; empty: none.
     max_samples : rows in each subsample of an SVR ensemble.
     n_bootstrap : draws of persons for the intervals.
     seed : of subsamples and bootstrap.
@@ -72,6 +76,7 @@ class Recipe:
     regressor: str = "svr"
     folds: int = 5
     block_weights: Mapping[str, float] = field(default_factory=lambda: dict(BLOCK_WEIGHTS))
+    modes: tuple[int, ...] = ()
     max_samples: int = 2000
     n_bootstrap: int = 1000
     seed: int = 0
@@ -188,17 +193,20 @@ def _gathered(name: str, parts: list, weight: float, facts: dict, n_faces: int) 
 def feature_weights(block_weights: Mapping[str, float], X: np.ndarray) -> np.ndarray:
     """[d] weights by block; values that hardly vary over `X` [n, d] are not blown up to the full weight.
 
+    Columns after the features are products of modes.
+
     Raises
     ------
     InputError
         If a block does not exist.
     """
-    unknown = sorted(set(block_weights) - set(appearance.BLOCKS))
+    blocks = appearance.BLOCKS | {"modes": slice(appearance.N_FEATURES, None)}
+    unknown = sorted(set(block_weights) - set(blocks))
     if unknown:
-        raise InputError(f"no features called {', '.join(unknown)}; expected {', '.join(appearance.BLOCKS)}")
-    weights = np.ones(appearance.N_FEATURES)
+        raise InputError(f"no features called {', '.join(unknown)}; expected {', '.join(blocks)}")
+    weights = np.ones(X.shape[1])
     for name, weight in block_weights.items():
-        weights[appearance.BLOCKS[name]] = weight
+        weights[blocks[name]] = weight
     spread = X[:: max(1, len(X) // 5000)].astype(np.float32).std(axis=0)
     return weights * spread / (spread + 1)
 
@@ -235,6 +243,13 @@ def train(
         raise InputError(f"{', '.join(s.name for s in sources)}: no labelled face was found; nothing to train on")
     folds = make_folds(data.subjects, recipe.folds)
     weights = feature_weights(recipe.block_weights, data.X)
+    modes = None
+    if recipe.modes:
+        if len(recipe.modes) != 2:
+            raise InputError(f"modes {recipe.modes}; expected how many of all faces, and how many within persons")
+        modes = fit_modes(data.X, data.subjects, recipe.modes, weights, data.weights)
+        data = with_products(data, modes)
+        weights = feature_weights(recipe.block_weights, data.X)
     n_folds = int(folds.max()) + 1
     step = progress(f"cross-validation ({recipe.regressor})", n_folds * n_folds + 1)
     if recipe.regressor == "ridge":
@@ -279,7 +294,34 @@ def train(
         ),
         "versions": versions(),
     }
-    return Trained(ActionUnitModel([aus[k] for k in kept], coef[:, kept], intercept[kept], card), table)
+    model = folded([aus[k] for k in kept], coef[:, kept], intercept[kept], card, modes)
+    return Trained(model, table)
+
+
+def with_products(data: TrainingSet, modes: FaceModes) -> TrainingSet:
+    """The same faces, their features followed by the products of `modes` as bytes."""
+    X = np.empty((len(data.X), data.X.shape[1] + modes.n_products), data.X.dtype)
+    for rows in batches(len(X)):
+        X[rows, : data.X.shape[1]] = data.X[rows]
+        X[rows, data.X.shape[1] :] = modes.product_bytes(data.X[rows])
+    return replace(data, X=X)
+
+
+def folded(
+    aus: Sequence[int], coef: np.ndarray, intercept: np.ndarray, card: dict[str, Any], modes: FaceModes | None
+) -> ActionUnitModel:
+    """The model of `coef` [d, k] for features, followed by byte products where there are `modes`."""
+    if modes is None:
+        return ActionUnitModel(aus, coef, intercept, card)
+    d = len(modes.axes)
+    return ActionUnitModel(
+        aus,
+        coef[:d],
+        intercept + BYTE_ZERO * coef[d:].sum(axis=0),
+        card,
+        modes=modes,
+        product_weights=BYTE_SCALE * coef[d:],
+    )
 
 
 def _by_source(sources, data: TrainingSet, checked: CrossValidation, original: np.ndarray, kept: np.ndarray) -> dict:
@@ -344,7 +386,7 @@ def emotion_check(model: ActionUnitModel, X: np.ndarray, emotions: Sequence[str]
     doi:10.1148/radiology.143.1.7063747.
     """
     emotions = np.asarray(emotions)
-    intensity = np.clip(linear_predict(X, model.weights, model.intercept), 0, 5)
+    intensity = np.concatenate([model.predict(X[rows]) for rows in batches(len(X))])
     auc = emotion_auc(intensity, emotions)
     names, counts = np.unique(emotions, return_counts=True)
     folds = StratifiedKFold(10, shuffle=True, random_state=seed)

@@ -1,0 +1,91 @@
+"""The axes of `facs_pipeline.face_modes`: principal axes of all faces, and of differences within persons."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse.linalg import eigsh
+
+from facs_pipeline.errors import InputError
+from facs_pipeline.face_modes import FaceModes
+from facs_pipeline.training.ridge import safe_scale, sum_rows
+from facs_pipeline.training.svr_ensemble import folding, mean_and_scale
+
+FEWEST_FACES = 20
+"""A person with at least so many faces shows what differs within persons."""
+
+
+def fit_modes(
+    X: np.ndarray,
+    subjects: np.ndarray,
+    sizes: tuple[int, int],
+    feature_weights: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+) -> FaceModes:
+    """Axes on which faces differ most, and on which the faces of one person do.
+
+    Parameters
+    ----------
+    X : ndarray [n, d], features of any number type.
+    subjects : ndarray [n] of str
+    sizes : how many axes of all faces, and how many within persons; either may be 0.
+    feature_weights : ndarray [d], multiplied onto the standardised columns.
+    sample_weight : ndarray [n] or None, how much each row counts among all faces.
+
+    Raises
+    ------
+    InputError
+        If axes within persons are asked for and nobody has `FEWEST_FACES` faces; if more axes are asked for than
+        there are columns.
+
+    References
+    ----------
+    Pearson, "On lines and planes of closest fit to systems of points in space", Philosophical Magazine 2, 1901,
+    doi:10.1080/14786440109462720.
+
+    Example
+    -------
+    >>> X = np.random.default_rng(0).normal(size=(60, 5)) * [9, 1, 1, 1, 1]
+    >>> modes = fit_modes(X, np.repeat(["anna", "ben"], 30), (1, 2), np.ones(5))
+    >>> modes.coordinates(X).std(axis=0).round(1)
+    array([1., 1., 1.])
+    """
+    if max(sizes) >= X.shape[1] or min(sizes) < 0 or not max(sizes):
+        raise InputError(f"{sizes[0]} and {sizes[1]} face modes of {X.shape[1]} features; expected fewer, and not none")
+    shift, scale = mean_and_scale(X)
+    fold = folding(shift, scale, feature_weights)
+    scale = safe_scale(scale)
+    sums = sum_rows(X, np.empty((len(X), 0)), np.arange(len(X)), shift, scale, sample_weight)
+    mean = sums.x / sums.weight
+    everybody = (sums.xx / sums.weight - np.outer(mean, mean)) * (fold * scale) * (fold * scale)[:, None]
+    found = [_principal(everybody, sizes[0])] if sizes[0] else []
+    if sizes[1]:
+        found.append(_principal(_within(X, subjects, fold), sizes[1]))
+    axes = np.concatenate(found, axis=1)
+    deviation = np.sqrt(np.einsum("dm,dm->m", axes, everybody @ axes))
+    axes *= fold[:, None] / deviation
+    return FaceModes(axes, -(shift + mean * scale) @ axes, [size for size in sizes if size])
+
+
+def _within(X: np.ndarray, subjects: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Sums of squares and products [d, d] of differences from each person's mean face."""
+    persons, counts = np.unique(subjects, return_counts=True)
+    persons = persons[counts >= FEWEST_FACES]
+    if not len(persons):
+        raise InputError(
+            f"face modes within persons need somebody with {FEWEST_FACES} faces or more; "
+            f"the most that one of {len(counts)} persons has is {counts.max()}. Ask for modes of all faces only (N,0)"
+        )
+    total = np.zeros((X.shape[1], X.shape[1]), np.float32)
+    for person in persons:
+        faces = X[subjects == person].astype(np.float32)
+        faces = (faces - faces.mean(axis=0)) * fold.astype(np.float32)
+        total += faces.T @ faces
+    return total
+
+
+def _principal(scatter: np.ndarray, size: int) -> np.ndarray:
+    """The `size` axes [d, size] of largest scatter, largest first; each one's largest part is positive."""
+    # A fixed start gives the same axes every time.
+    values, axes = eigsh(scatter, k=size, v0=np.ones(len(scatter)))
+    axes = axes[:, np.argsort(-values)].astype(np.float64)
+    return axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
