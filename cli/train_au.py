@@ -19,14 +19,13 @@ from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
 from facs_pipeline.model_card import card_text
 from facs_pipeline.training.au_features import picture_features
+from facs_pipeline.training.au_measures import emotion_check, prediction_ms
 from facs_pipeline.training.au_recipe import (
     BLOCK_WEIGHTS,
     Gathered,
     Recipe,
-    emotion_check,
     gather_coded,
     gather_pictures,
-    prediction_ms,
     teacher_only,
     train,
 )

@@ -25,6 +25,7 @@ _WHERE = {
     "registered_landmarks": "appearance",
     "AU_NAMES": "action_units",
     "ActionUnitModel": "action_units",
+    "FaceModes": "face_modes",
     "explain_action_unit": "explanations.action_units",
     "measure_stills": "stills",
     "IntensityFilter": "steadying",

@@ -1,8 +1,8 @@
 """Modes of the face: its coordinates on principal axes of the features, and the products of pairs of them.
 
 What a raised brow looks like depends on whose brow it is and on where the head is turned. A linear model has one weight
-for it; products of coordinates are what lets the weight depend on the rest of the face. Half of the axes are those of
-all faces (who, how turned, how lit), half those of differences within persons (expressions).
+for it; products of coordinates are what lets the weight depend on the rest of the face. One group of axes is that of
+all faces (who, how turned, how lit), the other that of differences within persons (expressions).
 `facs_pipeline.training.modes` finds them.
 """
 

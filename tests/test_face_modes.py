@@ -12,9 +12,9 @@ from facs_pipeline.appearance import N_FEATURES
 from facs_pipeline.errors import InputError, ModelError
 from facs_pipeline.face_modes import BYTE_SCALE, BYTE_ZERO, FaceModes
 from facs_pipeline.model_file import load_model, save_model
-from facs_pipeline.training.au_recipe import Gathered, Recipe, folded, train, with_products
+from facs_pipeline.training.au_recipe import Gathered, Recipe, train
 from facs_pipeline.training.cross_validation import TrainingSet
-from facs_pipeline.training.modes import FEWEST_FACES, fit_modes
+from facs_pipeline.training.modes import FEWEST_FACES, fit_modes, folded, with_products
 
 SIZES = (3, 2)
 

@@ -19,7 +19,7 @@ from facs_pipeline import agreement
 from facs_pipeline.action_units import ActionUnitModel
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.errors import InputError
-from facs_pipeline.training.au_recipe import emotion_auc
+from facs_pipeline.training.au_measures import emotion_auc
 from facs_pipeline.training.cross_validation import (
     RidgeFolds,
     SVRFolds,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
+from facs_pipeline.action_units import ActionUnitModel, batches
 from facs_pipeline.errors import InputError
-from facs_pipeline.face_modes import FaceModes
+from facs_pipeline.face_modes import BYTE_SCALE, BYTE_ZERO, FaceModes
+from facs_pipeline.training.cross_validation import TrainingSet
 from facs_pipeline.training.ridge import safe_scale, sum_rows
 from facs_pipeline.training.svr_ensemble import folding, mean_and_scale
 
@@ -89,3 +95,29 @@ def _principal(scatter: np.ndarray, size: int) -> np.ndarray:
     values, axes = eigsh(scatter, k=size, v0=np.ones(len(scatter)))
     axes = axes[:, np.argsort(-values)].astype(np.float64)
     return axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
+
+
+def with_products(data: TrainingSet, modes: FaceModes) -> TrainingSet:
+    """The same faces, their features followed by the products of `modes` as bytes."""
+    X = np.empty((len(data.X), data.X.shape[1] + modes.n_products), data.X.dtype)
+    for rows in batches(len(X)):
+        X[rows, : data.X.shape[1]] = data.X[rows]
+        X[rows, data.X.shape[1] :] = modes.product_bytes(data.X[rows])
+    return replace(data, X=X)
+
+
+def folded(
+    aus: Sequence[int], coef: np.ndarray, intercept: np.ndarray, card: dict[str, Any], modes: FaceModes | None
+) -> ActionUnitModel:
+    """The model of `coef` [d, k] for features, followed by byte products where there are `modes`."""
+    if modes is None:
+        return ActionUnitModel(aus, coef, intercept, card)
+    d = len(modes.axes)
+    return ActionUnitModel(
+        aus,
+        coef[:d],
+        intercept + BYTE_ZERO * coef[d:].sum(axis=0),
+        card,
+        modes=modes,
+        product_weights=BYTE_SCALE * coef[d:],
+    )
