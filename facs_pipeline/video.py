@@ -36,6 +36,8 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _TO_FULL_RANGE = np.array([[255 / 219, -16 * 255 / 219]], np.float32)
 # Pixels nearly square stay; those of cameras are 0.9 (DV) to 1.5 times as wide as high, wilder ones a broken header.
 _SQUARE, _WILDEST = 1.02, 3.0
+# PyAV had an option for tags that are no text, and from version 19 on replaces them by itself.
+_ANY_TAGS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
@@ -132,13 +134,18 @@ def _stated_duration(container, stream) -> float:
     return (container.duration or 0) / 1e6
 
 
+def open_container(place: str) -> av.container.InputContainer:
+    """A video file opened by PyAV, whatever its tags say."""
+    return av.open(place, **_ANY_TAGS)
+
+
 def _open(path: Path):
     if not path.exists():
         raise VideoError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes)")
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return open_container(str(path))
     except PermissionError:
         raise VideoError(f"{path}: no permission to read the file") from None
     except (av.FFmpegError, OSError, ValueError) as error:

@@ -131,6 +131,20 @@ def test_matroska_says_how_long_its_pictures_last(tmp_path):
     assert probe(encode(tmp_path / "x.mkv", [ramp()] * 3, [0, 500, 1000])).duration_s == pytest.approx(1.033, abs=0.04)
 
 
+def test_tags_that_are_no_text_are_no_hindrance(tmp_path):
+    path = tmp_path / "tagged.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "caf\u00e9 noir"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(ramp(), format="bgr24").reformat(64, 48)))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    assert content.count(b"caf\xc3\xa9 noir") == 1
+    path.write_bytes(content.replace(b"caf\xc3\xa9 noir", b"caf\xe9\xff noir"))
+    assert sum(1 for _ in read_frames(path)) == 1 and probe(path).width == 64
+
+
 @pytest.mark.shared
 def test_the_header_is_not_trusted_on_the_number_of_frames(videos_dir):
     assert probe(videos_dir / "no_face.mp4").frames == 98

@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from facs_pipeline.errors import VideoError
-from facs_pipeline.video import folder_images, probe, read_image
+from facs_pipeline.video import folder_images, open_container, probe, read_image
 
 HEIGHT, QUALITY = 80, 60
 SHOWN = 8
@@ -126,7 +126,7 @@ def _decode(place: str, targets: np.ndarray, whole: bool, sparse: bool) -> list[
     """
     # One for all frames: making it anew takes ten times as long as using it.
     found, wanted, shrink = [], 0, VideoReformatter()
-    with av.open(place, metadata_errors="replace") as container:
+    with open_container(place) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         # Softening block edges takes a quarter of the time, and cannot be seen at this size.
