@@ -8,16 +8,14 @@ patch of constant size round the face. So the cost of a frame does not grow with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import cv2
-import dlib
 import numpy as np
 
 from facs_pipeline import geometry
+from facs_pipeline.face_search import Box, face_size, find_faces, find_near, frontal_detector, search_scales
 from facs_pipeline.landmarks import LandmarkModel, Located
 from facs_pipeline.patches import registered_crop
 from facs_pipeline.steadying import PointFilter
@@ -25,8 +23,6 @@ from facs_pipeline.steadying import PointFilter
 SETTINGS = {"version": 8, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
-_DETECTOR = Path(__file__).parent / "models" / "face_detector.svm"
-_SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
 _SEARCH_EVERY = (4, 16, 100)  # frames, while nobody is there
 _JUST_LOST = 15  # frames in which a lost face is looked for where it was, too
 _BLANK_LEVELS = 10  # a picture with less contrast shows nobody
@@ -35,7 +31,6 @@ _LOST = 0.1
 _SURER = 0.2  # so much more confidence makes the detector's place better than where the points had gone
 _RECHECK_S = 1.0
 _SEARCH_AGAIN_S = 1.0
-_PATCH = 192  # px: the face fills about half of it
 _SAME_FACE = 0.7  # correlation of portraits above which a face that comes back keeps its id
 _PORTRAITS = 12  # kept of a person, each unlike the others: one does not show the same head turned or laughing
 _NEW_PORTRAIT = 0.9
@@ -72,20 +67,10 @@ class FollowedFace(NamedTuple):
     """
 
     face_id: int
-    box: tuple[float, float, float, float]
+    box: Box
     points: np.ndarray
     confidence: float
     cut: bool
-
-
-@cache
-def _frontal_detector():
-    """dlib's own detector as its `save` writes it: reading that takes 2 ms, making it anew half a second."""
-    try:
-        return dlib.fhog_object_detector(str(_DETECTOR))
-    except RuntimeError:
-        # A version of dlib that reads another format.
-        return dlib.get_frontal_face_detector()
 
 
 class _Track:
@@ -141,7 +126,7 @@ class FaceFollower:
         self._model = landmark_model
         self._one = faces == "one"
         self._steady = steady
-        self._detector = _frontal_detector()
+        self._detector = frontal_detector()
         self._followed: list[_Track] = []
         self._gone: list[_Track] = []
         self._thumb: np.ndarray | None = None
@@ -218,7 +203,7 @@ class FaceFollower:
         recheck = time_s - track.checked_s >= _RECHECK_S and confidence + _SURER < 1
         if confidence < _SURE or recheck:
             track.checked_s = time_s
-            found = self._look_nearby(grey, before, -0.3)
+            found = find_near(self._detector, grey, before, -0.3)
             if found is not None:
                 again = self._locate(grey, found)
                 if again.confidence > confidence + _SURER:
@@ -230,22 +215,8 @@ class FaceFollower:
         track.see(points, time_s)
         return points, confidence
 
-    def _locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+    def _locate(self, grey: np.ndarray, box: Box) -> Located:
         return self._model.follow(grey, self._model.locate(grey, box).points)
-
-    def _look_nearby(
-        self, grey: np.ndarray, points: np.ndarray, threshold: float
-    ) -> tuple[float, float, float, float] | None:
-        """dlib's detector on a patch of constant size round the last place; its box in pixels of the frame."""
-        centre, size = points[17:].mean(axis=0), _size(points)
-        scale = _PATCH / (2.1 * size)
-        matrix = np.array([[scale, 0, _PATCH / 2 - scale * centre[0]], [0, scale, _PATCH / 2 - scale * centre[1]]])
-        boxes, _scores, _ = self._detector.run(registered_crop(grey, matrix, _PATCH), 0, threshold)
-        if not boxes:
-            return None
-        box = max(boxes, key=lambda b: b.area())
-        left, top = (box.left() - matrix[0, 2]) / scale, (box.top() - matrix[1, 2]) / scale
-        return left, top, box.width() / scale, box.height() / scale
 
     def _must_search(self, time_s: float, cut: bool) -> bool:
         if cut or not self._followed:
@@ -257,7 +228,7 @@ class FaceFollower:
         found = []
         for box in self._look_where_lost(grey) or self._detect(grey):
             centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
-            if any(np.all(np.abs(centre - p.mean(axis=0)) < 0.6 * _size(p)) for p in known):
+            if any(np.all(np.abs(centre - p.mean(axis=0)) < 0.6 * face_size(p)) for p in known):
                 continue
             points, confidence = self._locate(grey, box)
             if confidence >= _LOST and _plausible(points, grey.shape):
@@ -268,7 +239,7 @@ class FaceFollower:
 
             def prominence(face: tuple[np.ndarray, float]) -> float:
                 off_centre = np.linalg.norm((face[0].mean(axis=0) - middle) / middle)
-                return _size(face[0]) * (1 - 0.3 * min(off_centre, 1.0)) * (0.5 + face[1])
+                return face_size(face[0]) * (1 - 0.3 * min(off_centre, 1.0)) * (0.5 + face[1])
 
             found = [max(found, key=prominence)]
         return [(self._start_track(grey, points, time_s), points, confidence) for points, confidence in found]
@@ -294,42 +265,34 @@ class FaceFollower:
         best, best_likeness = None, _SAME_FACE
         for track in self._gone:
             likeness = track.likeness(portrait)
-            near = np.linalg.norm(track.points.mean(axis=0) - points.mean(axis=0)) < _size(points)
+            near = np.linalg.norm(track.points.mean(axis=0) - points.mean(axis=0)) < face_size(points)
             if near and time_s - track.last_seen_s < _BACK_SOON_S:
                 likeness += 0.25
             if likeness > best_likeness:
                 best, best_likeness = track, likeness
         return best
 
-    def _look_where_lost(self, grey: np.ndarray) -> list[tuple[float, float, float, float]]:
+    def _look_where_lost(self, grey: np.ndarray) -> list[Box]:
         """The box of a face that is seen again where it was lost a moment ago, whatever its size."""
         if self._followed or not self._gone or not 0 < self._frames_lost < _JUST_LOST:
             return []
         last = max(self._gone, key=lambda track: track.last_seen_s)
-        found = self._look_nearby(grey, last.points, 0.0) if last.last_seen_s > -np.inf else None
+        found = find_near(self._detector, grey, last.points, 0.0) if last.last_seen_s > -np.inf else None
         return [] if found is None else [found]
 
-    def _detect(self, grey: np.ndarray) -> list[tuple[float, float, float, float]]:
+    def _detect(self, grey: np.ndarray) -> list[Box]:
         """Boxes (x, y, width, height) from a coarse search, finer where that finds nothing.
 
         While nobody is there, the searches take turns so that empty scenes stay fast.
         """
         if int(self._thumb.max()) - int(self._thumb.min()) < _BLANK_LEVELS:
             return []
-        scales = _search_scales(max(grey.shape))
+        scales = search_scales(max(grey.shape))
         due = [scale for scale, every in zip(scales, _SEARCH_EVERY, strict=False) if self._frames_lost % every == 0]
         # A finer search finds what a coarser one does; trying the cheap one first pays only where a face is likely.
         for scale in due[-1:] if self._frames_lost else due:
-            small = cv2.resize(
-                grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            )
-            boxes, scores, _ = self._detector.run(small, 0, 0.0)
-            if boxes:
-                order = np.argsort(scores)[::-1]
-                return [
-                    tuple(v / scale for v in (boxes[i].left(), boxes[i].top(), boxes[i].width(), boxes[i].height()))
-                    for i in order
-                ]
+            if boxes := find_faces(self._detector, grey, scale):
+                return boxes
         return []
 
     def _is_cut(self, grey: np.ndarray) -> bool:
@@ -349,25 +312,14 @@ def _thumb_pixels(height: int, width: int) -> np.ndarray:
     return rows[:, None] * width + np.linspace(0, width - 1, _THUMB).astype(np.intp)
 
 
-@cache
-def _search_scales(longest: int) -> tuple[float, ...]:
-    """How much a picture whose longer side is `longest` px is enlarged or shrunk for each search, coarse to fine."""
-    return tuple(dict.fromkeys(min(side / longest, 2.0) for side in _SEARCH_SIDES))
-
-
-def _size(points: np.ndarray) -> float:
-    """Size of a face: the longer side of the box round its points, px."""
-    return float((np.maximum.reduce(points) - np.minimum.reduce(points)).max())
-
-
 def _same_place(one: np.ndarray, other: np.ndarray) -> bool:
     """Points so near to each other that they cannot be of two faces."""
-    return float(np.abs(one.mean(axis=0) - other.mean(axis=0)).max()) < 0.25 * min(_size(one), _size(other))
+    return float(np.abs(one.mean(axis=0) - other.mean(axis=0)).max()) < 0.25 * min(face_size(one), face_size(other))
 
 
 def _plausible(points: np.ndarray, shape: tuple[int, int]) -> bool:
     """Most of the face lies in the frame and it is at least 16 px large."""
-    return _share_inside(points, shape) > 0.5 and _size(points) >= 16
+    return _share_inside(points, shape) > 0.5 and face_size(points) >= 16
 
 
 def _share_inside(points: np.ndarray, shape: tuple[int, int]) -> float:
@@ -381,31 +333,3 @@ def _portrait(grey: np.ndarray, points: np.ndarray, mean_shape: np.ndarray) -> n
     vector = cv2.GaussianBlur(small, (3, 3), 0)[6:-4, 4:-4].astype(np.float32).ravel()
     vector -= vector.mean()
     return vector / max(float(np.linalg.norm(vector)), 1e-6)
-
-
-_QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-
-
-def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkModel) -> int:
-    """By how many degrees clockwise frames [h, w] uint8 without a face must be turned to show one; 0 if by none.
-
-    For videos that lie on their side because their rotation flag was lost; only large faces are looked for.
-
-    Example
-    -------
-    >>> from skimage.data import astronaut
-    >>> from facs_pipeline import default_landmarks
-    >>> lying = np.rot90(astronaut().mean(axis=2).astype(np.uint8))
-    >>> upright_turn([lying], default_landmarks())
-    90
-    """
-    for grey in frames:
-        scale = min(_SEARCH_SIDES[0] / max(grey.shape), 1.0)
-        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        for degrees, code in _QUARTER_TURNS.items():
-            turned = cv2.rotate(small, code)
-            boxes, _scores, _ = _frontal_detector().run(turned, 0, 0.0)
-            places = ((box.left(), box.top(), box.width(), box.height()) for box in boxes)
-            if any(landmark_model.locate(turned, place).confidence >= _SURE for place in places):
-                return degrees
-    return 0

@@ -9,7 +9,8 @@ import dlib
 import numpy as np
 import pytest
 
-from facs_pipeline.faces import FaceFollower, _frontal_detector, upright_turn
+from facs_pipeline.face_search import frontal_detector, upright_turn
+from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.video import read_frames
 
@@ -291,7 +292,7 @@ def test_a_change_of_size_in_the_middle_is_survived(greys, model):
 
 
 def test_the_detector_kept_as_a_file_is_dlibs_own(greys):
-    kept, own = _frontal_detector(), dlib.get_frontal_face_detector()
+    kept, own = frontal_detector(), dlib.get_frontal_face_detector()
     for name in ("single_face.mp4", "s18.mp4"):
         [grey] = greys(name, 1)
         expected = own.run(grey, 0, -0.5)
@@ -302,9 +303,9 @@ def test_the_detector_kept_as_a_file_is_dlibs_own(greys):
 def test_a_dlib_that_cannot_read_the_file_makes_its_detector_anew(greys, tmp_path, monkeypatch):
     file = tmp_path / "other.svm"
     file.write_bytes(b"of another version")
-    monkeypatch.setattr("facs_pipeline.faces._DETECTOR", file)
+    monkeypatch.setattr("facs_pipeline.face_search._DETECTOR", file)
     [grey] = greys("single_face.mp4", 1)
-    assert len(_frontal_detector.__wrapped__().run(grey, 0, 0.0)[0]) == 1
+    assert len(frontal_detector.__wrapped__().run(grey, 0, 0.0)[0]) == 1
 
 
 def hand_before_the_mouth(grey: np.ndarray, points: np.ndarray) -> np.ndarray:

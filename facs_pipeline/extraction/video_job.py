@@ -25,7 +25,8 @@ from facs_pipeline.emotions.series import emotion_probabilities
 from facs_pipeline.extraction.face_series import FaceSeries, describe_faces, series_of_faces
 from facs_pipeline.extraction.frame_chunk import FrameChunk
 from facs_pipeline.extraction.outputs import Outputs
-from facs_pipeline.faces import FaceFollower, upright_turn
+from facs_pipeline.face_search import upright_turn
+from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import LandmarkModel, load_landmarks
 from facs_pipeline.pose import head_pose
 from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys, table_key
