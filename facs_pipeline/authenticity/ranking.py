@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline import evaluation
 from facs_pipeline.atomic_files import atomic_csv
 from facs_pipeline.authenticity import files, scoring
 from facs_pipeline.authenticity import study as studies
@@ -18,6 +17,7 @@ from facs_pipeline.authenticity.model import PRESETS, RANKERS, SAVED, Authentici
 from facs_pipeline.authenticity.pairs import Pairs, groups_of, pair_up, pairs_from_table
 from facs_pipeline.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table
 from facs_pipeline.errors import InputError
+from facs_pipeline.evaluation import accuracy_figures
 
 SHOWN_PAIRS = 5
 
@@ -246,7 +246,7 @@ def _score_known(model: AuthenticityModel, table: DescriptorTable, pairs: Pairs)
     scores = model.ranker.decision_function(table.values, pairs.labelled, emotions=emotions)
     subjects = studies.complete_subjects(table.subjects, pairs.candidates)
     whose = subjects[pairs.labelled[:, 0]]
-    figures = evaluation.accuracy_figures(scoring.right(scores), whose, chance=0.5)
+    figures = accuracy_figures(scoring.right(scores), whose, chance=0.5)
     figures["auc"] = scoring.auc_of_pairs(scores)
     figures["permutation_p"] = scoring.swap_p_value(scores, scoring.swap_groups(pairs.labelled))
     seen = sorted(set(map(str, whose)) & set(model.card.get("trained_on", {}).get("subjects", [])))

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from facs_pipeline import evaluation
 from facs_pipeline.authenticity import scoring
 from facs_pipeline.authenticity.curve import n_curve_fits, ranking_curve
 from facs_pipeline.authenticity.explanation import COLUMNS, reason_rows
@@ -20,6 +19,7 @@ from facs_pipeline.authenticity.rank_svm import AuthenticityRanker
 from facs_pipeline.authenticity.series import Series
 from facs_pipeline.descriptor_table import DescriptorTable
 from facs_pipeline.errors import InputError
+from facs_pipeline.evaluation import accuracy_figures, check_folds, subject_folds
 from facs_pipeline.model_file import stored_bytes
 
 N_RESAMPLES, N_SWAPS = 2000, 10_000
@@ -92,10 +92,10 @@ def prepare(table: DescriptorTable, pairs: Pairs, *, n_folds: int = 10, need_fol
     folds = None
     if need_folds:
         if (table.folds != "").any():
-            folds = evaluation.check_folds(subjects, table.folds, lambda i: f"{table.source}: row {table.rows[i]}")
+            folds = check_folds(subjects, table.folds, lambda i: f"{table.source}: row {table.rows[i]}")
         else:
             try:
-                folds = evaluation.subject_folds(subjects, n_folds)
+                folds = subject_folds(subjects, n_folds)
             except InputError as error:
                 raise InputError(f"{table.source}: {error}") from None
         whose = ", ".join(sorted(set(subjects[pairs.labelled[:, 0]])))
@@ -268,7 +268,7 @@ def _figures(study: Study, scored: np.ndarray, video_scores: np.ndarray, seed: i
     first = study.pairs.labelled[:, 0]
     subjects = study.subjects[first]
     fold_of_pair = study.folds[first]
-    pair_figures = evaluation.accuracy_figures(scoring.right(scored), subjects, chance=0.5, seed=seed)
+    pair_figures = accuracy_figures(scoring.right(scored), subjects, chance=0.5, seed=seed)
     pair_figures["auc"] = scoring.auc_of_pairs(scored)
     probability = scoring.cross_calibrated(
         scored, fold_of_pair, lambda mask: scoring.Calibration.of_pairs(scored[mask])
@@ -279,7 +279,7 @@ def _figures(study: Study, scored: np.ndarray, video_scores: np.ndarray, seed: i
     labels = study.labels[known]
     outcomes = scoring.right(video_scores[known] * labels)
     chance = float(max((labels == 1).mean(), (labels == -1).mean())) if len(labels) else 0.5
-    video_figures = evaluation.accuracy_figures(outcomes, study.subjects[known], chance=chance, seed=seed)
+    video_figures = accuracy_figures(outcomes, study.subjects[known], chance=chance, seed=seed)
     if len(known):
         video_figures["auc"] = scoring.auc_of_videos(video_scores[known], labels)
     per_emotion = {}
@@ -287,11 +287,9 @@ def _figures(study: Study, scored: np.ndarray, video_scores: np.ndarray, seed: i
         for emotion in sorted(set(study.emotions[first])):
             of_pairs, of_videos = study.emotions[first] == emotion, study.emotions[known] == emotion
             per_emotion[emotion] = {
-                "pairs": evaluation.accuracy_figures(
-                    scoring.right(scored[of_pairs]), subjects[of_pairs], chance=0.5, seed=seed
-                )
+                "pairs": accuracy_figures(scoring.right(scored[of_pairs]), subjects[of_pairs], chance=0.5, seed=seed)
                 | {"auc": scoring.auc_of_pairs(scored[of_pairs])},
-                "videos": evaluation.accuracy_figures(
+                "videos": accuracy_figures(
                     outcomes[of_videos], study.subjects[known][of_videos], chance=0.5, seed=seed
                 ),
             }
@@ -351,7 +349,7 @@ def _emotion_stage_figures(study: Study, seed: int) -> dict | None:
             hits += list(stage.predict(values[test]) == emotions[test])
             whose += list(study.subjects[test])
     share = max(np.mean(emotions[rows] == name) for name in set(emotions[rows]))
-    return evaluation.accuracy_figures(np.array(hits, float), whose, chance=float(share), seed=seed)
+    return accuracy_figures(np.array(hits, float), whose, chance=float(share), seed=seed)
 
 
 def train(study: Study, name: str, ranker: AuthenticityRanker) -> AuthenticityModel:
