@@ -16,7 +16,7 @@ import numpy as np
 
 from facs_pipeline import geometry
 from facs_pipeline.face_search import Box, face_size, find_faces, find_near, frontal_detector, search_scales
-from facs_pipeline.landmarks import LandmarkModel, Located
+from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.patches import registered_crop
 from facs_pipeline.steadying import PointFilter
 
@@ -108,7 +108,7 @@ class FaceFollower:
     Parameters
     ----------
     landmark_model : LandmarkModel
-        Anything with `locate(grey, box)` and `follow(grey, points)`.
+        Anything with `find(grey, box)` and `follow(grey, points)`.
     faces : "one" or "all"
         Follow the main face only (the largest, middlemost), always with id 0, or everybody.
     steady : bool
@@ -205,7 +205,7 @@ class FaceFollower:
             track.checked_s = time_s
             found = find_near(self._detector, grey, before, -0.3)
             if found is not None:
-                again = self._locate(grey, found)
+                again = self._model.find(grey, found)
                 if again.confidence > confidence + _SURER:
                     points, confidence = again
             elif confidence < _LOST:
@@ -214,9 +214,6 @@ class FaceFollower:
             return None
         track.see(points, time_s)
         return points, confidence
-
-    def _locate(self, grey: np.ndarray, box: Box) -> Located:
-        return self._model.follow(grey, self._model.locate(grey, box).points)
 
     def _must_search(self, time_s: float, cut: bool) -> bool:
         if cut or not self._followed:
@@ -230,7 +227,7 @@ class FaceFollower:
             centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
             if any(np.all(np.abs(centre - p.mean(axis=0)) < 0.6 * face_size(p)) for p in known):
                 continue
-            points, confidence = self._locate(grey, box)
+            points, confidence = self._model.find(grey, box)
             if confidence >= _LOST and _plausible(points, grey.shape):
                 found.append((points, confidence))
                 known = [*known, points]

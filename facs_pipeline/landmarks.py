@@ -91,7 +91,7 @@ class LandmarkModel:
     Example
     -------
     >>> model = LandmarkModel.load()  # doctest: +SKIP
-    >>> points, confidence = model.locate(grey, (x, y, width, height))  # doctest: +SKIP
+    >>> points, confidence = model.find(grey, (x, y, width, height))  # doctest: +SKIP
     >>> points, confidence = model.follow(next_grey, points)  # doctest: +SKIP
     """
 
@@ -144,16 +144,17 @@ class LandmarkModel:
         return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
 
     def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """Points of the face in a detector's box (x, y, width, height) in pixels of `grey` [h, w] uint8, in one pass.
-
-        `follow` from there settles them, as in the frames of a video.
-        """
+        """Points of the face in a detector's box (x, y, width, height; px) of `grey` [h, w] uint8, in one pass."""
         x, y, width, height = box
         c, d = self._register(self.box_shape * np.float32([width, height]) + np.float32([x, y]))
         self._far.look(grey, geometry.matrix(c, d))
         coarse = _back(self.mean_shape + self._coarse(self._far.read(self._coarse_places)), c, d)
         values, found = self.explain(grey, coarse, rests=_NEAR)
         return Located(found, self._certainty(values))
+
+    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        """The same as `locate`, settled by following from there."""
+        return self.follow(grey, self.locate(grey, box).points)
 
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where `points` [68, 2] were in the previous frame.
@@ -231,6 +232,10 @@ class DlibLandmarks:
         points = np.array([(p.x, p.y) for p in parts], np.float32)
         return Located(points, self._judge.judge(grey, points))
 
+    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        """The same as `locate`: a second pass makes the points of such a file no better."""
+        return self.locate(grey, box)
+
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where they were, from the box in which a detector would have seen them."""
         box_from_points = geometry.fit_similarity(self._judge.box_shape, points)
@@ -262,7 +267,7 @@ def default_landmarks() -> LandmarkModel:
     -------
     >>> from skimage.data import astronaut
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
-    >>> found = default_landmarks().locate(grey, (170.0, 80.0, 110.0, 110.0))
+    >>> found = default_landmarks().find(grey, (170.0, 80.0, 110.0, 110.0))
     >>> found.points.shape, float(found.confidence) > 0.9
     ((68, 2), True)
     """

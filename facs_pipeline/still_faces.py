@@ -49,8 +49,7 @@ def locate_face(grey: np.ndarray, landmarks: LandmarkModel | DlibLandmarks | Non
         points, found = faces[0].points, True
     else:
         size = shown.shape[0] - 2 * pad
-        place = model.locate(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
-        place = model.follow(shown, place.points)
+        place = model.find(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))
         points, found = place.points, factor != 1 and place.confidence >= _IS_A_FACE
     # Pixel centres: enlarging by f takes x to f x + (f - 1) / 2.
     return ((points - pad - (factor - 1) / 2) / factor).astype(np.float32), bool(found)
