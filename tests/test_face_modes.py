@@ -156,6 +156,12 @@ def test_sizes_that_cannot_be(faces, sizes, said):
         fit_modes(*faces, sizes, np.ones(12))
 
 
+def test_more_axes_than_the_faces_differ_on(faces):
+    X, subjects = faces
+    with pytest.raises(InputError, match="6 face modes, but these faces differ on 4 axes only; ask for fewer"):
+        fit_modes(X[:5], subjects[:5], (6, 0), np.ones(12))
+
+
 def test_nobody_has_enough_faces(faces):
     X, _ = faces
     alone = np.array([f"p{i}" for i in range(len(X))])

@@ -18,6 +18,7 @@ from facs_pipeline.training.svr_ensemble import folding, mean_and_scale
 
 FEWEST_FACES = 20
 """A person with at least so many faces shows what differs within persons."""
+_LEAST = 1e-6
 
 
 def fit_modes(
@@ -41,7 +42,7 @@ def fit_modes(
     ------
     InputError
         If axes within persons are asked for and nobody has `FEWEST_FACES` faces; if more axes are asked for than
-        there are columns.
+        there are columns, or than the faces differ on.
 
     References
     ----------
@@ -93,6 +94,11 @@ def _principal(scatter: np.ndarray, size: int) -> np.ndarray:
     """The `size` axes [d, size] of largest scatter, largest first; each one's largest part is positive."""
     # A fixed start gives the same axes every time.
     values, axes = eigsh(scatter, k=size, v0=np.ones(len(scatter)))
+    real = int((values > _LEAST * values.max()).sum())
+    if real < size:
+        raise InputError(
+            f"{size} face modes, but these faces differ on {real} axes only; ask for fewer, or use more faces"
+        )
     axes = axes[:, np.argsort(-values)].astype(np.float64)
     return axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
 
