@@ -168,6 +168,11 @@ class ActionUnitModel:
 
         Before both are limited to 0..5; `face` and `reference` are features [d]. Without modes these are the model's
         own weights, the same for any two faces.
+
+        Raises
+        ------
+        ValueError
+            If the model does not measure `au`.
         """
         column = self.aus.index(au)
         weights = self.weights[:, column].astype(np.float64)
@@ -190,12 +195,13 @@ class ActionUnitModel:
         """
         stored = load_model(path, MODEL_KIND)
         needed = {"aus", "weights", "intercept"}
-        if stored.arrays.keys() & {*_MODE_ARRAYS}:
+        has_modes = not stored.arrays.keys().isdisjoint(_MODE_ARRAYS)
+        if has_modes:
             needed |= {*_MODE_ARRAYS, "product_weights"}
         missing = needed - stored.arrays.keys()
         if missing or "settings" not in stored.card:
             raise ModelError(f"{path}: an action-unit model without {sorted(missing) or 'feature settings'}")
-        modes = FaceModes(*(stored.arrays[name] for name in _MODE_ARRAYS)) if len(needed) > 3 else None
+        modes = FaceModes(*(stored.arrays[name] for name in _MODE_ARRAYS)) if has_modes else None
         settings, own = stored.card["settings"], _own_settings(modes)
         if settings != own:
             changed = sorted(k for k in settings.keys() | own.keys() if settings.get(k) != own.get(k))
