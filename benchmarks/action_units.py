@@ -31,6 +31,11 @@ MOVES = 0.05 * 5
 """Standard deviation of the teacher's intensity (0..5) from which a video counts for an action unit."""
 TARGET_MEAN, TARGET_EACH, TARGET_FOUND = 0.88, 0.80, 0.995
 MEASURES = {"r": pearson, "ccc": ccc, "bias": bias, "mae": mae}
+YARDSTICK = {
+    "mirrored_r": "the teacher and the teacher on the mirror image",
+    "r_with_both": "ours and the mean of these two",
+}
+COLUMNS = (*MEASURES, *YARDSTICK)
 
 
 def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = True) -> np.ndarray:
@@ -54,7 +59,7 @@ def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = 
 def compare(
     videos: Sequence[Path], task: Path, cache: Path, landmarks, au_model: ActionUnitModel, steady: bool = True
 ) -> dict[str, Any]:
-    """Per action unit and video `MEASURES`, and how many of the teacher's faces are found."""
+    """Per action unit and video `MEASURES` and `YARDSTICK`, and how many of the teacher's faces are found."""
     aus = [au for au in USABLE_AUS if au in au_model.aus]
     columns = [au_model.aus.index(au) for au in aus]
     found = {}
@@ -62,28 +67,32 @@ def compare(
     for video in videos:
         teacher = harness.teacher_on_video(video, task, cache)
         truth = intensities(teacher["blendshapes"], teacher["names"], aus)
+        teacher = harness.teacher_on_video(video, task, cache, mirrored=True)
+        in_mirror = intensities(teacher["blendshapes"], teacher["names"], aus)
         ours = predicted(video, landmarks, au_model, steady)[:, columns]
         seen = ~np.isnan(truth[:, 0])
         both = seen & ~np.isnan(ours[:, 0])
+        all_three = both & ~np.isnan(in_mirror[:, 0])
+        yardstick = {"mirrored_r": (truth, in_mirror), "r_with_both": ((truth + in_mirror) / 2, ours)}
         found[video.stem] = {"teacher": seen.sum(), "ours_too": both.sum()}
         found[video.stem]["only_ours"] = (~seen & ~np.isnan(ours[:, 0])).sum()
         for i, au in enumerate(aus):
             if both.sum() > 10 and truth[both, i].std() >= MOVES:
                 pair = truth[both, i], ours[both, i]
-                per_au[f"AU{au:02d}"][video.stem] = {
-                    # A constant prediction has no correlation: it agrees with nothing.
-                    name: np.nan_to_num(m(*pair)[0])
-                    for name, m in MEASURES.items()
-                }
+                # A constant prediction has no correlation: it agrees with nothing.
+                of = {name: np.nan_to_num(m(*pair)[0]) for name, m in MEASURES.items()}
+                for name, (one, other) in yardstick.items():
+                    of[name] = np.nan_to_num(pearson(one[all_three, i], other[all_three, i])[0])
+                per_au[f"AU{au:02d}"][video.stem] = of
     mean = {
-        au: {name: np.mean([v[name] for v in of.values()]) for name in MEASURES} | {"videos": len(of)}
+        au: {name: np.mean([v[name] for v in of.values()]) for name in COLUMNS} | {"videos": len(of)}
         for au, of in per_au.items()
         if of
     }
     asked = sum(f["teacher"] for f in found.values())
     return {
         "per_au": mean,
-        "mean": {name: np.mean([of[name] for of in mean.values()]) for name in MEASURES},
+        "mean": {name: np.mean([of[name] for of in mean.values()]) for name in COLUMNS},
         "lowest_r": min((of["r"], au) for au, of in mean.items()) if mean else None,
         "share_of_teacher_faces_found": sum(f["ours_too"] for f in found.values()) / max(asked, 1),
         "per_video": per_au,
@@ -93,11 +102,13 @@ def compare(
 
 def show(result: dict[str, Any]) -> None:
     """Print what `compare` found."""
-    rows = [[au, *(of[m] for m in MEASURES), of["videos"]] for au, of in result["per_au"].items()]
+    rows = [[au, *(of[m] for m in COLUMNS), of["videos"]] for au, of in result["per_au"].items()]
     mean = result["mean"]
-    rows.append(["mean", *(mean[m] for m in MEASURES), ""])
+    rows.append(["mean", *(mean[m] for m in COLUMNS), ""])
     harness.table("Agreement with the teacher (mean over videos in which its score moves)",
-                  ["", *MEASURES, "videos"], rows)  # fmt: skip
+                  ["", *COLUMNS, "videos"], rows)  # fmt: skip
+    for name, what in YARDSTICK.items():
+        print(f"{name}: r between {what}")
     names = list(result["frames_with_face"])
     rows = [[au, *(of[v]["r"] if v in of else "." for v in names)] for au, of in result["per_video"].items()]
     harness.table("r per video", ["", *names], rows)

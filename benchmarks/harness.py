@@ -80,8 +80,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
         print("  ".join([first, *rest]).rstrip(), flush=True)
 
 
-def teacher_on_video(video: Path, task: Path, cache: Path) -> dict[str, np.ndarray]:
-    """The teacher's answers to every frame in video mode, kept in `cache`.
+def teacher_on_video(video: Path, task: Path, cache: Path, *, mirrored: bool = False) -> dict[str, np.ndarray]:
+    """The teacher's answers to every frame in video mode, kept in `cache`; `mirrored`: it sees the mirror image.
 
     Returns `points` [n, 68, 2], `blendshapes` [n, 52] (NaN where it found no face), `times_s` [n], `names` [52].
     """
@@ -90,13 +90,13 @@ def teacher_on_video(video: Path, task: Path, cache: Path) -> dict[str, np.ndarr
     from facs_pipeline.video import read_frames
 
     key = hashlib.sha256(video.read_bytes() + task.read_bytes()).hexdigest()[:16]
-    file = cache / f"teacher-{video.stem}-{key}.npz"
+    file = cache / f"teacher-{'mirrored-' if mirrored else ''}{video.stem}-{key}.npz"
     if not file.is_file():
         points, scores, times = [], [], []
         with Teacher(task) as teacher:
             for frame in read_frames(video, colour=True):
                 step_ms = max(1, round((frame.time_s - times[-1]) * 1000)) if times else 33
-                answer = teacher.look(cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB), step_ms)
+                answer = teacher.look(cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB), step_ms, mirrored=mirrored)
                 points.append(answer[0] if answer else np.full((68, 2), np.nan, np.float32))
                 scores.append(answer[1] if answer else np.full(len(BLENDSHAPES), np.nan, np.float32))
                 times.append(frame.time_s)

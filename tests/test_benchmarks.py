@@ -30,6 +30,7 @@ def test_action_units_on_a_short_video(videos_dir, shared_dir, tmp_path):
     result = action_units.compare([video], task, tmp_path, default_landmarks(), ActionUnitModel.load_default())
     assert result["share_of_teacher_faces_found"] > 0.9
     assert 0 < result["mean"]["r"] <= 1
+    assert 0.5 < result["mean"]["mirrored_r"] < 1 and 0 < result["mean"]["r_with_both"] <= 1
     action_units.show(result)
 
 
@@ -45,6 +46,9 @@ def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_
     task = shared_dir / "data" / "teacher" / "face_landmarker.task"
     video = videos_dir / "single_face.mp4"
     teacher = harness.teacher_on_video(video, task, tmp_path)
+    in_mirror = harness.teacher_on_video(video, task, tmp_path, mirrored=True)
+    apart = landmark_measures.errors(in_mirror["points"], teacher["points"])
+    assert 0 < apart["raw"] < 5  # its points come back for the video as it is
     models = {"ours": default_landmarks()}
     result = landmarks.on_video(models, video, teacher, every=4)
     for kind in ("detector", "tracking", "tracking, steadied"):

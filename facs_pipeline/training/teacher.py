@@ -18,6 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from facs_pipeline.landmarks import MIRROR_68
+
 # Mesh vertices whose mean stands for each of iBUG's 68 points (chin line, brows, nose, eyes, lips).
 MESH_TO_68: tuple[tuple[int, ...], ...] = (
     (127,), (234, 93), (93, 132), (58, 132), (172,), (136, 150), (149,), (176, 148), (152,),
@@ -108,9 +110,15 @@ class Teacher:
     def __exit__(self, *_exc) -> None:
         self._landmarker.close()
 
-    def look(self, image: np.ndarray, step_ms: int = 33) -> tuple[np.ndarray, np.ndarray] | None:
-        """Next video frame, grey [h, w] or RGB [h, w, 3] uint8 -> (points [68, 2] px, scores [52]) or None."""
-        rgb = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else np.ascontiguousarray(image)
+    def look(
+        self, image: np.ndarray, step_ms: int = 33, *, mirrored: bool = False
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Next video frame, grey [h, w] or RGB [h, w, 3] uint8 -> (points [68, 2] px, scores [52]) or None.
+
+        `mirrored`: the teacher sees the mirror image; points and scores come back for the image as it is.
+        """
+        shown = np.ascontiguousarray(image[:, ::-1] if mirrored else image)
+        rgb = cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB) if shown.ndim == 2 else shown
         self._clock_ms += step_ms
         picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
         answer = self._landmarker.detect_for_video(picture, self._clock_ms)
@@ -119,27 +127,21 @@ class Teacher:
         height, width = image.shape[:2]
         mesh = np.array([(p.x * width, p.y * height) for p in answer.face_landmarks[0]], np.float32)
         self.names = tuple(c.category_name for c in answer.face_blendshapes[0])
-        return mesh_to_68(mesh), np.array([c.score for c in answer.face_blendshapes[0]], np.float32)
+        points, scores = mesh_to_68(mesh), np.array([c.score for c in answer.face_blendshapes[0]], np.float32)
+        if mirrored:
+            points, scores = points[MIRROR_68], scores[mirrored_names(self.names)]
+            points[:, 0] = width - 1 - points[:, 0]
+        return points, scores
 
     def look_at_still(self, image: np.ndarray, passes: int = 3) -> tuple[np.ndarray, np.ndarray] | None:
         """Converged answer for one still: blank frame, `passes` looks, the same mirrored, mean of both."""
-        from facs_pipeline.landmarks import MIRROR_68
-
         answers = []
         for mirrored in (False, True):
-            shown = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
-            self.look(np.zeros_like(shown))
-            answer = None
+            self.look(np.zeros_like(image))
             for _ in range(passes):
-                answer = self.look(shown)
-            if answer is None:
-                continue
-            points, scores = answer
-            if mirrored:
-                points = points[MIRROR_68].copy()
-                points[:, 0] = image.shape[1] - 1 - points[:, 0]
-                scores = scores[mirrored_names(self.names)]
-            answers.append((points, scores))
+                answer = self.look(image, mirrored=mirrored)
+            if answer is not None:
+                answers.append(answer)
         if not answers:
             return None
         return np.mean([a[0] for a in answers], axis=0), np.mean([a[1] for a in answers], axis=0)
