@@ -15,6 +15,7 @@ from facs_pipeline.datasets.au_manifest import read_au_manifest
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.disfa import read_disfa
 from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.datasets.warped import warped
 from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
 from facs_pipeline.model_card import card_text
@@ -72,12 +73,16 @@ Examples:
   facs train-au --teacher face_landmarker.task --images photos --out pseudo.npz
 """
     + PICTURES_HELP
+    + "  warp=yes       also train on a copy of each image whose mouth, brows and lids are moved,\n"
+    "                 labelled anew; the copies are not measured on\n"
 )
 @click.option("--disfa", type=click.Path(), help="Folder of the DISFA database.")
 @click.option("--camera", type=click.Choice(["left", "right"]), default="left", show_default=True, help="DISFA's.")
 @click.option("--manifest", type=click.Path(), help="CSV of coded faces: image or video, frame, subject, AU columns.")
 @click.option("--teacher", type=click.Path(), help="MediaPipe's face_landmarker.task, for pseudo-labels of --images.")
-@click.option("--images", type=PicturesSpec(), multiple=True, help="Images for the teacher; repeatable, see below.")
+@click.option(
+    "--images", type=PicturesSpec(may_warp=True), multiple=True, help="Images for the teacher; repeatable, see below."
+)
 @click.option(
     "--emotion-check",
     "check_images",
@@ -161,12 +166,17 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, landmar
 
 def _labelled(spec, teacher: str, aus, cache: Path, how: dict) -> Gathered:
     pictures, options = open_spec(spec), spec[1]
-    if "labels" in options:
-        labels = read_labels(options["labels"], pictures)
-    else:
-        step = progress_bar(f"{pictures.path.name}: pseudo-labels", len(pictures))
-        labels = label_pictures(pictures, teacher, cache, jobs=how["jobs"], progress=step)
-    return gather_pictures(pictures, labels, aus, cache, weight=options["weight"], **how)
+
+    def look_at(shown: Pictures, what: str):
+        step = progress_bar(f"{pictures.path.name}: pseudo-labels{what}", len(shown))
+        return label_pictures(shown, teacher, cache, jobs=how["jobs"], progress=step)
+
+    labels = read_labels(options["labels"], pictures) if "labels" in options else look_at(pictures, "")
+    copies = None
+    if "warp" in options:
+        shown = warped(pictures, labels.points)
+        copies = shown, look_at(shown, " (warped)")
+    return gather_pictures(pictures, labels, aus, cache, weight=options["weight"], warped=copies, **how)
 
 
 def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:

@@ -226,6 +226,28 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
 
 @pytest.mark.shared
 @needs_teacher
+def test_warped_copies_are_trained_on_and_not_measured_on(small, shared_dir, tmp_path):
+    teacher = shared_dir / "data/teacher/face_landmarker.task"
+    labels = shared_dir / "data/frames/frames_teacher.npz"
+    spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={labels}"
+    options = ["--teacher", teacher, "--regressor", "ridge", "--aus", "12,26", "--folds", "3"]
+    options += ["--cache", small / "cache", "--jobs", "2"]
+    cards = []
+    for name, more in (("without", ""), ("with", ",warp=yes")):
+        done = run(*options, "--images", spec + more, "--out", tmp_path / f"{name}.npz")
+        assert done.exit_code == 0, done.output + str(done.exception)
+        cards.append(json.loads((tmp_path / f"{name}.json").read_text()))
+    without, copied = cards
+    assert [card["sources"][0]["warped_copies"] for card in cards] == [0, 1]
+    assert copied["sources"][0]["rows"] > 1.9 * without["sources"][0]["rows"]
+    assert copied["images"] == without["images"] and copied["persons"] == without["persons"]
+    assert copied["metrics_on_unseen_persons"]["26"]["n"] == without["metrics_on_unseen_persons"]["26"]["n"]
+    assert copied["content_sha256"] != without["content_sha256"]
+    assert copied["metrics_on_unseen_persons"]["26"]["r"] > 0.5
+
+
+@pytest.mark.shared
+@needs_teacher
 def test_the_teacher_labels_stills_once(small, shared_dir, tmp_path):
     teacher = shared_dir / "data/teacher/face_landmarker.task"
     pictures = open_pictures(small / "stills")
@@ -291,6 +313,8 @@ def test_a_manifest_of_coded_frames(small, tmp_path):
         (["--teacher", "t", "--images", "a.tar,person=b"], "expected PATH, then any of persons="),
         (["--teacher", "t", "--images", "a.tar,weight=0"], "weight must be above 0"),
         (["--disfa", "a", "--aus", "1,x"], "expected FACS numbers"),
+        (["--teacher", "t", "--images", "i,warp=twice"], "warp must be yes"),
+        (["--teacher", "t", "--images", "i", "--emotion-check", "i,warp=yes"], "expected PATH, then any of"),
         (["--disfa", "a", "--modes", "many"], "expected two numbers such as 50,40"),
     ],
 )

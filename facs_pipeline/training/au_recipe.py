@@ -79,7 +79,7 @@ class Recipe:
 class Gathered:
     """Rows of one source: features, intensities, whose face, what they count, and facts for the card.
 
-    `original` is False for mirrored copies, which are trained on but not measured on.
+    `original` is False for mirrored and warped copies, which are trained on but not measured on.
     """
 
     name: str
@@ -106,6 +106,7 @@ def gather_pictures(
     cache: str | os.PathLike,
     *,
     weight: float = 1.0,
+    warped: tuple[Pictures, TeacherLabels] | None = None,
     mirror: bool = False,
     landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
@@ -113,30 +114,33 @@ def gather_pictures(
 ) -> Gathered:
     """Features and pseudo-labels of still images; `weight` is what each row counts for ridge.
 
-    `landmarks` is a landmark model file; the embedded one unless given.
+    `warped` are the same images warped, with labels of their own: trained on, not measured on. `landmarks` is a
+    landmark model file; the embedded one unless given.
     """
-    Y = intensities(labels.blendshapes, labels.names, aus)
-    persons = np.array(pictures.persons)
-    near = labels.points if labels.found.any() and not np.isnan(labels.points[labels.found]).any() else None
     parts = []
-    for flipped in (False, True) if mirror else (False,):
-        label = f"{pictures.path.name}: features{' (mirrored)' if flipped else ''}"
-        found = picture_features(
-            pictures,
-            cache,
-            near=near,
-            mirror=flipped,
-            landmarks=landmarks,
-            jobs=jobs,
-            progress=progress(label, len(pictures)),
-        )
-        parts.append((found.X, Y[found.rows], persons[found.rows], np.full(len(found.rows), not flipped)))
+    for shown, said in ((pictures, labels), *([warped] if warped else [])):
+        Y = intensities(said.blendshapes, said.names, aus)
+        persons = np.array(shown.persons)
+        near = said.points if said.found.any() and not np.isnan(said.points[said.found]).any() else None
+        for flipped in (False, True) if mirror else (False,):
+            what = " (warped)" * (shown is not pictures) + " (mirrored)" * flipped
+            found = picture_features(
+                shown,
+                cache,
+                near=near,
+                mirror=flipped,
+                landmarks=landmarks,
+                jobs=jobs,
+                progress=progress(f"{pictures.path.name}: features{what}", len(shown)),
+            )
+            parts.append((found.X, Y[found.rows], persons[found.rows], np.full(len(found.rows), not what)))
     facts = {
         "labels": PSEUDO_LABELS,
         "images": len(pictures),
         "persons": len(set(pictures.persons)),
         "persons_known": pictures.persons_known,
         "without_teacher_face": int((~labels.found).sum()),
+        "warped_copies": int(warped is not None),
     }
     return _gathered(pictures.path.name, parts, weight, facts, len(pictures))
 
