@@ -71,8 +71,10 @@ def _sources(sources: list[dict[str, Any]]) -> list[str]:
     lines = []
     for source in sources:
         persons = f"{source['persons']} persons" if source["persons_known"] else "each taken for a person of its own"
+        copies = "; also trained on a warped copy of each" if source.get("warped_copies") else ""
         lines.append(
             f"  {source['name']}: {source['images']} images, {persons}; {source['without_face']} without a face found"
+            + copies
         )
     return lines
 
