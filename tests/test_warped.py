@@ -11,6 +11,7 @@ from skimage.data import astronaut
 
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.datasets.warped import warp, warped
+from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import default_landmarks
 
 
@@ -73,6 +74,8 @@ def test_every_reading_gives_the_same_warp_and_each_image_its_own(pictures, face
     np.testing.assert_array_equal(first, pickle.loads(pickle.dumps(copies)).grey(0))
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(without_face, pictures.grey(2))
+    with pytest.raises(InputError, match="no image has the teacher's points"):
+        warped(pictures, np.full_like(points, np.nan))
 
 
 def test_labels_of_warped_pictures_are_kept_apart(pictures, face):

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.errors import InputError
 
 _WARP_VERSION = 1
 
@@ -112,7 +113,15 @@ class WarpedPictures(Pictures):
 
 
 def warped(pictures: Pictures, points: np.ndarray) -> WarpedPictures:
-    """The same pictures, each face warped at its points [n, 68, 2]."""
+    """The same pictures, each face warped at its points [n, 68, 2].
+
+    Raises
+    ------
+    InputError
+        If no image has points.
+    """
+    if np.isnan(points).any(axis=(1, 2)).all():
+        raise InputError(f"{pictures.path}: no image has the teacher's points, at which faces are warped")
     return WarpedPictures(
         pictures.path, pictures.names, pictures.persons, pictures.persons_known, pictures._offsets, points=points
     )
