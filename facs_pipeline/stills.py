@@ -145,7 +145,8 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
     cells = np.full((len(faces), 3 + 2 * N_POINTS + len(model.aus)), np.nan)
     if len(rows):
         points = np.array([faces[row].points for row in rows])
-        intensities = model.predict(np.array([faces[row].features for row in rows]))
+        # Each by itself: a matrix product rounds a row otherwise when others are beside it.
+        intensities = np.array([model.predict(faces[row].features) for row in rows])
         cells[rows] = measured_cells(head_pose(points), points, intensities)
     table = pd.DataFrame(cells, columns=au_table_columns(model.aus)[6:])
     table.insert(0, "success", np.isin(np.arange(len(faces)), rows).astype(int))
