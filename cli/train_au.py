@@ -15,7 +15,6 @@ from facs_pipeline.datasets.au_manifest import read_au_manifest
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.disfa import read_disfa
 from facs_pipeline.datasets.pictures import Pictures
-from facs_pipeline.datasets.warped import warped
 from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
 from facs_pipeline.model_card import card_text
@@ -31,6 +30,7 @@ from facs_pipeline.training.au_recipe import (
     train,
 )
 from facs_pipeline.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
+from facs_pipeline.training.warped import warped
 
 
 class Numbers(click.ParamType):

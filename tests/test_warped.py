@@ -10,9 +10,9 @@ import pytest
 from skimage.data import astronaut
 
 from facs_pipeline.datasets.pictures import open_pictures
-from facs_pipeline.datasets.warped import warp, warped
 from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import default_landmarks
+from facs_pipeline.training.warped import warp, warped
 
 
 @pytest.fixture(scope="module")
