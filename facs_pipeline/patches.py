@@ -99,11 +99,11 @@ def oriented_gradients(picture: np.ndarray, along: np.ndarray) -> np.ndarray:
     """
     height, width = picture.shape
     dx, dy = cv2.spatialGradient(picture)
-    gradients = np.empty((along.shape[1] * height, width), np.uint8)
+    gradients = np.empty((along.shape[1] * height, width), np.int16)
     for k, (x, y) in enumerate(along.T.tolist()):
-        # The saturating cast to 8 bits is the rectifier.
-        cv2.addWeighted(dx, x, dy, y, 0, dst=gradients[k * height : (k + 1) * height], dtype=cv2.CV_8U)
-    return gradients
+        # Asked for 8 bits, which would clip, too, OpenCV 5.0 takes four times as long.
+        cv2.addWeighted(dx, x, dy, y, 0, dst=gradients[k * height : (k + 1) * height])
+    return np.clip(gradients, 0, 255, out=gradients).astype(np.uint8)
 
 
 class Look(NamedTuple):

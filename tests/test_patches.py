@@ -24,6 +24,20 @@ def test_what_points_right_points_left_in_the_mirror(n):
     assert here.max() > 20
 
 
+def test_gradients_are_rounded_and_rectified_differences_of_neighbours():
+    """Against plain sums of Sobel's weights, on hard edges that exceed 8 bits; half-way values round to even."""
+    picture = np.where(blurred_noise(60, 80) > 127, 255, blurred_noise(60, 80) // 3).astype(np.uint8)
+    wide = np.pad(picture.astype(int), 1, mode="edge")
+    smooth = [wide[:-2] + 2 * wide[1:-1] + wide[2:], wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]]
+    dx, dy = smooth[0][:, 2:] - smooth[0][:, :-2], smooth[1][2:] - smooth[1][:-2]
+    for (x, y), found in zip(
+        directions(6).T, oriented_gradients(picture, directions(6)).reshape(6, 60, 80), strict=True
+    ):
+        expected = np.clip(np.rint(np.float32(dx) * x + np.float32(dy) * y), 0, 255)
+        assert np.array_equal(found[1:-1, 1:-1], expected[1:-1, 1:-1])
+        assert found.max() == 255
+
+
 def test_directions_along_the_axes_are_exact():
     assert directions(8)[:, ::2].T.tolist() == [[0.5, 0], [0, 0.5], [-0.5, 0], [0, -0.5]]
 
