@@ -12,7 +12,6 @@ import platform
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,12 @@ import cv2
 import numpy as np
 import threadpoolctl
 
+from facs_pipeline.machine import versions_of
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 SHARED = Path(os.environ.get("FACS_SHARED", ROOT.parent / "shared"))
-LIBRARIES = ("facs-pipeline", "numpy", "scipy", "opencv-python-headless", "dlib-bin", "av", "scikit-learn", "mediapipe")
+LIBRARIES = ("facs-pipeline", "numpy", "scipy", "opencv", "dlib-bin", "av", "scikit-learn", "mediapipe")
 
 # One thread in every library, as in the product's workers.
 cv2.setNumThreads(1)
@@ -55,7 +56,7 @@ def about() -> dict[str, Any]:
     return {
         "date": datetime.date.today().isoformat(),
         "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else ""),
-        "versions": {name: v for name in LIBRARIES if (v := _version(name))},
+        "versions": {name: v for name, v in versions_of(*LIBRARIES).items() if v},
         "python": platform.python_version(),
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -119,13 +120,6 @@ def _git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _processor() -> str:

@@ -1,11 +1,14 @@
-"""The machine that a result was computed on, as provenance; nothing that names its owner or its network."""
+"""What a result was computed on and with, as provenance; nothing that names the machine's owner or its network."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import cv2
 
 
 def about_machine() -> dict[str, str | int]:
@@ -25,6 +28,26 @@ def about_machine() -> dict[str, str | int]:
     with contextlib.suppress(AttributeError, OSError, ValueError):
         about["memory_mb"] = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
     return about
+
+
+def versions_of(*packages: str) -> dict[str, str | None]:
+    """Installed versions of packages by their names on PyPI; None where one is not installed.
+
+    ``opencv`` is the OpenCV that is in use: several packages bring one, and the last one installed is what counts.
+
+    Examples
+    --------
+    >>> list(versions_of("numpy", "opencv", "no-such-package").values())[2] is None
+    True
+    """
+    return {name: cv2.__version__ if name == "opencv" else _version(name) for name in packages}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:

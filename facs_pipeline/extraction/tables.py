@@ -9,7 +9,6 @@ import json
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from facs_pipeline.emotions.series import most_frequent
 from facs_pipeline.errors import InputError
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.extraction.metadata import COLUMNS as METADATA_COLUMNS
-from facs_pipeline.machine import about_machine
+from facs_pipeline.machine import about_machine, versions_of
 from facs_pipeline.stages import EXTRA_STAGES, STAGES
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ _LYING = {
     f"turn it, for example by ffmpeg -i VIDEO -vf {how} TURNED"
     for degrees, how in {90: "transpose=clock", 180: "hflip,vflip", 270: "transpose=cclock"}.items()
 }
-PACKAGES = ("av", "dlib-bin", "joblib", "numpy", "opencv-python-headless", "pandas", "pyarrow", "scikit-learn", "scipy")
+PACKAGES = ("av", "dlib-bin", "joblib", "numpy", "opencv", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
@@ -199,10 +198,10 @@ def _about(
 ) -> dict[str, Any]:
     frames = sum(result.facts.get("frames", 0) for result in results)
     return {
-        "facs": _version("facs-pipeline"),
+        "facs": versions_of("facs-pipeline")["facs-pipeline"],
         "python": platform.python_version(),
         "machine": about_machine(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions_of(*PACKAGES),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "options": {field.name: _plain(getattr(options, field.name)) for field in fields(options)},
         "stage_settings": settings.stages,
@@ -217,10 +216,3 @@ def _about(
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

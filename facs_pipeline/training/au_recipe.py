@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from facs_pipeline.agreement import agreement, within_subject_pearson
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
+from facs_pipeline.machine import versions_of
 from facs_pipeline.training.au_features import clip_features, picture_features
 from facs_pipeline.training.au_measures import records, scatter
 from facs_pipeline.training.cross_validation import (
@@ -313,8 +313,8 @@ def _by_source(sources, data: TrainingSet, checked: CrossValidation, original: n
 
 def versions() -> dict[str, str]:
     """Versions of what made the model."""
-    names = ("facs-pipeline", "numpy", "scipy", "scikit-learn", "opencv-python-headless")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    packages = versions_of("facs-pipeline", "numpy", "scipy", "scikit-learn", "opencv")
+    return {"python": platform.python_version(), **packages}
 
 
 def teacher_only(aus: Sequence[int]) -> tuple[int, ...]:
