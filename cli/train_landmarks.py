@@ -28,12 +28,19 @@ Examples:
 @click.option("--images", type=PicturesSpec(), multiple=True, required=True, help="Images of faces; repeatable.")
 @click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Samples from each image.")
+@click.option(
+    "--warped",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="Share of samples whose mouth, brows and lids are moved.",
+)
 @click.option("--ridge", type=click.FloatRange(0, min_open=True), default=0.7, show_default=True, help="Penalty.")
 @click.option("--hold-out", type=click.FloatRange(0, 50), default=10.0, show_default=True, help="% of persons.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes for the teacher.")
 @click.option("--cache", type=click.Path(), help="Folder for labels between runs. Default: OUT's .cache.")
-def command(teacher, images, out, repeats, ridge, hold_out, seed, jobs, cache) -> None:
+def command(teacher, images, out, repeats, warped, ridge, hold_out, seed, jobs, cache) -> None:
     """Train a 68-point landmark model; measure it on persons held out.
 
     The teacher's points are cached: a second run only trains. Use the model with
@@ -53,7 +60,7 @@ def command(teacher, images, out, repeats, ridge, hold_out, seed, jobs, cache) -
             labels = label_pictures(pictures, teacher, cache, jobs=jobs, progress=step)
         step = progress_bar(f"{pictures.path.name}: reading", len(pictures))
         sources.append(gather_faces(pictures, labels, options["weight"], step))
-    settings = LandmarkTraining(repeats=repeats, ridge=ridge, seed=seed)
+    settings = LandmarkTraining(repeats=repeats, warped=warped, ridge=ridge, seed=seed)
     model = train(sources, settings, hold_out_percent=hold_out, log=click.echo)
     model.save(out)
     card = type(model).load(out).card

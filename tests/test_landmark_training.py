@@ -132,7 +132,7 @@ def test_the_command_trains_measures_and_says_so(shared_dir, tmp_path):
     teacher = shared_dir / "data" / "teacher" / "face_landmarker.task"
     out = tmp_path / "mine.npz"
     run = train_landmarks_command(
-        "--teacher", teacher, "--images", images, "--out", out, "--repeats", 1, "--hold-out", 30
+        "--teacher", teacher, "--images", images, "--out", out, "--repeats", 1, "--hold-out", 30, "--warped", 0.2
     )
     assert run.exception is None, run.exception
     card = LandmarkModel.load(out).card
@@ -142,6 +142,7 @@ def test_the_command_trains_measures_and_says_so(shared_dir, tmp_path):
     assert facts["images"] == len(table) - 1 and facts["persons"] == len({row.split(",")[1] for row in table[1:]})
     assert 0 < measured["images"] < facts["images"] and 1 < measured["raw"] < 10
     assert card["hold_out_percent"] == 30 and card["settings"]["repeats"] == 1
+    assert card["settings"]["warped"] == 0.2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces", "mine.json", "mine.npz", "who.csv"]
 
 

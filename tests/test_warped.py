@@ -33,7 +33,7 @@ def test_landmarks_see_a_moved_mouth_and_a_nose_at_rest(face):
     grey, points = face
     eyes = np.linalg.norm(points[45] - points[36])
     model = default_landmarks()
-    found = np.array([model.follow(warp(grey, points, np.random.default_rng(k)), points).points for k in range(30)])
+    found = np.array([model.follow(warp(grey, points, np.random.default_rng(k))[0], points).points for k in range(30)])
     moved = (found - points).std(axis=0).mean(axis=1) / eyes
     mouth, brows, nose = (moved[part].mean() for part in (slice(48, 68), slice(17, 27), slice(27, 31)))
     assert mouth > 0.02 and brows > 0.015 and mouth > 2 * nose
@@ -42,9 +42,20 @@ def test_landmarks_see_a_moved_mouth_and_a_nose_at_rest(face):
     assert height.std() / height.mean() > 0.08
 
 
+def test_what_is_drawn_at_a_point_is_found_where_the_point_is_said_to_be(face):
+    grey, points = face
+    for number, seed in ((8, 0), (48, 1), (57, 2), (24, 3)):
+        dark = np.zeros_like(grey)
+        cv2.circle(dark, points[number].round().astype(int).tolist(), 4, 255, -1)
+        moved, at = warp(dark, points, np.random.default_rng(seed))
+        down, across = np.nonzero(moved > 127)
+        assert np.linalg.norm(at[number] - [across.mean(), down.mean()]) < 1.5
+
+
 def test_far_from_the_face_nothing_moves(face):
     grey, points = face
-    moved = warp(grey, points, np.random.default_rng(1))
+    moved, at = warp(grey, points, np.random.default_rng(1))
+    assert np.abs(at - points)[0].max() < 1 < np.abs(at - points)[48:].max()
     assert moved.shape == grey.shape and moved.dtype == np.uint8
     assert np.array_equal(moved[:20], grey[:20]) and not np.array_equal(moved, grey)
 
@@ -58,8 +69,8 @@ def test_a_smaller_face_is_warped_alike(face):
 
     apart, moved = [], []
     for seed in range(6):
-        large = shrunk(warp(grey, points, np.random.default_rng(seed)))
-        small = warp(shrunk(grey).astype(np.uint8), (points + 0.5) / 2 - 0.5, np.random.default_rng(seed))
+        large = shrunk(warp(grey, points, np.random.default_rng(seed))[0])
+        small, _ = warp(shrunk(grey).astype(np.uint8), (points + 0.5) / 2 - 0.5, np.random.default_rng(seed))
         apart.append(np.abs(small - large).mean())
         moved.append(np.abs(shrunk(grey) - large).mean())
     assert np.mean(apart) < 0.3 * np.mean(moved)

@@ -6,7 +6,6 @@ import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from facs_pipeline.appearance import N_LANDMARKS, fit_shape_modes, registered_la
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 from facs_pipeline.landmarks import LandmarkModel
+from facs_pipeline.machine import versions_of
 from facs_pipeline.training.supervised_descent import LandmarkTraining, misregistration, train_landmarks
 from facs_pipeline.training.teacher import TeacherLabels
 
@@ -102,8 +102,7 @@ def train(
         "hold_out_percent": hold_out_percent,
         "error_on_persons_held_out": measured,
         "settings": asdict(settings),
-        "versions": {name: version(name) for name in ("numpy", "scipy", "opencv-python-headless", "facs-pipeline")}
-        | {"python": platform.python_version()},
+        "versions": versions_of("numpy", "scipy", "opencv", "facs-pipeline") | {"python": platform.python_version()},
     }
     return model
 

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from facs_pipeline import geometry
 from facs_pipeline.landmarks import CLOSE, COARSE_CELL, FAR, LAST_CELL, MIDDLE_CELL, MIRROR_68, LandmarkModel, Step
 from facs_pipeline.patches import CROP, PatchFeatures
+from facs_pipeline.training.warped import warp
 
 EYE_DISTANCE = 0.36 * CROP  # outer eye corners of the mean shape, in crop pixels
 RANK = 48
@@ -41,6 +42,8 @@ class LandmarkTraining:
         Standard deviations of the registration error: eye distances, log units, radians.
     low_resolution : float
         Share of samples shown at a quarter to a half of their resolution.
+    warped : float
+        Share of samples whose mouth, brows and lids are moved; see `facs_pipeline.training.warped`.
     seed : int
         Everything random comes from it.
     """
@@ -51,6 +54,7 @@ class LandmarkTraining:
     fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
     at_rest: tuple[float, float, float] = (0.02, 0.016, 0.02)
     low_resolution: float = 0.4
+    warped: float = 0.3
     seed: int = 0
 
 
@@ -79,7 +83,7 @@ def misregistration(rng: np.random.Generator, n: int, spread: tuple[float, float
 
 
 class _Samples:
-    """Images, some mirrored or shrunk, with their true points."""
+    """Images, some mirrored, warped or shrunk, with their true points."""
 
     def __init__(self, images, points, persons, weights, settings: LandmarkTraining):
         rng = np.random.default_rng(settings.seed)
@@ -91,12 +95,15 @@ class _Samples:
         self.images = []
         mirrored = rng.random(len(source)) < 0.5
         shrunk = np.where(rng.random(len(source)) < settings.low_resolution, rng.uniform(0.25, 0.5, len(source)), 1.0)
+        warped = rng.random(len(source)) < settings.warped
         for k, i in enumerate(source):
             image = images[i]
             if mirrored[k]:
                 image = np.ascontiguousarray(image[:, ::-1])
                 self.truth[k] = self.truth[k][MIRROR_68]
                 self.truth[k, :, 0] = image.shape[1] - 1 - self.truth[k, :, 0]
+            if warped[k]:
+                image, self.truth[k] = warp(image, self.truth[k], rng)
             if shrunk[k] < 1 and min(image.shape) >= 128:
                 image = cv2.resize(image, None, fx=shrunk[k], fy=shrunk[k], interpolation=cv2.INTER_AREA)
                 factor = image.shape[1] / images[i].shape[1]

@@ -13,6 +13,7 @@ from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 
 _WARP_VERSION = 1
+_ROUNDS = 8
 
 
 class Part(NamedTuple):
@@ -37,8 +38,8 @@ PARTS = (
 )
 
 
-def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The face with its `PARTS` moved at random, smoothly, each by itself.
+def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The face with its `PARTS` moved at random, smoothly, each by itself, and where its points are then.
 
     Parameters
     ----------
@@ -48,7 +49,8 @@ def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.
 
     Returns
     -------
-    ndarray [h, w] uint8
+    image : ndarray [h, w] uint8
+    points : ndarray [68, 2], px
 
     Example
     -------
@@ -56,37 +58,50 @@ def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.
     >>> from facs_pipeline.landmarks import default_landmarks
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
     >>> points = default_landmarks().find(grey, (170.0, 80.0, 110.0, 110.0)).points
-    >>> moved = warp(grey, points, np.random.default_rng(0))
+    >>> moved, at = warp(grey, points, np.random.default_rng(0))
     >>> moved.shape == grey.shape, bool((moved[:40] == grey[:40]).all()), bool((moved == grey).all())
     (True, True, False)
+    >>> np.linalg.norm(at - points, axis=1)[[30, 48]].round()  # px: the nose stays, a corner of the mouth moves
+    array([0., 1.])
     """
     points = np.asarray(points, np.float64)
     eyes = float(np.linalg.norm(points[45] - points[36]))
+    movements = []
+    for part in PARTS:
+        angle = rng.standard_normal() * part.turn
+        turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        linear = turned * np.exp(rng.standard_normal(2) * part.stretch) - np.eye(2)
+        movements.append((part, linear, rng.standard_normal(2) * part.shift * np.array(eyes)))
+
+    def origin(at: np.ndarray) -> np.ndarray:
+        """How far from `at` [..., 2] that was which is there now."""
+        away = np.zeros_like(at)
+        for part, linear, shift in movements:
+            centre = points[part.points].mean(axis=0)
+            off = at - centre
+            near = np.exp(-0.5 * (off**2).sum(axis=-1) / (part.reach * eyes) ** 2)
+            if part is MOUTH:
+                # The nose stays: full movement only from half-way between its base and the mouth.
+                below_nose = centre - points[33]
+                near *= np.clip(2 * ((at - points[33]) @ below_nose) / (below_nose @ below_nose), 0, 1)
+            away += near[..., None] * (shift + off @ linear.T)
+        return away
+
     height, width = image.shape
     # The movement is smooth: a coarse grid of it is enough, and ten times as fast.
     step = max(1, round(eyes / 24))
     down, across = np.arange(-(-height // step) + 1) * step, np.arange(-(-width // step) + 1) * step
-    at = np.stack(np.meshgrid(across, down), axis=-1).astype(np.float64)
-    moved = np.zeros_like(at)
-    for part in PARTS:
-        centre = points[part.points].mean(axis=0)
-        angle = rng.standard_normal() * part.turn
-        turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        linear = turned * np.exp(rng.standard_normal(2) * part.stretch) - np.eye(2)
-        shift = rng.standard_normal(2) * part.shift * np.array(eyes)
-        off = at - centre
-        near = np.exp(-0.5 * (off**2).sum(axis=-1) / (part.reach * eyes) ** 2)
-        if part is MOUTH:
-            # The nose stays: full movement only from half-way between its base and the mouth.
-            below_nose = centre - points[33]
-            near *= np.clip(2 * ((at - points[33]) @ below_nose) / (below_nose @ below_nose), 0, 1)
-        moved += near[..., None] * (shift + off @ linear.T)
+    grid = (origin(np.stack(np.meshgrid(across, down), axis=-1).astype(np.float64)) / step).astype(np.float32)
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    grid = (moved / step).astype(np.float32)
     fine = cv2.remap(grid, columns / step, rows / step, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * step
-    return cv2.remap(
+    image = cv2.remap(
         image, columns + fine[..., 0], rows + fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    # A point is where its origin is the point as it was; solved by iterating, as movements are small.
+    now = points
+    for _ in range(_ROUNDS):
+        now = points - origin(now)
+    return image, now
 
 
 @dataclass(frozen=True)
@@ -104,7 +119,9 @@ class WarpedPictures(Pictures):
     def grey(self, number: int) -> np.ndarray:
         """Image `number`, warped, as grey [h, w] uint8."""
         image, points = super().grey(number), self.points[number]
-        return image if np.isnan(points).any() else warp(image, points, np.random.default_rng([_WARP_VERSION, number]))
+        if np.isnan(points).any():
+            return image
+        return warp(image, points, np.random.default_rng([_WARP_VERSION, number]))[0]
 
     def digest(self) -> str:
         """SHA-256 over what the warped images are made from (64 hex digits)."""
