@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from facs_pipeline.authenticity.scoring import Calibration
 from facs_pipeline.authenticity.series import ResidualBoosting, WindowsSVM
 from facs_pipeline.descriptor_table import DescriptorTable
 from facs_pipeline.errors import InputError, ModelError
+from facs_pipeline.machine import versions_of
 from facs_pipeline.model_file import load_model, save_model
 
 KIND = "authenticity"
@@ -288,7 +288,6 @@ def prediction_table(
     )
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | None]:
     """Versions of what a trained model depends on."""
-    names = ("facs-pipeline", "numpy", "scipy", "scikit-learn", "lightgbm")
-    return {name: importlib.metadata.version(name) for name in names}
+    return versions_of("facs-pipeline", "numpy", "scipy", "scikit-learn", "lightgbm")

@@ -311,7 +311,7 @@ def _by_source(sources, data: TrainingSet, checked: CrossValidation, original: n
     return result
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | None]:
     """Versions of what made the model."""
     packages = versions_of("facs-pipeline", "numpy", "scipy", "scikit-learn", "opencv")
     return {"python": platform.python_version(), **packages}

@@ -13,7 +13,7 @@ from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
 
 _WARP_VERSION = 1
-_ROUNDS = 8
+_ROUNDS = 8  # of the iteration that finds where points have gone
 
 
 class Part(NamedTuple):
@@ -51,6 +51,7 @@ def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tup
     -------
     image : ndarray [h, w] uint8
     points : ndarray [68, 2], px
+        Of few warps, about one in a hundred, some point is not exact: where the face is folded it has no one place.
 
     Example
     -------
@@ -73,8 +74,8 @@ def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tup
         linear = turned * np.exp(rng.standard_normal(2) * part.stretch) - np.eye(2)
         movements.append((part, linear, rng.standard_normal(2) * part.shift * np.array(eyes)))
 
-    def origin(at: np.ndarray) -> np.ndarray:
-        """How far from `at` [..., 2] that was which is there now."""
+    def way_back(at: np.ndarray) -> np.ndarray:
+        """From `at` [..., 2] to where what is there now was before, px."""
         away = np.zeros_like(at)
         for part, linear, shift in movements:
             centre = points[part.points].mean(axis=0)
@@ -91,16 +92,16 @@ def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tup
     # The movement is smooth: a coarse grid of it is enough, and ten times as fast.
     step = max(1, round(eyes / 24))
     down, across = np.arange(-(-height // step) + 1) * step, np.arange(-(-width // step) + 1) * step
-    grid = (origin(np.stack(np.meshgrid(across, down), axis=-1).astype(np.float64)) / step).astype(np.float32)
+    grid = (way_back(np.stack(np.meshgrid(across, down), axis=-1).astype(np.float64)) / step).astype(np.float32)
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     fine = cv2.remap(grid, columns / step, rows / step, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * step
     image = cv2.remap(
         image, columns + fine[..., 0], rows + fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    # A point is where its origin is the point as it was; solved by iterating, as movements are small.
+    # A point is where the way back leads to where it was.
     now = points
     for _ in range(_ROUNDS):
-        now = points - origin(now)
+        now = points - way_back(now)
     return image, now
 
 
