@@ -37,6 +37,7 @@ from facs_pipeline.video import read_frames
 DLIB_FILE = "shape_predictor_68_face_landmarks.dat"
 OURS, DLIB = "ours", "dlib"
 HIGHER_IS_BETTER = frozenset(measures.MOVEMENTS)
+STILLS = ("detector", "found", "tracking")
 _SEARCH_SIDE = 400
 
 Box = tuple[float, float, float, float]
@@ -131,13 +132,14 @@ def _subset(pictures: Pictures, rows: np.ndarray) -> Pictures:
 
 
 def on_stills(models: dict[str, Any], faces: Faces) -> dict[str, dict[str, dict[str, float]]]:
-    """Errors per kind of box: the detector's, and one round the points of the first pass, as in following."""
-    result: dict[str, dict[str, dict[str, float]]] = {"detector": {}, "tracking": {}}
+    """Errors of one quick pass from a detector's box, as a face is found there, and when following from there."""
+    result: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in STILLS}
     for name, model in models.items():
         first = [model.locate(i, box).points for i, box in zip(faces.images, faces.boxes, strict=True)]
-        second = [model.follow(i, points).points for i, points in zip(faces.images, first, strict=True)]
-        result["detector"][name] = measures.errors(np.array(first), faces.points)
-        result["tracking"][name] = measures.errors(np.array(second), faces.points)
+        found = [model.find(i, box).points for i, box in zip(faces.images, faces.boxes, strict=True)]
+        followed = [model.follow(i, points).points for i, points in zip(faces.images, found, strict=True)]
+        for kind, points in zip(STILLS, (first, found, followed), strict=True):
+            result[kind][name] = measures.errors(np.array(points), faces.points)
     return result
 
 
@@ -196,30 +198,30 @@ def cost(
 ) -> dict[str, dict[str, float]]:
     """CPU milliseconds per face on the same images, file size and time to load; the least of several runs in turn.
 
-    For dlib's file the predictor alone is timed, not our judgement of its points. Stills are of one person after
-    another; in the `video` its trees take the same paths again and again, which a processor's cache rewards.
+    For dlib's file one pass of the predictor alone is timed, not our judgement of its points. Stills are of one
+    person after another; in the `video` its trees take the same paths again and again, which a processor's cache
+    rewards.
     """
     ours, images, boxes = models[OURS], faces.images[:60], faces.boxes[:60]
     follower = FaceFollower(ours, steady=False)
     seen = [(f.image, follower.update(f.image, f.time_s)[0].points) for f in islice(read_frames(video), 100)]
     frames, before = [grey for grey, _ in seen[1:]], [found for _, found in seen[:-1]]
     kinds = {
-        "ms from a detector's box": (images, boxes, None),
-        "ms following": (images, boxes, faces.points[:60]),
-        "ms following a video": (frames, [box_round(ours.box_shape, found) for found in before], before),
+        "ms from a detector's box": (images, boxes, ours.locate, boxes),
+        "ms of a face that is found": (images, boxes, ours.find, boxes),
+        "ms following": (images, boxes, ours.follow, faces.points[:60]),
+        "ms following a video": (frames, [box_round(ours.box_shape, p) for p in before], ours.follow, before),
     }
     tasks: dict[tuple[str, str], Any] = {}
-    for name, model in models.items():
+    for name in models:
         predictor = dlib.shape_predictor(str(paths[name])) if name == DLIB else None
-        for kind, (pictures, around, points) in kinds.items():
+        for kind, (pictures, around, find, starts) in kinds.items():
             if predictor is not None:
                 starts = [dlib.rectangle(*map(round, (x, y, x + w, y + h))) for x, y, w, h in around]
 
                 def find(grey, box, predictor=predictor):
                     return [(point.x, point.y) for point in predictor(grey, box).parts()]
 
-            else:
-                find, starts = (model.locate, around) if points is None else (model.follow, points)
             tasks[name, kind] = find, list(zip(pictures, starts, strict=True))
     result: dict[str, dict[str, float]] = {name: {} for name in models}
     for _ in range(repeats):
@@ -241,7 +243,7 @@ def cost(
 
 
 def consistency(models: dict[str, Any], faces: Faces, most: int) -> dict[str, dict[str, float]]:
-    """`measures.self_consistency` from a detector's box, and with a second pass round the first one's points."""
+    """`measures.self_consistency` of one quick pass from a detector's box, and of following from where it is found."""
     step = max(1, len(faces.images) // most)
     images, boxes = faces.images[::step], faces.boxes[::step]
     scale = measures.eye_distance(faces.points[::step])
@@ -249,9 +251,9 @@ def consistency(models: dict[str, Any], faces: Faces, most: int) -> dict[str, di
     for name, model in models.items():
         once = measures.self_consistency(lambda i, b, m=model: m.locate(i, b).points, images, boxes, scale)
         twice = measures.self_consistency(
-            lambda i, b, m=model: m.follow(i, m.locate(i, b).points).points, images, boxes, scale
+            lambda i, b, m=model: m.follow(i, m.find(i, b).points).points, images, boxes, scale
         )
-        result[name] = once | {f"{label}, two passes": value for label, value in twice.items()}
+        result[name] = once | {f"{label}, followed": value for label, value in twice.items()}
     return result
 
 
@@ -286,7 +288,7 @@ def measure(
             "persons": faces.persons,
         }
         result["stills"][name] = on_stills(models, faces) | {"counts": counts}
-        for kind in ("detector", "tracking"):
+        for kind in STILLS:
             title = f"Stills '{name}', {kind} boxes: {counts['images']} images of {counts['persons']} persons held out"
             show(title, result["stills"][name][kind])
     task = data / "teacher" / "face_landmarker.task"

@@ -44,7 +44,7 @@ COARSE_CELL, MIDDLE_CELL, LAST_CELL = 4, 12, 8
 # The middle step is repeated at most so often, and while it moves the mean shape by more than this, in crop pixels.
 _MIDDLE_STEPS = 4
 _RESTS = 1.0
-# From a detector's box being near is enough: half the time, and following settles the rest.
+# One quick pass from a detector's box may stop when it is near.
 _NEAR = 2.0
 _FEATURES_VERSION = 4
 _STEPS = ("coarse", "middle", "last")
@@ -144,17 +144,23 @@ class LandmarkModel:
         return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
 
     def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """Points of the face in a detector's box (x, y, width, height; px) of `grey` [h, w] uint8, in one pass."""
+        """Points of the face in a detector's box (x, y, width, height; px) of `grey` [h, w] uint8, quickly.
+
+        They are near, and following settles them.
+        """
+        return self._from_box(grey, box, _NEAR)
+
+    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        """The same as `locate`, until the points rest."""
+        return self._from_box(grey, box, _RESTS)
+
+    def _from_box(self, grey: np.ndarray, box: tuple[float, float, float, float], rests: float) -> Located:
         x, y, width, height = box
         c, d = self._register(self.box_shape * np.float32([width, height]) + np.float32([x, y]))
         self._far.look(grey, geometry.matrix(c, d))
         coarse = _back(self.mean_shape + self._coarse(self._far.read(self._coarse_places)), c, d)
-        values, found = self.explain(grey, coarse, rests=_NEAR)
+        values, found = self.explain(grey, coarse, rests=rests)
         return Located(found, self._certainty(values))
-
-    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """The same as `locate`, settled by following from there."""
-        return self.follow(grey, self.locate(grey, box).points)
 
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where `points` [68, 2] were in the previous frame.

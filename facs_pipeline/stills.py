@@ -71,9 +71,10 @@ def faces_in_still(
     than 128 pixels is taken for the crop of one face. `landmarks` is the embedded model unless given.
     """
     if faces == "all" and max(grey.shape) >= SMALL_PX:
-        found = FaceFollower(landmarks or default_landmarks(), faces="all").update(grey, 0.0)
+        model = landmarks or default_landmarks()
+        found = FaceFollower(model, faces="all").update(grey, 0.0)
         if found:
-            return [(face.points, True) for face in found]
+            return [(model.follow(grey, face.points).points, True) for face in found]
     return [locate_face(grey, landmarks)]
 
 

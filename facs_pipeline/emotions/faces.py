@@ -22,6 +22,7 @@ from facs_pipeline import appearance
 from facs_pipeline.atomic_files import atomic_write
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.errors import InputError
+from facs_pipeline.faces import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.landmarks import default_landmarks
 from facs_pipeline.patches import registered_crop
 from facs_pipeline.still_faces import locate_face, mirrored
@@ -32,7 +33,7 @@ _ZOOM = 1.2
 CROP_SCALE = SIDE / appearance.TEXTURE * _ZOOM
 CROP_OFFSET = (SIDE - appearance.TEXTURE * CROP_SCALE) / 2
 """Pixel p of the registered texture is pixel ``CROP_SCALE * p + CROP_OFFSET`` of the small crop."""
-_VERSION = 2
+_VERSION = 3
 _CHUNK = 200
 _WINDOW, _WINDOW_STRIDE = 24, 6
 
@@ -156,8 +157,9 @@ def _piece(images: list[np.ndarray], folder: Path | None) -> dict[str, np.ndarra
 
 
 def _digest(images: list[np.ndarray]) -> str:
-    """What a piece depends on: its images, the landmark model and the features' settings."""
-    made_by = [_VERSION, _ZOOM, appearance.SETTINGS, default_landmarks().sha256, [image.shape for image in images]]
+    """What a piece depends on: its images, the landmark model and the settings of search and features."""
+    about = [_VERSION, _ZOOM, SEARCH_SETTINGS, appearance.SETTINGS, default_landmarks().sha256]
+    made_by = [*about, [image.shape for image in images]]
     whole = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode())
     for image in images:
         whole.update(np.ascontiguousarray(image))

@@ -21,6 +21,7 @@ from facs_pipeline import appearance
 from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.errors import InputError
+from facs_pipeline.faces import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import DlibLandmarks, LandmarkModel, default_landmarks, load_landmarks
 from facs_pipeline.still_faces import find_points, mirrored
@@ -112,7 +113,9 @@ def _run(
     tasks: list, cache: Path, landmarks: str | os.PathLike | None, jobs: int, progress: Callable[[int], object]
 ) -> Features:
     """Compute what is not in the cache, then read all of it: tasks are (what it depends on, numbers, work)."""
-    made_by = json.dumps([_FEATURES_VERSION, appearance.SETTINGS, _model(landmarks).sha256], sort_keys=True)
+    made_by = json.dumps(
+        [_FEATURES_VERSION, SEARCH_SETTINGS, appearance.SETTINGS, _model(landmarks).sha256], sort_keys=True
+    )
     files = [
         cache / f"features-{hashlib.sha256(f'{made_by}|{about}'.encode()).hexdigest()[:24]}.npz"
         for about, _, _ in tasks
