@@ -170,6 +170,29 @@ def test_a_detectors_box_may_be_off(model, unseen, off):
 
 
 @pytest.mark.shared
+def test_a_found_face_rests(model, unseen):
+    """From boxes that are off in opposite ways it is found nearly at the same place, nearer than by one quick pass."""
+    apart_found, apart_quick = [], []
+    for grey, truth in zip(*unseen, strict=True):
+        low, high = truth[17:].min(axis=0), truth.max(axis=0)
+        side = 1.06 * float((high - low).max())
+        boxes = [(*((low + high) / 2 - side / 2 + shift * side), side, side) for shift in (-0.08, 0.08)]
+        apart_found.append(apart(*(model.find(grey, box).points for box in boxes)))
+        apart_quick.append(apart(*(model.locate(grey, box).points for box in boxes)))
+    assert np.median(apart_found) < 0.8 * np.median(apart_quick)
+
+
+def test_what_is_hardly_a_face_is_looked_at_again(model):
+    """Where nothing is, `find` gives what following gives from there."""
+    wall = np.random.default_rng(0).integers(90, 120, (200, 200), np.uint8)
+    box = (50.0, 50.0, 90.0, 90.0)
+    found = model.find(wall, box)
+    once = model._from_box(wall, box, 1.0)
+    assert once.confidence < 0.5
+    assert np.array_equal(found.points, model.follow(wall, once.points).points)
+
+
+@pytest.mark.shared
 @pytest.mark.parametrize(("hidden", "bound"), [("left", 0.5), ("right", 0.5), ("top", 0.1), ("bottom", 0.75)])
 def test_confidence_falls_when_half_the_face_is_hidden(model, unseen, hidden, bound):
     """A flat patch, as large as a hand, over half of the face; the upper half says most of whether this is a face."""
