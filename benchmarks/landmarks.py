@@ -37,7 +37,11 @@ from facs_pipeline.video import read_frames
 DLIB_FILE = "shape_predictor_68_face_landmarks.dat"
 OURS, DLIB = "ours", "dlib"
 HIGHER_IS_BETTER = frozenset(measures.MOVEMENTS)
-STILLS = ("detector", "found", "tracking")
+STILLS = {
+    "detector": "one quick pass from a detector's box",
+    "found": "found from a detector's box",
+    "tracking": "followed from where it is found",
+}
 _SEARCH_SIDE = 400
 
 Box = tuple[float, float, float, float]
@@ -288,8 +292,8 @@ def measure(
             "persons": faces.persons,
         }
         result["stills"][name] = on_stills(models, faces) | {"counts": counts}
-        for kind in STILLS:
-            title = f"Stills '{name}', {kind} boxes: {counts['images']} images of {counts['persons']} persons held out"
+        for kind, how in STILLS.items():
+            title = f"Stills '{name}', {how}: {counts['images']} images of {counts['persons']} persons held out"
             show(title, result["stills"][name][kind])
     task = data / "teacher" / "face_landmarker.task"
     for video in videos:

@@ -46,6 +46,7 @@ _MIDDLE_STEPS = 4
 _RESTS = 1.0
 # One quick pass from a detector's box may stop when it is near.
 _NEAR = 2.0
+# Below this confidence a found face is looked at once more.
 _SURE = 0.5
 _FEATURES_VERSION = 4
 _STEPS = ("coarse", "middle", "last")
