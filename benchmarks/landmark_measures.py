@@ -198,6 +198,7 @@ def half_rise_lags(raw: np.ndarray, steadied: np.ndarray, least: float, window: 
         "onsets": len(lags),
         "lag": float(np.mean(lags)),
         "largest lag": float(np.max(lags)),
+        "within a frame": float(np.mean(np.abs(lags) <= 1)),
         "kept": float(np.mean(kept)),
     }
 
