@@ -5,9 +5,9 @@
 
 Every video of 30 frames per second is run twice, with and without `facs_pipeline.steadying`. Lag is measured twice:
 where the changes of the two series correlate best, and at half of each onset's rise, where a rise that pauses near its
-half can seem late; `within a frame` is the share of onsets that are not, `kept` the share of the raw rise that is left.
-Jitter is that of the series at rest: the lower half of its changes. A synthetic blink of 100 ms with noise, whose truth
-is known, comes last.
+half can seem late or early; `within a frame` is the share of onsets that are neither by more than one frame, `kept` the
+share of the raw rise that is left. Jitter is that of the series at rest: the lower half of its changes. A synthetic
+blink of 100 ms with noise, whose truth is known, comes last.
 """
 
 from __future__ import annotations

@@ -93,6 +93,21 @@ def test_lags_of_known_series():
     assert landmark_measures.correlation_lag(rise, late) == pytest.approx(0.5, abs=0.2)
 
 
+def test_onsets_within_a_frame_are_counted():
+    """Of two rises one is late by two frames; one that pauses near its half seems moved further than it is."""
+    import landmark_measures
+
+    rise = np.clip((np.arange(60) % 30 - 10) / 4, 0, 1)
+    late = np.interp(np.arange(60) - np.where(np.arange(60) < 30, 0, 2), np.arange(60), rise)
+    assert landmark_measures.half_rise_lags(rise, late, 0.5)["within a frame"] == 0.5
+
+    pausing = np.interp(np.arange(30.0), [0, 8, 10, 16, 18], [0, 0, 0.49, 0.51, 1])
+    # Late by half a frame, and still coming down from before when the rise begins.
+    later = np.maximum(np.interp(np.arange(30) - 0.5, np.arange(30), pausing), 0.05)
+    lags = landmark_measures.half_rise_lags(pausing, later, 0.5)
+    assert lags["largest lag"] > 2 and lags["within a frame"] == 0
+
+
 def test_synthetic_blink_is_late_by_less_than_a_frame():
     import onset
 
