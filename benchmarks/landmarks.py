@@ -38,7 +38,6 @@ DLIB_FILE = "shape_predictor_68_face_landmarks.dat"
 OURS, DLIB = "ours", "dlib"
 HIGHER_IS_BETTER = frozenset(measures.MOVEMENTS)
 STILLS = {
-    "detector": "one quick pass from a detector's box",
     "found": "found from a detector's box",
     "tracking": "followed from where it is found",
 }
@@ -67,7 +66,7 @@ class Published(DlibLandmarks):
 
     def follow(self, grey: np.ndarray, points: np.ndarray):
         """A second pass; `box_shape` are mean points in a detector's box, turned and scaled to the face."""
-        return self.locate(grey, box_round(self.box_shape, points))
+        return self.find(grey, box_round(self.box_shape, points))
 
 
 def box_round(box_shape: np.ndarray, points: np.ndarray) -> Box:
@@ -136,13 +135,12 @@ def _subset(pictures: Pictures, rows: np.ndarray) -> Pictures:
 
 
 def on_stills(models: dict[str, Any], faces: Faces) -> dict[str, dict[str, dict[str, float]]]:
-    """Errors of one quick pass from a detector's box, as a face is found there, and when following from there."""
+    """Errors of points found from a detector's box, and when following from there."""
     result: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in STILLS}
     for name, model in models.items():
-        first = [model.locate(i, box).points for i, box in zip(faces.images, faces.boxes, strict=True)]
         found = [model.find(i, box).points for i, box in zip(faces.images, faces.boxes, strict=True)]
         followed = [model.follow(i, points).points for i, points in zip(faces.images, found, strict=True)]
-        for kind, points in zip(STILLS, (first, found, followed), strict=True):
+        for kind, points in zip(STILLS, (found, followed), strict=True):
             result[kind][name] = measures.errors(np.array(points), faces.points)
     return result
 
@@ -158,7 +156,7 @@ def on_video(models: dict[str, Any], video: Path, teacher: dict[str, np.ndarray]
         if at % every == 0 and not np.isnan(truth[at, 0, 0]):
             box = detect(frame.image, truth[at])
             for name, model in models.items() if box else ():
-                detected[name][at] = model.locate(frame.image, box).points
+                detected[name][at] = model.find(frame.image, box).points
         for key, follower in followers.items():
             for face in follower.update(frame.image, frame.time_s):
                 followed[key][at] = face.points
@@ -211,8 +209,7 @@ def cost(
     seen = [(f.image, follower.update(f.image, f.time_s)[0].points) for f in islice(read_frames(video), 100)]
     frames, before = [grey for grey, _ in seen[1:]], [found for _, found in seen[:-1]]
     kinds = {
-        "ms from a detector's box": (images, boxes, ours.locate, boxes),
-        "ms of a face that is found": (images, boxes, ours.find, boxes),
+        "ms finding in a detector's box": (images, boxes, ours.find, boxes),
         "ms following": (images, boxes, ours.follow, faces.points[:60]),
         "ms following a video": (frames, [box_round(ours.box_shape, p) for p in before], ours.follow, before),
     }
@@ -247,13 +244,13 @@ def cost(
 
 
 def consistency(models: dict[str, Any], faces: Faces, most: int) -> dict[str, dict[str, float]]:
-    """`measures.self_consistency` of one quick pass from a detector's box, and of following from where it is found."""
+    """`measures.self_consistency` of points found from a detector's box, and when following from there."""
     step = max(1, len(faces.images) // most)
     images, boxes = faces.images[::step], faces.boxes[::step]
     scale = measures.eye_distance(faces.points[::step])
     result = {}
     for name, model in models.items():
-        once = measures.self_consistency(lambda i, b, m=model: m.locate(i, b).points, images, boxes, scale)
+        once = measures.self_consistency(lambda i, b, m=model: m.find(i, b).points, images, boxes, scale)
         twice = measures.self_consistency(
             lambda i, b, m=model: m.follow(i, m.find(i, b).points).points, images, boxes, scale
         )

@@ -88,6 +88,6 @@ def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkModel) ->
         for degrees, code in _QUARTER_TURNS.items():
             turned = cv2.rotate(small, code)
             boxes = find_faces(frontal_detector(), turned, 1.0)
-            if any(landmark_model.locate(turned, box).confidence >= _SURE for box in boxes):
+            if any(landmark_model.find(turned, box).confidence >= _SURE for box in boxes):
                 return degrees
     return 0

@@ -20,7 +20,7 @@ from facs_pipeline.landmarks import LandmarkModel
 from facs_pipeline.patches import registered_crop
 from facs_pipeline.steadying import PointFilter
 
-SETTINGS = {"version": 10, "search_sides": [400, 800, 1600], "sure": 0.5}
+SETTINGS = {"version": 11, "search_sides": [400, 800, 1600], "sure": 0.5}
 """What a stored result of this stage depends on."""
 
 _SEARCH_EVERY = (4, 16, 100)  # frames, while nobody is there

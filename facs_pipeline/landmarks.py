@@ -43,9 +43,7 @@ COARSE_CELL, MIDDLE_CELL, LAST_CELL = 4, 12, 8
 """Side of a step's cells, in pixels of what it looks at."""
 # The middle step is repeated at most so often, and while it moves the mean shape by more than this, in crop pixels.
 _MIDDLE_STEPS = 4
-_RESTS = 1.0
-# One quick pass from a detector's box may stop when it is near.
-_NEAR = 2.0
+_RESTS = 1.2
 # Below this confidence a found face is looked at once more.
 _SURE = 0.5
 _FEATURES_VERSION = 4
@@ -145,25 +143,17 @@ class LandmarkModel:
             arrays["shape_modes"] = self.shape_modes
         return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
 
-    def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """Points of the face in a detector's box (x, y, width, height; px) of `grey` [h, w] uint8, quickly.
-
-        They are near, and following settles them.
-        """
-        return self._from_box(grey, box, _NEAR)
-
     def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """The same as `locate`, until the points rest; what is hardly a face is looked at once more from there."""
-        found = self._from_box(grey, box, _RESTS)
-        return found if found.confidence >= _SURE else self.follow(grey, found.points)
+        """Points of the face in a detector's box (x, y, width, height; px) of `grey` [h, w] uint8.
 
-    def _from_box(self, grey: np.ndarray, box: tuple[float, float, float, float], rests: float) -> Located:
+        What is hardly a face there is looked at once more.
+        """
         x, y, width, height = box
         c, d = self._register(self.box_shape * np.float32([width, height]) + np.float32([x, y]))
         self._far.look(grey, geometry.matrix(c, d))
         coarse = _back(self.mean_shape + self._coarse(self._far.read(self._coarse_places)), c, d)
-        values, found = self.explain(grey, coarse, rests=rests)
-        return Located(found, self._certainty(values))
+        found = self.follow(grey, coarse)
+        return found if found.confidence >= _SURE else self.follow(grey, found.points)
 
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where `points` [68, 2] were in the previous frame.
@@ -184,10 +174,10 @@ class LandmarkModel:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
         return 1 / (1 + math.exp(-min(max(log_odds, -30), 30)))
 
-    def explain(self, grey: np.ndarray, points: np.ndarray, *, rests: float = _RESTS) -> tuple[np.ndarray, np.ndarray]:
+    def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The last step's features [2754], from which the confidence follows, and the points [68, 2].
 
-        The middle step is repeated while it moves the mean shape by `rests` crop pixels or more.
+        The middle step is repeated while it moves the mean shape by `_RESTS` crop pixels or more.
         """
         c, d = self._register(points)
         # A large face is shrunk once, to what the steps want, with a margin for what they move.
@@ -198,7 +188,7 @@ class LandmarkModel:
             self._close.look(grey, geometry.matrix(c, d))
             start = self.mean_shape + self._middle(self._close.read(self._middle_places))
             nearer = self._register(_back(start, c, d))
-            if not looks_left or self._register.moved((c, d), nearer) < rests:
+            if not looks_left or self._register.moved((c, d), nearer) < _RESTS:
                 break
             c, d = nearer
         values = self._close.at(start, LAST_CELL)
@@ -234,23 +224,19 @@ class DlibLandmarks:
             self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.card = {"kind": KIND, "title": f"dlib shape predictor {path.name}", "content_sha256": self.sha256}
 
-    def locate(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """Points of the face in a detector's box (x, y, width, height)."""
+    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        """Points of the face in a detector's box (x, y, width, height), in one pass: a second makes them no better."""
         x, y, width, height = (round(v) for v in box)
         parts = self._predictor(grey, dlib.rectangle(x, y, x + width, y + height)).parts()
         points = np.array([(p.x, p.y) for p in parts], np.float32)
         return Located(points, self._judge.judge(grey, points))
-
-    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """The same as `locate`: a second pass makes the points of such a file no better."""
-        return self.locate(grey, box)
 
     def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """Points near where they were, from the box in which a detector would have seen them."""
         box_from_points = geometry.fit_similarity(self._judge.box_shape, points)
         corner = geometry.apply(box_from_points, np.array([[0.5, 0.5]]))[0]
         side = float(np.hypot(box_from_points[0, 0], box_from_points[1, 0]))
-        return self.locate(grey, (*(corner - side / 2), side, side))
+        return self.find(grey, (*(corner - side / 2), side, side))
 
 
 def load_landmarks(path: str | Path) -> LandmarkModel | DlibLandmarks:

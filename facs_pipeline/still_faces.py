@@ -46,8 +46,7 @@ def locate_face(grey: np.ndarray, landmarks: LandmarkModel | DlibLandmarks | Non
         shown = cv2.copyMakeBorder(shown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
     faces = FaceFollower(model).update(shown, 0.0)
     if faces:
-        # No next frame will settle the points.
-        points, found = model.follow(shown, faces[0].points).points, True
+        points, found = faces[0].points, True
     else:
         size = shown.shape[0] - 2 * pad
         place = model.find(shown, (pad + 0.05 * size, pad + 0.1 * size, 0.9 * size, 0.9 * size))

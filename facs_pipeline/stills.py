@@ -74,7 +74,7 @@ def faces_in_still(
         model = landmarks or default_landmarks()
         found = FaceFollower(model, faces="all").update(grey, 0.0)
         if found:
-            return [(model.follow(grey, face.points).points, True) for face in found]
+            return [(face.points, True) for face in found]
     return [locate_face(grey, landmarks)]
 
 

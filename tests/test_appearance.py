@@ -28,7 +28,7 @@ def texture() -> np.ndarray:
 def real_face(videos_dir) -> tuple[np.ndarray, np.ndarray]:
     """A real frame [h, w] and its landmarks [68, 2]."""
     grey = cv2.cvtColor(frames_of(videos_dir / "d0.mp4", 1)[0], cv2.COLOR_BGR2GRAY)
-    return grey, LandmarkModel.load().locate(grey, (150, 130, 210, 210)).points
+    return grey, LandmarkModel.load().find(grey, (150, 130, 210, 210)).points
 
 
 def slow_code(texture: np.ndarray, row: int, column: int) -> int:
