@@ -105,6 +105,12 @@ Examples:
     type=Numbers("two numbers such as 50,40"),
     help="Also weigh products of a face's coordinates on N axes of all faces and M within persons: N,M.",
 )
+@click.option(
+    "--similar",
+    type=click.IntRange(0),
+    default=0,
+    help="Also correct what was missed on so many training faces, the more the nearer a face is; needs --modes.",
+)
 @click.option("--max-samples", type=click.IntRange(10), default=2000, show_default=True, help="In an SVR's subsample.")
 @click.option("--mirror", is_flag=True, help="Also train on mirrored faces.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Of coded videos, each N-th frame.")

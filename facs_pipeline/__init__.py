@@ -26,6 +26,7 @@ _WHERE = {
     "AU_NAMES": "action_units",
     "ActionUnitModel": "action_units",
     "FaceModes": "face_modes",
+    "SimilarFaces": "similar_faces",
     "explain_action_unit": "explanations.action_units",
     "measure_stills": "stills",
     "IntensityFilter": "steadying",

@@ -3,7 +3,8 @@
 A model is linear: for each action unit one weight per feature and an intercept. An ensemble of linear
 regressors averages to one linear regressor, and standardising is linear too, so both are folded into the
 weights and a frame costs one matrix product for all action units. Beside the features, products of a face's
-coordinates on a few axes (`facs_pipeline.face_modes`) may have weights, too.
+coordinates on a few axes (`facs_pipeline.face_modes`) may have weights, too, and a face may be corrected by what
+was missed on training faces like it (`facs_pipeline.similar_faces`).
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from facs_pipeline import appearance
 from facs_pipeline.errors import ModelError
 from facs_pipeline.face_modes import FaceModes, as_floats
 from facs_pipeline.model_file import content_hash, load_model, save_model
+from facs_pipeline.similar_faces import SimilarFaces
 
 MODEL_KIND = "action-units"
 MAX_INTENSITY = 5.0
 DEFAULT_MODEL = Path(__file__).parent / "models" / "action_units.npz"
 _MODE_ARRAYS = ("mode_axes", "mode_offset", "mode_sizes")
+_SIMILAR_ARRAYS = ("similar_centres", "similar_scales", "similar_corrections")
 
 # Ekman, Friesen, Hager, "Facial Action Coding System", 2002: the numbers and their names.
 AU_NAMES: dict[int, str] = {
@@ -76,10 +79,12 @@ class ActionUnitModel:
         Whose products count beside the features.
     product_weights : ndarray [p, k], optional
         One column per action unit, for the products of `modes`.
+    similar : SimilarFaces, optional
+        Corrects intensities by the coordinates of `modes`.
 
     Attributes
     ----------
-    aus, weights, intercept, card, settings, modes, product_weights
+    aus, weights, intercept, card, settings, modes, product_weights, similar
     sha256 : str
         Hash of the numbers; changes when, and only when, predictions can.
 
@@ -101,15 +106,16 @@ class ActionUnitModel:
         settings: dict[str, Any] | None = None,
         modes: FaceModes | None = None,
         product_weights: np.ndarray | None = None,
+        similar: SimilarFaces | None = None,
     ):
         self.aus = tuple(int(au) for au in aus)
         self.weights = np.ascontiguousarray(weights, dtype=np.float32)
         self.intercept = np.ascontiguousarray(intercept, dtype=np.float32)
-        self.modes = modes
+        self.modes, self.similar = modes, similar
         self.product_weights = np.zeros((0, len(self.aus)), np.float32)
         if modes is not None:
             self.product_weights = np.ascontiguousarray(product_weights, dtype=np.float32)
-        self.settings = _own_settings(modes) if settings is None else _plain(settings)
+        self.settings = _own_settings(modes, similar) if settings is None else _plain(settings)
         self.card = {} if card is None else dict(card)
         k = len(self.aus)
         if self.weights.ndim != 2 or self.weights.shape[1] != k or self.intercept.shape != (k,) or not k:
@@ -124,6 +130,13 @@ class ActionUnitModel:
                 f"action-unit model: {modes.n_products} products of modes of {len(self.weights)} features need weights "
                 f"[{modes.n_products}, {k}], got {self.product_weights.shape} and axes {modes.axes.shape}"
             )
+        if similar is not None and (
+            modes is None or similar.corrections.shape[1] != k or len(similar.scales) != sum(modes.sizes) + k
+        ):
+            raise ModelError(
+                f"action-unit model: faces are compared by the coordinates of modes and {k} intensities, "
+                f"got {len(similar.scales)} numbers a face and corrections {similar.corrections.shape}"
+            )
         unknown = [au for au in self.aus if au not in AU_NAMES]
         if unknown or len(set(self.aus)) != k:
             raise ModelError(f"action-unit model: {self.aus} are not distinct FACS numbers (unknown: {unknown})")
@@ -137,7 +150,11 @@ class ActionUnitModel:
         if self.modes is None:
             return arrays
         of_modes = self.modes.axes, self.modes.offset, np.array(self.modes.sizes, dtype=np.int64)
-        return arrays | dict(zip(_MODE_ARRAYS, of_modes, strict=True)) | {"product_weights": self.product_weights}
+        arrays |= dict(zip(_MODE_ARRAYS, of_modes, strict=True)) | {"product_weights": self.product_weights}
+        if self.similar is not None:
+            of_faces = self.similar.centres, self.similar.scales, self.similar.corrections
+            arrays |= dict(zip(_SIMILAR_ARRAYS, of_faces, strict=True))
+        return arrays
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Features [n, d] (or one face's [d]) of any number type -> intensities [n, k] (or [k]), 0..5.
@@ -158,16 +175,24 @@ class ActionUnitModel:
     def scores(self, features: np.ndarray) -> np.ndarray:
         """What `predict` gives before it is limited to 0..5; float64 where the features are, else float32."""
         features = as_floats(features)
-        scores = features @ self.weights + self.intercept
-        if self.modes is not None:
-            scores += (self.modes.products(np.atleast_2d(features)) @ self.product_weights).reshape(scores.shape)
-        return scores
+        if self.modes is None:
+            return features @ self.weights + self.intercept
+        linear, coordinates = self._linear(np.atleast_2d(features))
+        if self.similar is not None:
+            linear += self.similar.of(coordinates, linear)
+        return linear.reshape(*features.shape[:-1], len(self.aus))
+
+    def _linear(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What features [n, d] and products weigh [n, k], and the coordinates [n, m]."""
+        coordinates = self.modes.coordinates(features)
+        products = self.modes.products_of(coordinates) @ self.product_weights
+        return features @ self.weights + self.intercept + products, coordinates
 
     def weights_between(self, face: np.ndarray, reference: np.ndarray, au: int) -> np.ndarray:
         """Weights [d] with ``weights @ (face - reference)`` the exact difference of an action unit between two faces.
 
-        Before both are limited to 0..5; `face` and `reference` are features [d]. Without modes these are the model's
-        own weights, the same for any two faces.
+        Before both are limited to 0..5; `face` and `reference` are features [d], float64. Without modes these are the
+        model's own weights, the same for any two faces.
 
         Raises
         ------
@@ -175,10 +200,17 @@ class ActionUnitModel:
             If the model does not measure `au`.
         """
         column = self.aus.index(au)
-        weights = self.weights[:, column].astype(np.float64)
-        if self.modes is not None:
-            weights += self.modes.slope_between(face, reference, self.product_weights[:, column])
-        return weights
+        if self.modes is None:
+            return self.weights[:, column].astype(np.float64)
+        share, of_coordinates = np.zeros(len(self.aus)), np.zeros(sum(self.modes.sizes))
+        share[column] = 1.0
+        if self.similar is not None:
+            linear, coordinates = self._linear(np.stack([face, reference]))
+            slope = self.similar.slope_between(*np.concatenate([coordinates, linear], axis=1), column)
+            of_coordinates, of_linear = np.split(slope, [len(of_coordinates)])
+            share += of_linear
+        of_products = self.modes.slope_between(face, reference, self.product_weights @ share)
+        return self.weights @ share + of_products + self.modes.carried_back(face, reference, of_coordinates)
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the model and its card to an ``.npz`` that runs no code when loaded."""
@@ -198,11 +230,15 @@ class ActionUnitModel:
         has_modes = not stored.arrays.keys().isdisjoint(_MODE_ARRAYS)
         if has_modes:
             needed |= {*_MODE_ARRAYS, "product_weights"}
+        has_similar = not stored.arrays.keys().isdisjoint(_SIMILAR_ARRAYS)
+        if has_similar:
+            needed |= {*_SIMILAR_ARRAYS}
         missing = needed - stored.arrays.keys()
         if missing or "settings" not in stored.card:
             raise ModelError(f"{path}: an action-unit model without {sorted(missing) or 'feature settings'}")
         modes = FaceModes(*(stored.arrays[name] for name in _MODE_ARRAYS)) if has_modes else None
-        settings, own = stored.card["settings"], _own_settings(modes)
+        similar = SimilarFaces(*(stored.arrays[name] for name in _SIMILAR_ARRAYS)) if has_similar else None
+        settings, own = stored.card["settings"], _own_settings(modes, similar)
         if settings != own:
             changed = sorted(k for k in settings.keys() | own.keys() if settings.get(k) != own.get(k))
             raise ModelError(
@@ -224,6 +260,7 @@ class ActionUnitModel:
             settings,
             modes,
             arrays.get("product_weights"),
+            similar,
         )
 
     @classmethod
@@ -237,9 +274,10 @@ def _load_default() -> ActionUnitModel:
     return ActionUnitModel.load(DEFAULT_MODEL)
 
 
-def _own_settings(modes: FaceModes | None) -> dict[str, Any]:
-    """What a model of this version is made on; a version that knows no modes refuses one that has them."""
-    return _plain(appearance.SETTINGS | ({} if modes is None else {"modes": modes.sizes}))
+def _own_settings(modes: FaceModes | None, similar: SimilarFaces | None) -> dict[str, Any]:
+    """What a model of this version is made on; a version that knows no modes, or no similar faces, refuses one with."""
+    more = {} if modes is None else {"modes": modes.sizes}
+    return _plain(appearance.SETTINGS | more | ({} if similar is None else {"similar": len(similar.centres)}))
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

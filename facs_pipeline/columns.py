@@ -139,7 +139,7 @@ _ACTION_UNITS = _table(
             "AU15, 17, 18, 20 and 28 of the embedded model are experimental: their pseudo-labels are weak.",
             "FACS intensity (0 absent, 1 A ... 5 E)",
             "0 .. 5",
-            "linear ensemble on LBP, HOG and landmarks (after Werner et al. 2015)",
+            "regression on LBP, HOG and landmarks (after Werner et al. 2015)",
         ),
         *_emotions("emotion_", "--emotion; empty without a face"),
     ],

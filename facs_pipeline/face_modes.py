@@ -67,8 +67,11 @@ class FaceModes:
 
     def products(self, features: np.ndarray) -> np.ndarray:
         """Features [n, d] -> products of pairs of coordinates, and squares [n, p], -9..9."""
-        found = self.coordinates(features)
-        return found[:, self._first] * found[:, self._second]
+        return self.products_of(self.coordinates(features))
+
+    def products_of(self, coordinates: np.ndarray) -> np.ndarray:
+        """The same of coordinates [n, m]."""
+        return coordinates[:, self._first] * coordinates[:, self._second]
 
     def product_bytes(self, features: np.ndarray) -> np.ndarray:
         """Products [n, p] in `BYTE_SCALE` units from `BYTE_ZERO`, uint8: a further block of features to train on."""
@@ -87,12 +90,16 @@ class FaceModes:
         A product differs by ``a b - c d = (a - c)(b + d) / 2 + (b - d)(a + c) / 2``: each coordinate's change, times
         the other one half way. Where a coordinate is limited, its change is what remains of it.
         """
-        axes = self.axes.astype(np.float64)
-        free = np.stack([x, r]).astype(np.float64) @ axes + self.offset
-        limited = np.clip(free, -LIMIT, LIMIT)
-        half_way = limited.mean(axis=0)
+        half_way = self.coordinates(np.stack([x, r]).astype(np.float64)).mean(axis=0)
         slope = np.zeros(len(half_way))
         np.add.at(slope, self._first, weights * half_way[self._second])
         np.add.at(slope, self._second, weights * half_way[self._first])
+        return self.carried_back(x, r, slope)
+
+    def carried_back(self, x: np.ndarray, r: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Weights [d] of features from a slope [m] of coordinates: the same difference between two faces [d]."""
+        axes = self.axes.astype(np.float64)
+        free = np.stack([x, r]).astype(np.float64) @ axes + self.offset
+        limited = np.clip(free, -LIMIT, LIMIT)
         moved, remains = free[0] - free[1], limited[0] - limited[1]
         return axes @ (slope * np.divide(remains, moved, out=np.zeros_like(moved), where=moved != 0))

@@ -190,14 +190,17 @@ def test_faulty_collections_are_named(small, tmp_path):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("regressor", "modes"), [("ridge", ()), ("svr", ()), ("ridge", (6, 4))])
-def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regressor, modes):
+@pytest.mark.parametrize(
+    ("regressor", "modes", "similar"), [("ridge", (), 0), ("svr", (), 0), ("ridge", (6, 4), 0), ("ridge", (6, 4), 50)]
+)
+def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regressor, modes, similar):
     labels = shared_dir / "data/frames/frames_teacher.npz"
     teacher = shared_dir / "data/teacher/face_landmarker.task"
     spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={labels}"
     options = ["--teacher", teacher, "--images", spec, "--regressor", regressor, "--aus", "12,26,25", "--folds", "3"]
     options += ["--max-samples", "200", "--cache", small / "cache"]
     options += ["--modes", "6,4"] if modes else []
+    options += ["--similar", "50"] if similar else []
     first = run(*options, "--out", tmp_path / "a.npz", "--jobs", "1")
     assert first.exit_code == 0, first.output + str(first.exception)
     assert "pseudo-labels" in first.output and "AU12" in first.output and "Lip corner puller" in first.output
@@ -206,6 +209,7 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
     # AU25 may be too hard for so few faces; then the card says that it was left out.
     assert set(model.aus) == {12, 25, 26} - {int(au) for au in card["left_out"]} >= {12, 26}
     assert (model.modes.sizes if modes else model.modes) == (modes or None) and card["recipe"]["modes"] == [*modes]
+    assert card["recipe"]["similar"] == (len(model.similar.centres) if similar else 0) == similar
     assert card["persons"] >= 10 and card["sources"][0]["persons_known"]
     assert card["metrics_on_unseen_persons"]["26"]["r"] > 0.5 and card["metrics_on_unseen_persons"]["12"]["r"] > 0.3
     assert all(row["ccc_low"] <= row["ccc"] <= row["ccc_high"] for row in card["metrics_on_unseen_persons"].values())

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline import appearance
-from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.action_units import ActionUnitModel, batches
 from facs_pipeline.agreement import agreement, within_subject_pearson
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.pictures import Pictures
@@ -33,6 +33,7 @@ from facs_pipeline.training.cross_validation import (
 )
 from facs_pipeline.training.modes import fit_modes, folded, with_products
 from facs_pipeline.training.pseudo_labels import TEACHER_AUS, intensities
+from facs_pipeline.training.similar import Comparison
 from facs_pipeline.training.teacher import TeacherLabels
 
 # Chosen by r within persons on ten of the persons of data/frames, trained on the others; the short videos were in view.
@@ -61,6 +62,8 @@ class Recipe:
     block_weights : what a standardised value of each block of features counts; ``"modes"`` are products of `modes`.
     modes : how many axes of all faces and of differences within persons have products that count beside the features,
         see `facs_pipeline.face_modes`; empty: none.
+    similar : with how many training faces each face is compared, by the coordinates of `modes`, to correct what linear
+        models miss, see `facs_pipeline.similar_faces`; 0: none.
     max_samples : rows in each subsample of an SVR ensemble.
     n_bootstrap : draws of persons for the intervals.
     seed : of subsamples and bootstrap.
@@ -70,6 +73,7 @@ class Recipe:
     folds: int = 5
     block_weights: Mapping[str, float] = field(default_factory=lambda: dict(BLOCK_WEIGHTS))
     modes: tuple[int, ...] = ()
+    similar: int = 0
     max_samples: int = 2000
     n_bootstrap: int = 1000
     seed: int = 0
@@ -240,11 +244,16 @@ def train(
         raise InputError(f"{', '.join(s.name for s in sources)}: no labelled face was found; nothing to train on")
     folds = make_folds(data.subjects, recipe.folds)
     weights = feature_weights(recipe.block_weights, data.X)
-    modes = None
+    modes = comparison = None
+    if recipe.similar and not recipe.modes:
+        raise InputError("faces are compared by the coordinates of modes; expected modes, too")
     if recipe.modes:
         if len(recipe.modes) != 2:
             raise InputError(f"modes {recipe.modes}; expected how many of all faces, and how many within persons")
         modes = fit_modes(data.X, data.subjects, recipe.modes, weights, data.weights)
+        if recipe.similar:
+            coordinates = np.concatenate([modes.coordinates(data.X[rows]) for rows in batches(len(data.X))])
+            comparison = Comparison(coordinates, data.Y, data.weights, recipe.similar, recipe.seed)
         data = with_products(data, modes)
         weights = feature_weights(recipe.block_weights, data.X)
     n_folds = int(folds.max()) + 1
@@ -255,7 +264,7 @@ def train(
         regressor = SVRFolds(data, folds, weights, SVR_CS, max_samples=recipe.max_samples, seed=recipe.seed, jobs=jobs)
     else:
         raise InputError(f"regressor {recipe.regressor!r}; expected svr or ridge")
-    checked = cross_validate(regressor, data, folds, progress=step)
+    checked = cross_validate(regressor, data, folds, comparison=comparison, progress=step)
     original = np.concatenate([s.original for s in sources])
     table = agreement(
         data.Y[original],
@@ -270,6 +279,7 @@ def train(
     if not len(kept):
         raise InputError(f"no action unit is usable: {'; '.join(f'AU{au}: {why}' for au, why in left_out.items())}")
     coef, intercept = regressor.fit(range(n_folds), checked.final)
+    similar = comparison.fit(np.ones(len(data.X), bool), checked.linear, kept) if comparison else None
     step(1)
     card = {
         "title": title,
@@ -291,7 +301,7 @@ def train(
         ),
         "versions": versions(),
     }
-    model = folded([aus[k] for k in kept], coef[:, kept], intercept[kept], card, modes)
+    model = folded([aus[k] for k in kept], coef[:, kept], intercept[kept], card, modes, similar)
     return Trained(model, table)
 
 

@@ -3,7 +3,9 @@
 The folds are made of persons. For each outer fold the penalty (ridge: alpha; SVR: C) is chosen for each action unit
 by the concordance of predictions on the other folds, each predicted by models that saw neither it nor the outer fold;
 then the outer fold is predicted by a model of all other folds. The final model takes the penalty that did best on
-the inner folds of all outer folds together, and all rows.
+the inner folds of all outer folds together, and all rows. What is learnt from faces that linear models missed
+(`facs_pipeline.training.similar`) is learnt from the same predictions: of the inner folds for an outer one, of the
+outer folds for the final model.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from facs_pipeline import agreement
 from facs_pipeline.action_units import MAX_INTENSITY, batches, linear_predict
 from facs_pipeline.errors import InputError
 from facs_pipeline.training import ridge
+from facs_pipeline.training.similar import Comparison
 from facs_pipeline.training.svr_ensemble import SVREnsemble
 
 REGRESSORS: tuple[str, ...] = ("svr", "ridge")
@@ -67,6 +70,8 @@ class CrossValidation:
     ----------
     predictions : ndarray [n, k], float32
         Of each row by a model that saw nobody of its fold; 0..5.
+    linear : ndarray [n, k], float32
+        The same before a comparison with similar faces, not limited to 0..5.
     folds : ndarray [n] of int
     penalties : tuple of float, the choices.
     chosen : ndarray [folds, k] of int
@@ -76,6 +81,7 @@ class CrossValidation:
     """
 
     predictions: np.ndarray
+    linear: np.ndarray
     folds: np.ndarray
     penalties: tuple[float, ...]
     chosen: np.ndarray
@@ -251,17 +257,19 @@ def cross_validate(
     data: TrainingSet,
     folds: np.ndarray,
     *,
+    comparison: Comparison | None = None,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> CrossValidation:
     """Predict each fold from the others, choosing penalties on inner folds only; see the module's text.
 
-    `progress` is called with 1 for each of the (folds x folds) models made.
+    With a `comparison`, linear predictions are corrected by it. `progress` is called with 1 for each of the (folds x
+    folds) linear models made.
     """
     n_folds, (n, k) = int(folds.max()) + 1, data.Y.shape
     everything = range(n_folds)
     scores = np.empty((n_folds, len(regressor.penalties), k))
     chosen = np.empty((n_folds, k), dtype=np.intp)
-    predictions = np.empty((n, k), np.float32)
+    predictions, linear = np.empty((2, n, k), np.float32)
     inner = np.full((len(regressor.penalties), n, k), np.nan, np.float32)
     for outer in everything:
         inner[:, folds == outer] = np.nan
@@ -272,13 +280,17 @@ def cross_validate(
             rows = np.flatnonzero(folds == held)
             inner[:, rows] = np.moveaxis(_predict(data.X, rows, coef, intercept), 1, 0)
             progress(1)
-        scores[outer] = [agreement.ccc(data.Y, one) for one in inner]
+        scores[outer] = [agreement.ccc(data.Y, np.clip(one, 0.0, MAX_INTENSITY)) for one in inner]
         chosen[outer] = _best(scores[outer])
         rows = np.flatnonzero(folds == outer)
         coef, intercept = regressor.fit([f for f in everything if f != outer], chosen[outer])
-        predictions[rows] = _predict(data.X, rows, coef[None], intercept[None])[:, 0]
+        linear[rows] = predictions[rows] = _predict(data.X, rows, coef[None], intercept[None])[:, 0]
+        if comparison is not None:
+            similar = comparison.fit(folds != outer, inner[chosen[outer], :, np.arange(k)].T)
+            predictions[rows] += similar.of(comparison.coordinates[rows], linear[rows])
         progress(1)
-    return CrossValidation(predictions, folds, tuple(regressor.penalties), chosen, _best(scores.mean(axis=0)))
+    np.clip(predictions, 0.0, MAX_INTENSITY, out=predictions)
+    return CrossValidation(predictions, linear, folds, tuple(regressor.penalties), chosen, _best(scores.mean(axis=0)))
 
 
 def _best(scores: np.ndarray) -> np.ndarray:
@@ -287,13 +299,13 @@ def _best(scores: np.ndarray) -> np.ndarray:
 
 
 def _predict(X: np.ndarray, rows: np.ndarray, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
-    """Clipped predictions [m, p, k] of X[rows] by p models at once: one product for all of them."""
+    """Predictions [m, p, k] of X[rows] by p models at once: one product for all of them."""
     p, d, k = coef.shape
     flat = np.ascontiguousarray(np.moveaxis(coef, 1, 0).reshape(d, p * k))
     out = np.empty((len(rows), p * k), np.float32)
     for part in batches(len(rows)):
         out[part] = linear_predict(X[rows[part]], flat, intercept.ravel())
-    return np.clip(out, 0.0, MAX_INTENSITY).reshape(-1, p, k)
+    return out.reshape(-1, p, k)
 
 
 def usable(table, Y: np.ndarray, *, min_r: float = 0.3, min_std: float = 0.02) -> dict[int, str]:

@@ -12,6 +12,7 @@ from scipy.sparse.linalg import eigsh
 from facs_pipeline.action_units import ActionUnitModel, batches
 from facs_pipeline.errors import InputError
 from facs_pipeline.face_modes import BYTE_SCALE, BYTE_ZERO, FaceModes
+from facs_pipeline.similar_faces import SimilarFaces
 from facs_pipeline.training.cross_validation import TrainingSet
 from facs_pipeline.training.ridge import safe_scale, sum_rows
 from facs_pipeline.training.svr_ensemble import folding, mean_and_scale
@@ -113,7 +114,12 @@ def with_products(data: TrainingSet, modes: FaceModes) -> TrainingSet:
 
 
 def folded(
-    aus: Sequence[int], coef: np.ndarray, intercept: np.ndarray, card: dict[str, Any], modes: FaceModes | None
+    aus: Sequence[int],
+    coef: np.ndarray,
+    intercept: np.ndarray,
+    card: dict[str, Any],
+    modes: FaceModes | None,
+    similar: SimilarFaces | None = None,
 ) -> ActionUnitModel:
     """The model of `coef` [d, k] for features, followed by byte products where there are `modes`."""
     if modes is None:
@@ -126,4 +132,5 @@ def folded(
         card,
         modes=modes,
         product_weights=BYTE_SCALE * coef[d:],
+        similar=similar,
     )
