@@ -108,8 +108,9 @@ Examples:
 @click.option(
     "--similar",
     type=click.IntRange(0),
+    metavar="N",
     default=0,
-    help="Also correct what was missed on so many training faces, the more the nearer a face is; needs --modes.",
+    help="Also correct by what linear models missed on N training faces, the nearer the more; needs --modes.",
 )
 @click.option("--max-samples", type=click.IntRange(10), default=2000, show_default=True, help="In an SVR's subsample.")
 @click.option("--mirror", is_flag=True, help="Also train on mirrored faces.")
@@ -130,6 +131,8 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, landmar
         raise click.UsageError(f"expected one of --disfa, --manifest, --teacher; got {', '.join(given) or 'none'}")
     if bool(images) != bool(teacher):
         raise click.UsageError("--teacher and --images go together: the teacher labels the images")
+    if settings["similar"] and not settings["modes"]:
+        raise click.UsageError("--similar needs --modes: faces are compared by their coordinates on the modes' axes")
     if out.suffix != ".npz":
         raise click.UsageError(f"--out {out}: model files end in .npz")
     cache = Path(cache) if cache else out.with_suffix(".cache")

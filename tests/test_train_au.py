@@ -317,6 +317,7 @@ def test_a_manifest_of_coded_frames(small, tmp_path):
         (["--teacher", "t", "--images", "a.tar,person=b"], "expected PATH, then any of persons="),
         (["--teacher", "t", "--images", "a.tar,weight=0"], "weight must be above 0"),
         (["--disfa", "a", "--aus", "1,x"], "expected FACS numbers"),
+        (["--disfa", "a", "--similar", "2000"], "--similar needs --modes"),
         (["--teacher", "t", "--images", "i,warp=twice"], "warp must be yes"),
         (["--teacher", "t", "--images", "i", "--emotion-check", "i,warp=yes"], "expected PATH, then any of"),
         (["--disfa", "a", "--modes", "many"], "expected two numbers such as 50,40"),
