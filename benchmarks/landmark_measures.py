@@ -14,6 +14,7 @@ import numpy as np
 
 from facs_pipeline import geometry
 from facs_pipeline.landmarks import MIRROR_68
+from facs_pipeline.lids import eye_aspect_ratio
 from facs_pipeline.pose import head_pose
 from facs_pipeline.training.landmark_recipe import point_errors
 
@@ -40,17 +41,6 @@ Locate = Callable[[np.ndarray, tuple[float, float, float, float]], Points]
 def eye_distance(points: Points) -> np.ndarray:
     """Distance of the outer eye corners [n] of points [n, 68, 2]."""
     return np.linalg.norm(points[:, 36] - points[:, 45], axis=-1)
-
-
-def eye_aspect_ratio(points: Points) -> np.ndarray:
-    """Height over width of both eyes [n] (Soukupova & Cech 2016, mean of the two)."""
-
-    def apart(i: int, j: int) -> np.ndarray:
-        return np.linalg.norm(points[:, i] - points[:, j], axis=-1)
-
-    right = (apart(37, 41) + apart(38, 40)) / (2 * apart(36, 39))
-    left = (apart(43, 47) + apart(44, 46)) / (2 * apart(42, 45))
-    return (right + left) / 2
 
 
 def mouth_opening(points: Points) -> np.ndarray:

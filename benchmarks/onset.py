@@ -25,6 +25,7 @@ from facs_pipeline.authenticity.curves_plot import plot_curves
 from facs_pipeline.errors import ModelError
 from facs_pipeline.faces import FaceFollower
 from facs_pipeline.landmarks import default_landmarks, load_landmarks
+from facs_pipeline.lids import eye_aspect_ratio
 from facs_pipeline.pose import MEAN_HEAD
 from facs_pipeline.steadying import PointFilter
 from facs_pipeline.video import probe, read_frames
@@ -33,7 +34,7 @@ MOST_LAG = 1.0
 """Frames at 30 frames per second."""
 # Series and the least rise that counts as an onset, in the series' own unit.
 FROM_POINTS = {
-    "eye closing (points)": (lambda p: -measures.eye_aspect_ratio(p), 0.10),
+    "eye closing (points)": (lambda p: -eye_aspect_ratio(p), 0.10),
     "mouth widening (points)": (measures.mouth_width, 0.06),
     "mouth opening (points)": (measures.mouth_opening, 0.08),
 }
@@ -96,10 +97,10 @@ def synthetic_blink(fps: int = 30, noise: float = 0.003, seed: int = 0) -> dict[
     noisy = (truth + rng.normal(scale=noise * 200, size=truth.shape)).astype(np.float32)
     steady = PointFilter()
     filtered = np.array([steady(p, float(t)) for p, t in zip(noisy, times, strict=True)])
-    wanted = -measures.eye_aspect_ratio(truth)
+    wanted = -eye_aspect_ratio(truth)
     return {
-        name: measures.half_rise_lags(wanted, -measures.eye_aspect_ratio(p), 0.1)
-        | {"lag by correlation": measures.correlation_lag(wanted, -measures.eye_aspect_ratio(p))}
+        name: measures.half_rise_lags(wanted, -eye_aspect_ratio(p), 0.1)
+        | {"lag by correlation": measures.correlation_lag(wanted, -eye_aspect_ratio(p))}
         for name, p in {"without the filter": noisy, "with it": filtered}.items()
     }
 

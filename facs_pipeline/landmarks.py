@@ -5,7 +5,7 @@ current points, and a linear map of rank 48 from these 2,754 values moves all 68
 Xiong & De la Torre 2013). There are three maps: a coarse one for a detector's box; a middle one with large cells, which
 starts from the mean shape, so that errors cannot build up, and is repeated until the registration rests; and a last
 one with small cells, which reads the gradients that the middle one has read. Its values, times one more column, say
-whether this is a face.
+whether this is a face. After it the points of the eyes are moved once more, see `facs_pipeline.lids`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from facs_pipeline import geometry
 from facs_pipeline.errors import ModelError
+from facs_pipeline.lids import N_VALUES, Lids
 from facs_pipeline.model_file import load_model, save_model
 from facs_pipeline.patches import CROP, Look, PatchFeatures, shrunk
 
@@ -43,10 +44,10 @@ COARSE_CELL, MIDDLE_CELL, LAST_CELL = 4, 12, 8
 """Side of a step's cells, in pixels of what it looks at."""
 # The middle step is repeated at most so often, and while it moves the mean shape by more than this, in crop pixels.
 _MIDDLE_STEPS = 4
-_RESTS = 1.2
+_RESTS = 1.5
 # Below this confidence a found face is looked at once more.
 _SURE = 0.5
-_FEATURES_VERSION = 4
+_FEATURES_VERSION = 5
 _STEPS = ("coarse", "middle", "last")
 
 
@@ -81,6 +82,8 @@ class LandmarkModel:
         Mean points in crop coordinates.
     steps : three `Step`s
         Coarse, middle, last.
+    lid_weights : ndarray [661, 12]
+        Linear map of the last look, at either eye; see `facs_pipeline.lids`.
     face_weights : ndarray [2755]
         Linear map last features (and 1) -> log-odds that the points lie on a face.
     box_shape : ndarray [68, 2]
@@ -95,10 +98,11 @@ class LandmarkModel:
     >>> points, confidence = model.follow(next_grey, points)  # doctest: +SKIP
     """
 
-    def __init__(self, mean_shape, steps, face_weights, box_shape, card=None, shape_modes=None):
+    def __init__(self, mean_shape, steps, lid_weights, face_weights, box_shape, card=None, shape_modes=None):
         self.mean_shape = np.asarray(mean_shape, np.float32)
         self._register = geometry.Registration(self.mean_shape)
         self._coarse, self._middle, self._last = steps
+        self._lids = Lids(lid_weights)
         self._face = np.asarray(face_weights, np.float32)
         self.box_shape = np.asarray(box_shape, np.float32)
         self.shape_modes = None if shape_modes is None else np.asarray(shape_modes, np.float32)
@@ -126,8 +130,10 @@ class LandmarkModel:
             for step, how in zip(steps, (FAR, CLOSE, CLOSE), strict=True):
                 if step.down.shape[1:] != (how.n_features,) or step.up.shape != (136, len(step.down)):
                     raise other
-            mean_shape, face, box_shape = (model.arrays[name] for name in ("mean_shape", "face", "box_shape"))
-            return cls(mean_shape, steps, face, box_shape, model.card, model.arrays.get("shape_modes"))
+            lids, *others = (model.arrays[name] for name in ("lids", "face", "box_shape"))
+            if lids.shape != (N_VALUES + 1, 12):
+                raise other
+            return cls(model.arrays["mean_shape"], steps, lids, *others, model.card, model.arrays.get("shape_modes"))
         except KeyError as error:
             raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
 
@@ -138,7 +144,8 @@ class LandmarkModel:
             for name, step in zip(_STEPS, (self._coarse, self._middle, self._last), strict=True)
             for part, values in step._asdict().items()
         }
-        arrays |= {"mean_shape": self.mean_shape, "face": self._face.astype(np.float32), "box_shape": self.box_shape}
+        arrays |= {"lids": self._lids.weights.astype(np.float16), "face": self._face.astype(np.float32)}
+        arrays |= {"mean_shape": self.mean_shape, "box_shape": self.box_shape}
         if self.shape_modes is not None:
             arrays["shape_modes"] = self.shape_modes
         return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
@@ -192,7 +199,7 @@ class LandmarkModel:
                 break
             c, d = nearer
         values = self._close.at(start, LAST_CELL)
-        found = _back(start + self._last(values), c, d)
+        found = _back(self._lids.move(self._close, start + self._last(values)), c, d)
         return values, found * np.float32(factor) + np.float32([left, top])
 
 

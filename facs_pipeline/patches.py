@@ -12,8 +12,6 @@ CROP = 96
 """Side of the crop in whose coordinates landmarks are reckoned, in pixels; a step may look at a larger one."""
 # Neighbours on the chin line and the inner lips see almost the same pixels: every other one is enough to look at.
 _LOOKED_AT = np.array([*range(0, 17, 2), *range(17, 27), 27, 29, 30, 31, 33, 35, *range(36, 60), 62, 66])
-# Corners of 3 cells in a row round a point, in cells.
-_CORNERS = np.arange(4, dtype=np.float32)[:, None, None] - 1.5
 # Keeps flat, noisy patches from being blown up to full contrast.
 _FLAT = 400.0
 
@@ -146,6 +144,7 @@ class PatchFeatures:
         # Enlarging by f takes the edge x + 1/2 of a pixel to f (x + 1/2); the other half rounds to the nearest edge.
         self._origin = np.float32(how.zoom / 2 + 0.5 - how.edge)
         self._sums = np.empty(0, np.int32)
+        self._grids: dict[int | tuple[int, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def look(self, grey: np.ndarray, matrix: np.ndarray) -> None:
         """Take in the face that `matrix` [2, 3] brings from `grey` [h, w] uint8 to a crop of 96 x 96 pixels."""
@@ -155,16 +154,29 @@ class PatchFeatures:
         # Sums over a cell are differences of these; reading them at the corners beats summing round every pixel.
         self._sums = cv2.integral(oriented_gradients(crop, self._directions), sdepth=cv2.CV_32S).ravel()
 
-    def places(self, points: np.ndarray, cell: int) -> np.ndarray:
-        """Flat indices [4, 4, orientations, 51] of the corners of the cells round the points [68, 2]."""
-        corners = points[_LOOKED_AT].T * np.float32(self.how.zoom) + (self._origin + cell * _CORNERS)
-        corners = np.minimum(np.maximum(corners, 0, out=corners), self.how.side, out=corners).astype(np.intp)
-        x, y = corners[:, 0], corners[:, 1] * (self.how.side + 1)
-        return (y[:, None] + x)[:, :, None] + self._first
+    def places(self, points: np.ndarray, cell: int | tuple[int, ...], of: np.ndarray = _LOOKED_AT) -> np.ndarray:
+        """Flat indices [4, 4, orientations, m] of the corners of the cells round m of the points [68, 2], `of` which.
 
-    def at(self, points: np.ndarray, cell: int) -> np.ndarray:
+        With several sizes of cells the last axis is [sizes, m], flat. Cells that would reach over the edge lie at it.
+        """
+        if cell not in self._grids:
+            self._grids[cell] = self._grid(np.atleast_1d(cell))
+        grid, first, last = self._grids[cell]
+        corner = (points[of].T * np.float32(self.how.zoom))[:, None] + first
+        x, y = np.minimum(np.maximum(corner, 0, out=corner), last, out=corner).astype(np.intp)
+        places = grid + (y * (self.how.side + 1) + x)
+        return places.reshape(*places.shape[:3], -1)
+
+    def _grid(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each size: corners [4, 4, orientations, sizes, 1] from the first, its place, and its last place."""
+        steps = np.arange(4)[:, None] * cells
+        corners = (steps[:, None] * (self.how.side + 1) + steps)[:, :, None] + self._first
+        sides = 3 * cells[:, None].astype(np.float32)
+        return corners[..., None], self._origin - sides / 2, self.how.side - sides
+
+    def at(self, points: np.ndarray, cell: int | tuple[int, ...], of: np.ndarray = _LOOKED_AT) -> np.ndarray:
         """Features float32, each patch summing to 1 before the square root (root-SIFT style)."""
-        return self.read(self.places(points, cell))
+        return self.read(self.places(points, cell, of))
 
     def read(self, places: np.ndarray) -> np.ndarray:
         """As `at`, for points whose `places` are known."""

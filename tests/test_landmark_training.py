@@ -102,7 +102,7 @@ def test_it_tells_faces_from_noise(faces, sides, small_model):
 @pytest.mark.shared
 def test_the_log_tells_of_each_step(lines, small_model):
     steps = ["coarse", "middle, once", "middle, repeated", "last"]
-    assert [line.split(":")[0] for line in lines] == [*steps, "face or not"]
+    assert [line.split(":")[0] for line in lines] == [*steps, "lids", "face or not"]
     coarse, *later = (float(line.split(": ")[1].split(" %")[0]) for line in lines[:4])
     assert max(later) < coarse
 

@@ -53,10 +53,21 @@ def test_features_are_sums_of_gradients_over_cells(cell):
     gradients = oriented_gradients(picture, directions(6)).reshape(6, 96, 96).astype(int)
     looked_at = [*range(0, 17, 2), *range(17, 27), 27, 29, 30, 31, 33, 35, *range(36, 60), 62, 66]
     for values, (x, y) in zip(found, points[looked_at], strict=True):
-        columns, rows = (np.clip(np.int64(v + 1 + cell * np.arange(-1.5, 2)), 0, 96) for v in (x, y))
+        # Cells that would reach over the edge lie at it.
+        first = [int(np.clip(v + 1 - 1.5 * cell, 0, 96 - 3 * cell)) for v in (x, y)]
+        columns, rows = (v + cell * np.arange(4) for v in first)
         cells = [
             [gradients[:, rows[i] : rows[i + 1], columns[j] : columns[j + 1]].sum(axis=(1, 2)) for j in range(3)]
             for i in range(3)
         ]
         sums = np.array(cells)
         assert values == pytest.approx(np.sqrt(sums / (sums.sum() + 400)), abs=1e-6)
+
+
+def test_several_sizes_of_cells_are_read_at_once():
+    patches = PatchFeatures(Look(1, 96, 6))
+    patches.look(blurred_noise(96, 96), np.eye(2, 3))
+    points, some = np.random.default_rng(1).uniform(0, 95, (68, 2)).astype(np.float32), np.array([3, 40, 67])
+    both = patches.at(points, (4, 9), some).reshape(3, 3, 6, 2, 3)
+    for k, cell in enumerate((4, 9)):
+        assert np.array_equal(both[..., k, :].ravel(), patches.at(points, cell, some))

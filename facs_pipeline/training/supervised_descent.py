@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from facs_pipeline import geometry
 from facs_pipeline.landmarks import CLOSE, COARSE_CELL, FAR, LAST_CELL, MIDDLE_CELL, MIRROR_68, LandmarkModel, Step
+from facs_pipeline.lids import N_VALUES, eye_aspect_ratio, eyes_of, lid_values
 from facs_pipeline.patches import CROP, PatchFeatures
 from facs_pipeline.training.warped import warp
 
@@ -38,6 +39,8 @@ class LandmarkTraining:
         Samples made from each image.
     ridge : float
         Penalty, as a multiple of the features' mean variance.
+    lid_ridge : float
+        The same for the lids.
     coarse, fine, at_rest : (position, size, rotation)
         Standard deviations of the registration error: eye distances, log units, radians.
     low_resolution : float
@@ -50,6 +53,7 @@ class LandmarkTraining:
 
     repeats: int = 3
     ridge: float = 0.7
+    lid_ridge: float = 0.2
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
     fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
     at_rest: tuple[float, float, float] = (0.02, 0.016, 0.02)
@@ -180,15 +184,17 @@ def train_landmarks(
     shapes = geometry.apply(registration, points)
     features = _look(samples, registration, shapes, near, LAST_CELL)
     last = _fit(samples, features, registration, shapes, settings)
-    left("last", _moved(samples, last, features, registration, shapes))
+    points = _moved(samples, last, features, registration, shapes)
+    left("last", points)
 
+    lids = _fit_lids(samples, registration, points, near, settings)
+    log("lids: fitted")
     steps = [coarse.step, middle.step, last.step]
-    model = LandmarkModel(
-        mean, steps, np.zeros(CLOSE.n_features + 1), dlib_box_shape(mean) if box_shape is None else box_shape
-    )
+    box_shape = dlib_box_shape(mean) if box_shape is None else box_shape
+    model = LandmarkModel(mean, steps, lids, np.zeros(CLOSE.n_features + 1), box_shape)
     face = fit_face_weights(model, samples.images, samples.truth, rng)
     log("face or not: fitted")
-    return LandmarkModel(mean, steps, face, model.box_shape)
+    return LandmarkModel(mean, steps, lids, face, box_shape)
 
 
 def dlib_box_shape(mean: np.ndarray) -> np.ndarray:
@@ -239,6 +245,31 @@ def _fit(samples: _Samples, features: np.ndarray, registration, shapes, settings
     of_half = ridge(gram[1], cross[1], settings.ridge), ridge(gram[0], cross[0], settings.ridge)
     whole = gram[0] + gram[1]
     return _Fit(low_rank(ridge(whole, cross[0] + cross[1], settings.ridge), whole), of_half)
+
+
+def _fit_lids(samples: _Samples, registration, points, near: PatchFeatures, settings: LandmarkTraining) -> np.ndarray:
+    """The weights [661, 12] of `facs_pipeline.lids`, from where unseen persons' `points` [n, 68, 2] (px) are found.
+
+    Faces count more the wider their eyes are open, up to five times, because few are.
+    """
+    n, d = len(samples), N_VALUES
+    found, truth = geometry.apply(registration, points), geometry.apply(registration, samples.truth)
+    targets = eyes_of(truth - found).reshape(n, 2, 12).astype(np.float32)
+    error = np.linalg.norm(truth - found, axis=-1).mean(axis=1) / EYE_DISTANCE
+    openness = eye_aspect_ratio(samples.truth)
+    wide = np.clip((openness - np.median(openness)) / openness.std(), 0, 4)
+    weight = samples.weight * (1 + wide) / (1 + (error / 0.1) ** 4)
+    gram, cross = np.zeros((d + 1, d + 1)), np.zeros((d + 1, 12))
+    for start in range(0, n, _BATCH):
+        rows = range(start, min(start + _BATCH, n))
+        values = np.ones((len(rows), 2, d + 1), np.float32)
+        for k in rows:
+            near.look(samples.images[k], registration[k])
+            values[k - start, :, :-1] = lid_values(near, found[k].astype(np.float32))
+        weighted = values * weight[rows.start : rows.stop, None, None]
+        gram += np.tensordot(values, weighted, axes=((0, 1), (0, 1)))
+        cross += np.tensordot(weighted, targets[rows.start : rows.stop], axes=((0, 1), (0, 1)))
+    return ridge(gram, cross, settings.lid_ridge)
 
 
 def _moved(samples: _Samples, fit: _Fit, features: np.ndarray, registration, shapes) -> np.ndarray:
