@@ -34,6 +34,17 @@ def test_action_units_on_a_short_video(videos_dir, shared_dir, tmp_path):
     action_units.show(result)
 
 
+def test_a_distant_face_is_found_where_the_teacher_finds_none(videos_dir, shared_dir, tmp_path):
+    pytest.importorskip("mediapipe")
+    import small_faces
+
+    task = shared_dir / "data" / "teacher" / "face_landmarker.task"
+    shares = small_faces.at_size(videos_dir / "single_face.mp4", 48, 25, task, tmp_path)
+    assert shares["ours"] == 1 and shares["mediapipe"] == 0
+    near = small_faces.at_size(videos_dir / "single_face.mp4", 400, 25, task, tmp_path)
+    assert near["ours"] == near["mediapipe"] == 1
+
+
 def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_path):
     pytest.importorskip("mediapipe")
     import harness

@@ -53,7 +53,7 @@ class LandmarkTraining:
 
     repeats: int = 3
     ridge: float = 0.7
-    lid_ridge: float = 0.2
+    lid_ridge: float = 0.05
     coarse: tuple[float, float, float] = (0.13, 0.10, 0.14)
     fine: tuple[float, float, float] = (0.07, 0.055, 0.07)
     at_rest: tuple[float, float, float] = (0.02, 0.016, 0.02)
@@ -250,7 +250,7 @@ def _fit(samples: _Samples, features: np.ndarray, registration, shapes, settings
 def _fit_lids(samples: _Samples, registration, points, near: PatchFeatures, settings: LandmarkTraining) -> np.ndarray:
     """The weights [661, 12] of `facs_pipeline.lids`, from where unseen persons' `points` [n, 68, 2] (px) are found.
 
-    Faces count more the wider their eyes are open, up to five times, because few are.
+    Faces count more the wider their eyes are open, up to 25 times, because few are.
     """
     n, d = len(samples), N_VALUES
     found, truth = geometry.apply(registration, points), geometry.apply(registration, samples.truth)
@@ -258,7 +258,7 @@ def _fit_lids(samples: _Samples, registration, points, near: PatchFeatures, sett
     error = np.linalg.norm(truth - found, axis=-1).mean(axis=1) / EYE_DISTANCE
     openness = eye_aspect_ratio(samples.truth)
     wide = np.clip((openness - np.median(openness)) / openness.std(), 0, 4)
-    weight = samples.weight * (1 + wide) / (1 + (error / 0.1) ** 4)
+    weight = samples.weight * (1 + wide) ** 2 / (1 + (error / 0.1) ** 4)
     gram, cross = np.zeros((d + 1, d + 1)), np.zeros((d + 1, 12))
     for start in range(0, n, _BATCH):
         rows = range(start, min(start + _BATCH, n))
