@@ -70,7 +70,11 @@ def test_it_brings_the_eyes_of_unseen_persons_nearer_to_the_teachers(shared_dir)
 
     def far_off(model: LandmarkModel) -> tuple[float, float]:
         """Error in % of the eye distance, and in openness; neither counts what is the same in all faces."""
-        found = np.array([model.follow(pictures.grey(i), p).points for i, p in zip(chosen, truth, strict=True)])
+        found = []
+        for number, start in zip(chosen, truth, strict=True):
+            grey = pictures.grey(number)
+            found.append(model.follow(grey, model.follow(grey, start).points).points)
+        found = np.array(found)
         openness = eye_aspect_ratio(found) - eye_aspect_ratio(truth)
         return float(point_errors(found, truth)[1][:, EYES].mean()), float(np.abs(openness - openness.mean()).mean())
 
