@@ -66,6 +66,11 @@ SETTINGS: dict[str, Any] = {
 """What a model trained on these features depends on."""
 
 
+def made_by() -> dict[str, Any]:
+    """`SETTINGS`, and whose shape modes are multiplied: what kept features depend on, besides the landmarks."""
+    return SETTINGS | {"shape_modes_of": default_landmarks().sha256}
+
+
 def _uniform_labels() -> np.ndarray:
     """LBP code 0..255 -> bin: patterns with at most two changes round the circle get their own, in order of code."""
     codes = np.arange(256)

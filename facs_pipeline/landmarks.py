@@ -228,7 +228,10 @@ class DlibLandmarks:
         self._judge = default_landmarks()
         self.mean_shape = self._judge.mean_shape
         with open(path, "rb") as file:
-            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            content = hashlib.file_digest(file, "sha256")
+        # The embedded model says how sure its points are.
+        content.update(self._judge.sha256.encode())
+        self.sha256 = content.hexdigest()
         self.card = {"kind": KIND, "title": f"dlib shape predictor {path.name}", "content_sha256": self.sha256}
 
     def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:

@@ -165,7 +165,7 @@ def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | D
         with contextlib.suppress(OSError):
             stat = path.stat()
             stamps.append([str(path), stat.st_size, stat.st_mtime_ns])
-    made_by = {"search": SEARCH_SETTINGS, "features": appearance.SETTINGS, "landmarks": landmarks.sha256}
+    made_by = {"search": SEARCH_SETTINGS, "features": appearance.made_by(), "landmarks": landmarks.sha256}
     return {"images": stamps, "faces": faces, **made_by}
 
 

@@ -12,7 +12,7 @@ import dlib
 import numpy as np
 import pytest
 
-from facs_pipeline import geometry
+from facs_pipeline import appearance, geometry
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.errors import ModelError
 from facs_pipeline.landmarks import (
@@ -368,6 +368,21 @@ def dlib_file(path, images, points, parts: int) -> None:
         box = dlib.rectangle(int(x), int(y), int(right), int(bottom))
         faces.append([dlib.full_object_detection(box, [dlib.point(int(u), int(v)) for u, v in p[:parts]])])
     dlib.train_shape_predictor(list(images), faces, options).save(str(path))
+
+
+@pytest.mark.shared
+def test_results_with_a_file_of_dlibs_depend_on_the_embedded_model_too(unseen, tmp_path, monkeypatch):
+    """It judges dlib's points, and its shape modes are features: what is kept is not taken for another version's."""
+    path = tmp_path / "small.dat"
+    dlib_file(path, unseen[0][:4], unseen[1][:4], 68)
+    before = DlibLandmarks(path).sha256
+    assert before == DlibLandmarks(path).sha256
+    other = LandmarkModel.load()
+    other.card["content_sha256"] = "another version's"
+    features_before = appearance.made_by()
+    for module in ("landmarks", "appearance"):
+        monkeypatch.setattr(f"facs_pipeline.{module}.default_landmarks", lambda: other)
+    assert DlibLandmarks(path).sha256 != before and appearance.made_by() != features_before
 
 
 @pytest.mark.shared

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facs_pipeline.appearance import SETTINGS as APPEARANCE_SETTINGS
+from facs_pipeline import appearance
 from facs_pipeline.emotions.series import why_not_for_videos
 from facs_pipeline.errors import InputError
 from facs_pipeline.faces import SETTINGS as FACE_SETTINGS
@@ -85,7 +85,7 @@ def run_settings(options: Options) -> RunSettings:
         "faces": options.faces,
         "face_search": FACE_SETTINGS,
         "landmark_model": landmark_hash,
-        "appearance": APPEARANCE_SETTINGS,
+        "appearance": appearance.made_by(),
         "au_model": au_hash,
         "cutoff_hz": options.cutoff_hz,
     }

@@ -114,7 +114,7 @@ def _run(
 ) -> Features:
     """Compute what is not in the cache, then read all of it: tasks are (what it depends on, numbers, work)."""
     made_by = json.dumps(
-        [_FEATURES_VERSION, SEARCH_SETTINGS, appearance.SETTINGS, _model(landmarks).sha256], sort_keys=True
+        [_FEATURES_VERSION, SEARCH_SETTINGS, appearance.made_by(), _model(landmarks).sha256], sort_keys=True
     )
     files = [
         cache / f"features-{hashlib.sha256(f'{made_by}|{about}'.encode()).hexdigest()[:24]}.npz"
