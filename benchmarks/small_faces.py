@@ -4,9 +4,8 @@
     python benchmarks/small_faces.py --sizes 20 30 --videos d18 s32
 
 Each video is scaled until its face is so many pixels wide (1.6 times the distance of the outer eye corners), put into
-the middle of 1280 x 720 pixels and encoded again; both follow it as a video. A face counts as found
-in a frame where its points lie on it: on average within a fifth of the eye distance of where the teacher finds them in
-the video as it is.
+the middle of 1280 x 720 pixels and encoded again; both follow it as a video. A face counts as found in a frame where
+its points lie on it: on average within a fifth of the eye distance of where MediaPipe finds them in the video as it is.
 """
 
 from __future__ import annotations

@@ -155,9 +155,10 @@ class PatchFeatures:
         self._sums = cv2.integral(oriented_gradients(crop, self._directions), sdepth=cv2.CV_32S).ravel()
 
     def places(self, points: np.ndarray, cell: int | tuple[int, ...], of: np.ndarray = _LOOKED_AT) -> np.ndarray:
-        """Flat indices [4, 4, orientations, m] of the corners of the cells round m of the points [68, 2], `of` which.
+        """Flat indices [4, 4, orientations, m] of the corners of the cells round m of the points [68, 2].
 
-        With several sizes of cells the last axis is [sizes, m], flat. Cells that would reach over the edge lie at it.
+        `of` says which [m]; by default the 51 that steps look at. With several sizes of cells the last axis is
+        [sizes, m], flat. Cells that would reach over the edge lie at it.
         """
         if cell not in self._grids:
             self._grids[cell] = self._grid(np.atleast_1d(cell))
