@@ -17,15 +17,16 @@ from typing import Any
 import harness
 import numpy as np
 
-from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.agreement import bias, ccc, mae, pearson
-from facs_pipeline.appearance import features
+from facs_pipeline.action_units.bilateral_filter import BilateralFilter
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, intensities
 from facs_pipeline.extraction.frame_chunk import FrameChunk
-from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import default_landmarks, load_landmarks
-from facs_pipeline.steadying import IntensityFilter
-from facs_pipeline.training.pseudo_labels import USABLE_AUS, intensities
-from facs_pipeline.video import read_frames
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.features.vector import features
+from facs_pipeline.foundation.evaluation.agreement import bias, ccc, mae, pearson
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.video.reader import read_frames
 
 MOVES = 0.05 * 5
 """Standard deviation of the teacher's intensity (0..5) from which a video counts for an action unit."""
@@ -40,7 +41,7 @@ COLUMNS = (*MEASURES, *YARDSTICK)
 
 def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = True) -> np.ndarray:
     """Intensities [n, k] of the main face in every frame, NaN where none is found."""
-    follower, chunk, frames = FaceFollower(landmarks, steady=steady), FrameChunk(), 0
+    follower, chunk, frames = FaceTracker(landmarks, steady=steady), FrameChunk(), 0
     for frame in read_frames(video):
         frames += 1
         faces = follower.update(frame.image, frame.time_s)
@@ -48,7 +49,7 @@ def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = 
     rows = chunk.arrays()
     found = au_model.predict(rows["features"])
     if steady:
-        smooth = IntensityFilter()
+        smooth = BilateralFilter()
         smooth.push(rows, found)
         found = smooth.finish()
     series = np.full((frames, len(au_model.aus)), np.nan, np.float32)

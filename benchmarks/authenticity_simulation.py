@@ -37,10 +37,10 @@ from facs_pipeline.authenticity.scoring import (
     swap_p_value,
     training_folds,
 )
-from facs_pipeline.descriptor_table import read_descriptor_table
-from facs_pipeline.descriptors import EMBEDDED_AUS, describe_series
-from facs_pipeline.evaluation import subject_folds, wilson_interval
+from facs_pipeline.dynamics.descriptors import EMBEDDED_AUS, describe_series
+from facs_pipeline.foundation.evaluation.accuracy import subject_folds, wilson_interval
 from facs_pipeline.synthesis.recordings import EMOTION_AUS, expression
+from facs_pipeline.tables.descriptor_table import read_descriptor_table
 
 N_SUBJECTS, N_EMOTIONS, N_DESCRIPTORS = 40, 6, 434
 N_FRESH = 100

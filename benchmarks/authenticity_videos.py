@@ -27,8 +27,8 @@ from facs_pipeline.authenticity.pairs import Pairs, pair_up
 from facs_pipeline.authenticity.scoring import out_of_fold_scores, right
 from facs_pipeline.authenticity.study import evaluate, prepare
 from facs_pipeline.demo import run_demo
-from facs_pipeline.descriptor_table import DescriptorTable, table_from_frame
-from facs_pipeline.descriptors import EMBEDDED_AUS, describe_series
+from facs_pipeline.dynamics.descriptors import EMBEDDED_AUS, describe_series
+from facs_pipeline.tables.descriptor_table import DescriptorTable, table_from_frame
 
 RANKERS = ("rank-svm", "rank-svm-tuned", "lightgbm", "windows-svm")
 DRAWS = 10

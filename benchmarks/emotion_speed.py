@@ -12,14 +12,14 @@ import time
 import harness
 import numpy as np
 
-from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.appearance import features
+from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.emotions.model import EmotionModel, face_numbers
-from facs_pipeline.emotions.predictions import see_located
 from facs_pipeline.emotions.series import emotion_probabilities
-from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import default_landmarks
-from facs_pipeline.video import read_frames
+from facs_pipeline.extraction.emotions import see_located
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.features.vector import features
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.video.reader import read_frames
 
 TARGET_MS = 0.1
 REPEATS = 5
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--video", default="d18")
     options = parser.parse_args()
     [video] = harness.videos(options.data, [options.video])
-    follower = FaceFollower(default_landmarks())
+    follower = FaceTracker(default_landmarks())
     images, points = [], []
     for frame in read_frames(video):
         for face in follower.update(frame.image, frame.time_s):

@@ -17,12 +17,12 @@ import harness
 import numpy as np
 from action_units import predicted
 
-from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.baseline import resting_intensity, subtract_resting
-from facs_pipeline.events import Event, find_events
-from facs_pipeline.landmarks import default_landmarks
-from facs_pipeline.training.pseudo_labels import USABLE_AUS, intensities
-from facs_pipeline.video import read_frames
+from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, intensities
+from facs_pipeline.dynamics.events import Event, find_events
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.video.reader import read_frames
 
 
 def matched(ours: Sequence[Event], theirs: Sequence[Event]) -> list[tuple[Event, Event]]:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import threadpoolctl
 
-from facs_pipeline.machine import versions_of
+from facs_pipeline.foundation.machine import versions_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -86,9 +86,9 @@ def teacher_on_video(video: Path, task: Path, cache: Path, *, mirrored: bool = F
 
     Returns `points` [n, 68, 2], `blendshapes` [n, 52] (NaN where it found no face), `times_s` [n], `names` [52].
     """
-    from facs_pipeline.training.pseudo_labels import BLENDSHAPES
-    from facs_pipeline.training.teacher import Teacher
-    from facs_pipeline.video import read_frames
+    from facs_pipeline.action_units.training.pseudo_labels import BLENDSHAPES
+    from facs_pipeline.landmarks.training.teacher import Teacher
+    from facs_pipeline.video.reader import read_frames
 
     key = hashlib.sha256(video.read_bytes() + task.read_bytes()).hexdigest()[:16]
     file = cache / f"teacher-{'mirrored-' if mirrored else ''}{video.stem}-{key}.npz"

@@ -12,11 +12,11 @@ import cv2
 import harness
 import numpy as np
 
-from facs_pipeline import geometry
-from facs_pipeline.landmarks import MIRROR_68
-from facs_pipeline.lids import eye_aspect_ratio
-from facs_pipeline.pose import head_pose
-from facs_pipeline.training.landmark_recipe import point_errors
+from facs_pipeline.foundation.images import geometry
+from facs_pipeline.landmarks.eyelids import eye_aspect_ratio
+from facs_pipeline.landmarks.points import MIRROR_68
+from facs_pipeline.landmarks.pose import head_pose
+from facs_pipeline.landmarks.training.recipe import point_errors
 
 REGIONS = {
     "chin": slice(0, 17),

@@ -5,7 +5,7 @@
     python benchmarks/landmarks.py --landmarks mine.npz --dlib shape_predictor_68_face_landmarks.dat
 
 Stills are those of the training images' persons whom `facs train-landmarks` holds out; videos are of nobody trained
-on. Both models get the same detector's boxes, and are followed through videos by the same `FaceFollower`, which looks
+on. Both models get the same detector's boxes, and are followed through videos by the same `FaceTracker`, which looks
 again with the detector where a face may be lost. The teacher is MediaPipe's Face Landmarker, from which ours learned;
 the last table asks no teacher. Distances are in per cent of the outer eye corners' distance.
 """
@@ -26,13 +26,14 @@ import harness
 import landmark_measures as measures
 import numpy as np
 
-from facs_pipeline import geometry
+from facs_pipeline.action_units.training.pseudo_labels import label_pictures, read_labels
 from facs_pipeline.datasets.pictures import Pictures, open_pictures
-from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import DEFAULT_MODEL, DlibLandmarks, LandmarkModel
-from facs_pipeline.training.landmark_recipe import held_out
-from facs_pipeline.training.pseudo_labels import label_pictures, read_labels
-from facs_pipeline.video import read_frames
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.foundation.images import geometry
+from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
+from facs_pipeline.landmarks.model import DEFAULT_MODEL, LandmarkModel
+from facs_pipeline.landmarks.training.recipe import held_out
+from facs_pipeline.video.reader import read_frames
 
 DLIB_FILE = "shape_predictor_68_face_landmarks.dat"
 OURS, DLIB = "ours", "dlib"
@@ -150,7 +151,7 @@ def on_video(models: dict[str, Any], video: Path, teacher: dict[str, np.ndarray]
     truth = teacher["points"]
     detected = {name: np.full_like(truth, np.nan) for name in models}
     followed = {(name, steady): np.full_like(truth, np.nan) for name in models for steady in (False, True)}
-    followers = {key: FaceFollower(models[key[0]], steady=key[1]) for key in followed}
+    followers = {key: FaceTracker(models[key[0]], steady=key[1]) for key in followed}
     for frame in read_frames(video):
         at = frame.index
         if at % every == 0 and not np.isnan(truth[at, 0, 0]):
@@ -205,7 +206,7 @@ def cost(
     rewards.
     """
     ours, images, boxes = models[OURS], faces.images[:60], faces.boxes[:60]
-    follower = FaceFollower(ours, steady=False)
+    follower = FaceTracker(ours, steady=False)
     seen = [(f.image, follower.update(f.image, f.time_s)[0].points) for f in islice(read_frames(video), 100)]
     frames, before = [grey for grey, _ in seen[1:]], [found for _, found in seen[:-1]]
     kinds = {

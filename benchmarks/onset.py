@@ -3,7 +3,7 @@
     python benchmarks/onset.py
     python benchmarks/onset.py --plot docs/onsets.svg
 
-Every video of 30 frames per second is run twice, with and without `facs_pipeline.steadying`. Lag is measured twice:
+Every video of 30 frames per second is run twice, with and without `facs_pipeline.action_units.bilateral_filter`. Lag is measured twice:
 where the changes of the two series correlate best, and at half of each onset's rise, where a rise that pauses near its
 half can seem late or early; `within a frame` is the share of onsets that are neither by more than one frame, `kept` the
 share of the raw rise that is left. Jitter is that of the series at rest: the lower half of its changes. A synthetic
@@ -20,15 +20,16 @@ import landmark_measures as measures
 import numpy as np
 from action_units import predicted
 
-from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.authenticity.curves_plot import plot_curves
-from facs_pipeline.errors import ModelError
-from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import default_landmarks, load_landmarks
-from facs_pipeline.lids import eye_aspect_ratio
-from facs_pipeline.pose import MEAN_HEAD
-from facs_pipeline.steadying import PointFilter
-from facs_pipeline.video import probe, read_frames
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.one_euro_filter import OneEuroFilter
+from facs_pipeline.landmarks.eyelids import eye_aspect_ratio
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.landmarks.pose import MEAN_HEAD
+from facs_pipeline.video.reader import probe, read_frames
 
 MOST_LAG = 1.0
 """Frames at 30 frames per second."""
@@ -43,7 +44,7 @@ FROM_AUS = {45: ("AU45", 1.5), 12: ("AU12", 0.8), 25: ("AU25", 0.8)}
 
 def followed_points(video: Path, landmarks, steady: bool) -> np.ndarray:
     """Points [n, 68, 2] of the main face, NaN where there is none."""
-    follower = FaceFollower(landmarks, steady=steady)
+    follower = FaceTracker(landmarks, steady=steady)
     rows = []
     for frame in read_frames(video):
         faces = follower.update(frame.image, frame.time_s)
@@ -95,7 +96,7 @@ def synthetic_blink(fps: int = 30, noise: float = 0.003, seed: int = 0) -> dict[
     gap = truth[:, lower] - truth[:, upper]
     truth[:, upper] += 0.9 * closed[:, None, None] * gap
     noisy = (truth + rng.normal(scale=noise * 200, size=truth.shape)).astype(np.float32)
-    steady = PointFilter()
+    steady = OneEuroFilter()
     filtered = np.array([steady(p, float(t)) for p, t in zip(noisy, times, strict=True)])
     wanted = -eye_aspect_ratio(truth)
     return {

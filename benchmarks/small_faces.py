@@ -18,10 +18,10 @@ import cv2
 import harness
 import numpy as np
 
-from facs_pipeline.encoding import VideoWriter
-from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import default_landmarks
-from facs_pipeline.video import read_frames
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.video.reader import read_frames
+from facs_pipeline.video.writer import VideoWriter
 
 WIDTH, HEIGHT = 1280, 720
 FACE = 1.6
@@ -55,7 +55,7 @@ def share_found(found: np.ndarray, truth: np.ndarray) -> float:
 
 def followed(video: Path) -> np.ndarray:
     """Our points [n, 68, 2] of the main face, NaN where none is found."""
-    follower, points = FaceFollower(default_landmarks()), []
+    follower, points = FaceTracker(default_landmarks()), []
     for frame in read_frames(video):
         faces = follower.update(frame.image, frame.time_s)
         points.append(faces[0].points if faces else np.full((68, 2), np.nan, np.float32))

@@ -30,8 +30,8 @@ import numpy as np
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.extraction.settings import RunSettings, run_settings
+from facs_pipeline.extraction.stages import Cache
 from facs_pipeline.extraction.video_job import Models, VideoJob, VideoRun
-from facs_pipeline.stages import Cache
 
 PARTS = ("mediapipe", "workers", "cached", "memory")
 TARGETS = {"ratio to MediaPipe": 3.0, "two workers": 1.8, "cached rerun, s": 3.0}

@@ -16,8 +16,8 @@ FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, 
 
 
 def _cache(folder: Path):
-    from facs_pipeline.stages import Cache
-    from facs_pipeline.store import load_key
+    from facs_pipeline.extraction.stages import Cache
+    from facs_pipeline.foundation.files.artifacts import load_key
 
     key, warning = load_key()
     if warning:
@@ -35,7 +35,7 @@ def command() -> None:
 @FOLDER
 def list_results(folder: Path) -> int:
     """Say what is stored: results and bytes per stage."""
-    from facs_pipeline.stages import EXTRA_STAGES, STAGES
+    from facs_pipeline.extraction.stages import EXTRA_STAGES, STAGES
 
     cache = _cache(folder)
     paths = list(cache.artifacts())
@@ -52,7 +52,7 @@ def list_results(folder: Path) -> int:
 @FOLDER
 def check_results(folder: Path) -> int:
     """Verify every stored result; exit code 1 if one is damaged or foreign. Such results are never loaded."""
-    from facs_pipeline.store import Artifact, BadArtifact
+    from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifact
 
     cache = _cache(folder)
     good = bad = 0

@@ -10,8 +10,8 @@ from textwrap import fill
 import click
 import pandas as pd
 
-from facs_pipeline.columns import COLUMNS, TABLES, Column, as_markdown, as_records, find_columns
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.schema import COLUMNS, TABLES, Column, as_markdown, as_records, find_columns
 
 
 @click.command(

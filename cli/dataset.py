@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from facs_pipeline.atomic_files import atomic_csv
+from facs_pipeline.foundation.files.atomic import atomic_csv
 
 # Of a long list, so many lines are printed.
 _SHOWN = 20

@@ -66,7 +66,7 @@ def _print_summary(demo) -> None:
     for video in demo.run.failed:
         click.echo(f"Failed   {video.name}: {video.reason}")
     if len(demo.agreement):
-        from facs_pipeline.action_units import AU_NAMES
+        from facs_pipeline.action_units.names import AU_NAMES
 
         click.echo("\nFound intensities against the synthetic curves that drove them (Pearson r, mean over videos):")
         for au, row in demo.agreement.iterrows():

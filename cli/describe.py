@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from facs_pipeline.atomic_files import atomic_csv, atomic_write
-from facs_pipeline.baseline import resting_intensity, subtract_resting
-from facs_pipeline.descriptors import describe_series, descriptor_names, why_not_described
-from facs_pipeline.errors import InputError
+from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
+from facs_pipeline.dynamics.descriptors import describe_series, descriptor_names, why_not_described
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.extraction.metadata import read_metadata, without_row
-from facs_pipeline.tables import TABLE_SUFFIXES, AUSeries, choose_aus, read_au_table, read_aus
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
+from facs_pipeline.tables.reader import TABLE_SUFFIXES, AUSeries, choose_aus, read_au_table, read_aus
 
 # What facs itself writes beside action-unit tables; skipped when a folder is given.
 OTHER_TABLES = {"descriptors", "videos", "predictions", "events", "explanations", "stills"}

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from facs_cli.pictures import progress_bar
 
-from facs_pipeline.accuracy_files import write_accuracy
-from facs_pipeline.atomic_files import atomic_csv, atomic_write
-from facs_pipeline.classification import FORMAT, accuracy_document
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotions.evaluation import evaluate_emotion
 from facs_pipeline.emotions.faces import SeenFaces, see_faces
 from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.training.evaluation import evaluate_emotion
+from facs_pipeline.foundation.evaluation.accuracy_file import write_accuracy
+from facs_pipeline.foundation.evaluation.classification import FORMAT, accuracy_document
+from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
 from facs_pipeline.report.published import FER2013_TEST
 
 _SHOWN_SKIPS = 5

@@ -10,8 +10,8 @@ from facs_cli.pictures import progress_bar
 from facs_cli.train_emotion import data_options
 
 from facs_pipeline.datasets.face_images import training_partners
-from facs_pipeline.emotions.evaluation import labelled_for
 from facs_pipeline.emotions.model import COMPACT_MODEL, EmotionModel
+from facs_pipeline.emotions.training.evaluation import labelled_for
 
 
 @click.command(

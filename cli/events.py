@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from facs_cli.describe import AUList, Log, find_tables, require, write
 
-from facs_pipeline.atomic_files import free_name, make_writable
-from facs_pipeline.baseline import resting_intensity, subtract_resting
-from facs_pipeline.blinks import seen_seconds
-from facs_pipeline.columns import EVENT_COLUMNS
-from facs_pipeline.elan import write_eaf
-from facs_pipeline.errors import InputError
-from facs_pipeline.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
+from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
+from facs_pipeline.dynamics.blinks import seen_seconds
+from facs_pipeline.dynamics.elan import write_eaf
+from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
 from facs_pipeline.extraction.inputs import safe_name
-from facs_pipeline.tables import AUSeries, choose_aus, read_au_table
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import free_name, make_writable
+from facs_pipeline.tables.reader import AUSeries, choose_aus, read_au_table
+from facs_pipeline.tables.schema import EVENT_COLUMNS
 
 EPILOG = """\b
 Examples:

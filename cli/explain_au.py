@@ -58,9 +58,9 @@ def command(inputs: tuple[str, ...], aus, frame, against, faces, out: Path, au_m
     INPUTS are images, videos, folders of them (searched recursively) and globs. The models are linear, so each
     intensity is shared out exactly among what was looked at: drawn as a heat map over the face, and in words.
     """
-    from facs_pipeline.action_units import ActionUnitModel
-    from facs_pipeline.atomic_files import make_writable
-    from facs_pipeline.emotions.inputs import find_images_and_videos
+    from facs_pipeline.action_units.model import ActionUnitModel
+    from facs_pipeline.extraction.image_inputs import find_images_and_videos
+    from facs_pipeline.foundation.files.atomic import make_writable
 
     model = ActionUnitModel.load(au_model) if au_model else ActionUnitModel.load_default()
     unknown = [au for au in aus if au not in model.aus]
@@ -116,8 +116,8 @@ class _Run:
 
         from facs_pipeline.datasets.labelled_faces import Skipped
         from facs_pipeline.explanations.action_units import Face, average
-        from facs_pipeline.landmarks import load_landmarks
-        from facs_pipeline.stills import read_stills
+        from facs_pipeline.extraction.stills import read_stills
+        from facs_pipeline.landmarks.loading import load_landmarks
 
         marks = load_landmarks(landmarks) if landmarks and paths else None
         stills = read_stills(paths, self.faces, marks)
@@ -174,10 +174,10 @@ class _Run:
 
     def _video(self, path: Path, table) -> None:
         """One person's rows of a video's table."""
-        from facs_pipeline.action_units import column_name
+        from facs_pipeline.action_units.names import column_name
         from facs_pipeline.explanations.action_units import Face, average
-        from facs_pipeline.tables import table_points
-        from facs_pipeline.video import grey_frames
+        from facs_pipeline.tables.reader import table_points
+        from facs_pipeline.video.reader import grey_frames
 
         face_id, frames = int(table["face_id"].iloc[0]), table["frame"].tolist()
         intensities = table[[column_name(au) for au in self.model.aus]].to_numpy(float)
@@ -223,9 +223,9 @@ class _Run:
         """One picture and its rows; `shown` and `reference` are (number of the frame or None, face)."""
         import cv2
 
-        from facs_pipeline.atomic_files import atomic_write, free_name
         from facs_pipeline.explanations.action_units import draw_explanation, explain_action_unit, reasons, title
         from facs_pipeline.extraction.inputs import safe_name
+        from facs_pipeline.foundation.files.atomic import atomic_write, free_name
 
         (frame, face), (number, other) = shown, reference
         found = explain_action_unit(self.model, au, face, other)
@@ -259,8 +259,8 @@ class _Run:
         """Write the table, say what could not be used; the exit code."""
         import pandas as pd
 
-        from facs_pipeline.atomic_files import atomic_csv
-        from facs_pipeline.columns import EXPLANATION_COLUMNS
+        from facs_pipeline.foundation.files.atomic import atomic_csv
+        from facs_pipeline.tables.schema import EXPLANATION_COLUMNS
 
         for source, reason in self.skipped:
             click.echo(f"Failed: {source}: {reason}", err=True)

@@ -46,12 +46,12 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     from facs_cli.describe import write
     from tqdm import tqdm
 
-    from facs_pipeline.action_units import ActionUnitModel
+    from facs_pipeline.action_units.model import ActionUnitModel
     from facs_pipeline.datasets.labelled_faces import Skipped
-    from facs_pipeline.emotions.inputs import find_images_and_videos
-    from facs_pipeline.landmarks import load_landmarks
-    from facs_pipeline.stills import measure_stills, stills_table
-    from facs_pipeline.store import Unfinished
+    from facs_pipeline.extraction.image_inputs import find_images_and_videos
+    from facs_pipeline.extraction.stills import measure_stills, stills_table
+    from facs_pipeline.foundation.files.artifacts import Unfinished
+    from facs_pipeline.landmarks.loading import load_landmarks
 
     model = ActionUnitModel.load(au_model) if au_model else ActionUnitModel.load_default()
     if landmarks:

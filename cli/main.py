@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from facs_pipeline.errors import FacsError
+from facs_pipeline.foundation.errors import FacsError
 
 # command -> module in this package (attribute `command`), and what `facs --help` says of it
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -8,8 +8,8 @@ from importlib.resources import files
 
 import click
 
-from facs_pipeline.model_card import card_text
-from facs_pipeline.model_file import load_model
+from facs_pipeline.foundation.files.model_file import load_model
+from facs_pipeline.models.card import card_text
 
 OF_THE_PACKAGE = ("action_units", "landmarks", "emotions")
 

@@ -50,10 +50,10 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
     """
     import pandas as pd
 
-    from facs_pipeline.atomic_files import atomic_csv
-    from facs_pipeline.emotions.inputs import find_images_and_videos
     from facs_pipeline.emotions.model import EmotionModel
-    from facs_pipeline.store import Unfinished
+    from facs_pipeline.extraction.image_inputs import find_images_and_videos
+    from facs_pipeline.foundation.files.artifacts import Unfinished
+    from facs_pipeline.foundation.files.atomic import atomic_csv
 
     found = find_images_and_videos(inputs)
     loaded = EmotionModel.load(model) if model else EmotionModel.load_default()
@@ -98,8 +98,8 @@ class _Run:
         """Tables of the images' faces."""
         from tqdm import tqdm
 
-        from facs_pipeline.emotions.predictions import image_table, predict_images
-        from facs_pipeline.stills import read_still
+        from facs_pipeline.extraction.emotions import image_table, predict_images
+        from facs_pipeline.extraction.stills import read_still
 
         if not paths:
             return
@@ -119,10 +119,10 @@ class _Run:
         """Tables of the videos' frames."""
         from facs_cli.extract_features import ConsoleObserver
 
-        from facs_pipeline.emotions.predictions import frames_with_emotions, video_table
         from facs_pipeline.emotions.series import why_not_for_videos
-        from facs_pipeline.errors import VideoError
+        from facs_pipeline.extraction.emotions import frames_with_emotions, video_table
         from facs_pipeline.extraction.run import Options, extract_features
+        from facs_pipeline.foundation.errors import VideoError
 
         if not paths:
             return
@@ -161,9 +161,9 @@ class _Run:
         self.skipped.append(Skipped(str(path), reason.removeprefix(f"{os.path.abspath(path)}: ")))
 
     def _explain_video(self, name: Path, table, frames) -> None:
-        from facs_pipeline.emotions.predictions import see_located, telling_rows
-        from facs_pipeline.tables import table_points
-        from facs_pipeline.video import grey_frames
+        from facs_pipeline.extraction.emotions import see_located, telling_rows
+        from facs_pipeline.tables.reader import table_points
+        from facs_pipeline.video.reader import grey_frames
 
         if not self.explain:
             return
@@ -176,8 +176,8 @@ class _Run:
     def _explain(self, seen, row: int, grey, path: Path, face: int, frame: int | None = None) -> None:
         import cv2
 
-        from facs_pipeline.atomic_files import atomic_write, free_name
         from facs_pipeline.explanations.emotions import draw_explanation, explain_face
+        from facs_pipeline.foundation.files.atomic import atomic_write, free_name
 
         why = explain_face(self.model, seen, row, image=grey)
         self.explain.mkdir(parents=True, exist_ok=True)
@@ -193,7 +193,7 @@ class _Run:
         """``reasons.csv`` beside the pictures."""
         import pandas as pd
 
-        from facs_pipeline.atomic_files import atomic_csv
+        from facs_pipeline.foundation.files.atomic import atomic_csv
 
         self.explain.mkdir(parents=True, exist_ok=True)
         table = pd.DataFrame(self._reasons)

@@ -83,8 +83,8 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     from facs_pipeline.authenticity import ranking
     from facs_pipeline.authenticity.model import AuthenticityModel
     from facs_pipeline.authenticity.study import n_fits
-    from facs_pipeline.descriptor_table import read_text_table
-    from facs_pipeline.errors import InputError
+    from facs_pipeline.foundation.errors import InputError
+    from facs_pipeline.tables.descriptor_table import read_text_table
 
     if sum((bool(videos), features is not None, descriptors is not None)) != 1:
         raise InputError("give one of: VIDEOS, --features FOLDER, --descriptors TABLE")
@@ -158,8 +158,8 @@ def parse_penalty(text: str | None) -> float | str | None:
 
 def check_places(out: Path, save: Path | None, out_is_used) -> None:
     """Results must have a place before work is done; InputError where they have none."""
-    from facs_pipeline.atomic_files import make_writable
-    from facs_pipeline.errors import InputError
+    from facs_pipeline.foundation.errors import InputError
+    from facs_pipeline.foundation.files.atomic import make_writable
 
     if out_is_used:
         make_writable(out, "name another folder with --out")
@@ -171,7 +171,7 @@ def check_places(out: Path, save: Path | None, out_is_used) -> None:
 
 def check_named_once(videos) -> None:
     """Extraction would take a video named twice for one; here it was meant as a pair."""
-    from facs_pipeline.errors import InputError
+    from facs_pipeline.foundation.errors import InputError
 
     seen = set()
     for video in videos:

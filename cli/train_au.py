@@ -9,18 +9,11 @@ from pathlib import Path
 import click
 from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
-from facs_pipeline.action_units import MODEL_KIND
-from facs_pipeline.atomic_files import atomic_write
-from facs_pipeline.datasets.au_manifest import read_au_manifest
-from facs_pipeline.datasets.coded import CodedSet
-from facs_pipeline.datasets.disfa import read_disfa
-from facs_pipeline.datasets.pictures import Pictures
-from facs_pipeline.errors import InputError
-from facs_pipeline.landmarks import default_landmarks, load_landmarks
-from facs_pipeline.model_card import card_text
-from facs_pipeline.training.au_features import picture_features
-from facs_pipeline.training.au_measures import emotion_check, prediction_ms
-from facs_pipeline.training.au_recipe import (
+from facs_pipeline.action_units.model import MODEL_KIND
+from facs_pipeline.action_units.training.features import picture_features
+from facs_pipeline.action_units.training.measures import emotion_check, prediction_ms
+from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
+from facs_pipeline.action_units.training.recipe import (
     BLOCK_WEIGHTS,
     Gathered,
     Recipe,
@@ -29,8 +22,16 @@ from facs_pipeline.training.au_recipe import (
     teacher_only,
     train,
 )
-from facs_pipeline.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
-from facs_pipeline.training.warped import warped
+from facs_pipeline.datasets.au_manifest import read_au_manifest
+from facs_pipeline.datasets.coded import CodedSet
+from facs_pipeline.datasets.disfa import read_disfa
+from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.landmarks.training.warped import warped
+from facs_pipeline.models.card import card_text
 
 
 class Numbers(click.ParamType):

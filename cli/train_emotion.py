@@ -25,12 +25,12 @@ from facs_pipeline.datasets.fer2013 import FER2013_EMOTIONS
 from facs_pipeline.datasets.kdef import PROTOCOLS
 from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.open_faces import KINDS
-from facs_pipeline.emotions.curve import emotion_curve
-from facs_pipeline.emotions.evaluation import labelled_for
 from facs_pipeline.emotions.model import EmotionModel
-from facs_pipeline.emotions.rows import ROWS
-from facs_pipeline.emotions.training import LABELS, classes_of, train_emotion
-from facs_pipeline.errors import InputError, ModelError
+from facs_pipeline.emotions.training.evaluation import labelled_for
+from facs_pipeline.emotions.training.learning_curve import emotion_curve
+from facs_pipeline.emotions.training.models import ROWS
+from facs_pipeline.emotions.training.recipe import LABELS, classes_of, train_emotion
+from facs_pipeline.foundation.errors import InputError, ModelError
 
 DATA_OPTIONS = (
     click.option("--kind", type=click.Choice(KINDS), default="auto", show_default=True, help="Layout of DATA."),

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
-from facs_pipeline.atomic_files import atomic_write
-from facs_pipeline.model_card import card_text
-from facs_pipeline.training.landmark_recipe import gather_faces, train
-from facs_pipeline.training.pseudo_labels import label_pictures, read_labels
-from facs_pipeline.training.supervised_descent import LandmarkTraining
+from facs_pipeline.action_units.training.pseudo_labels import label_pictures, read_labels
+from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.landmarks.training.recipe import gather_faces, train
+from facs_pipeline.landmarks.training.supervised_descent import LandmarkTraining
+from facs_pipeline.models.card import card_text
 
 
 @click.command(

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from facs_pipeline.action_units import AU_NAMES
+from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.extraction.overlay import OverlaySheet, read_drawn_faces
 from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.synthesis.recordings import write_recordings
-from facs_pipeline.video import read_frames
+from facs_pipeline.video.reader import read_frames
 
 PICTURE = Path(__file__).with_name("pipeline.png")
 VIDEO, MOMENTS_S, SHOWN_AUS = "s01_happiness_real", (0.2, 1.2, 2.0), (7, 10, 12, 25, 45)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from facs_pipeline.authenticity import scoring
 from facs_pipeline.authenticity.pairs import Pairs
 from facs_pipeline.authenticity.rank_svm import AuthenticityRanker
-from facs_pipeline.learning_curve import SHARES, point
+from facs_pipeline.foundation.evaluation.learning_curve import SHARES, point
 
 
 def subject_subsets(

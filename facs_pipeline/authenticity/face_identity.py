@@ -15,7 +15,7 @@ from scipy.spatial.distance import pdist, squareform
 from skimage.feature import local_binary_pattern
 from sklearn.metrics import silhouette_score
 
-from facs_pipeline.geometry import apply, fit_similarity
+from facs_pipeline.foundation.images.geometry import apply, fit_similarity
 
 SIZE, CELLS, BINS, THUMBNAIL = 84, 7, 59, 16
 # Outer eye corners and the nose's tip: they hardly move with the expression.

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.atomic_files import atomic_csv, atomic_write
 from facs_pipeline.authenticity.curves_plot import plot_curves
 from facs_pipeline.authenticity.explanation import COLUMNS, by_unit, reason_rows, units_of
 from facs_pipeline.authenticity.face_identity import Clusters, cluster_subjects, identity_vector
 from facs_pipeline.authenticity.model import AuthenticityModel
 from facs_pipeline.authenticity.series import Series
-from facs_pipeline.descriptor_table import DescriptorTable, read_text_table, table_from_frame
-from facs_pipeline.errors import InputError
-from facs_pipeline.tables import read_au_table
-from facs_pipeline.video import read_frames
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
+from facs_pipeline.tables.descriptor_table import DescriptorTable, read_text_table, table_from_frame
+from facs_pipeline.tables.reader import read_au_table
+from facs_pipeline.video.reader import read_frames
 
 IDENTITY_FRAMES = 8
 

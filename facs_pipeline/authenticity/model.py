@@ -18,10 +18,10 @@ from facs_pipeline.authenticity.pairs import groups_of
 from facs_pipeline.authenticity.rank_svm import AuthenticityRanker, RankSVM
 from facs_pipeline.authenticity.scoring import Calibration
 from facs_pipeline.authenticity.series import ResidualBoosting, WindowsSVM
-from facs_pipeline.descriptor_table import DescriptorTable
-from facs_pipeline.errors import InputError, ModelError
-from facs_pipeline.machine import versions_of
-from facs_pipeline.model_file import load_model, save_model
+from facs_pipeline.foundation.errors import InputError, ModelError
+from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.machine import versions_of
+from facs_pipeline.tables.descriptor_table import DescriptorTable
 
 KIND = "authenticity"
 

@@ -16,8 +16,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from facs_pipeline.descriptor_table import DescriptorTable, canonical_cells
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.descriptor_table import DescriptorTable, canonical_cells
 
 
 @dataclass(frozen=True)

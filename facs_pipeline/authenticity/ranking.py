@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.atomic_files import atomic_csv
 from facs_pipeline.authenticity import files, scoring
 from facs_pipeline.authenticity import study as studies
 from facs_pipeline.authenticity.model import PRESETS, RANKERS, SAVED, AuthenticityModel
 from facs_pipeline.authenticity.pairs import Pairs, groups_of, pair_up, pairs_from_table
-from facs_pipeline.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table
-from facs_pipeline.errors import InputError
-from facs_pipeline.evaluation import accuracy_figures
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.evaluation.accuracy import accuracy_figures
+from facs_pipeline.foundation.files.atomic import atomic_csv
+from facs_pipeline.tables.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table
 
 SHOWN_PAIRS = 5
 

@@ -17,10 +17,10 @@ from facs_pipeline.authenticity.model import AuthenticityModel, EmotionStage, pr
 from facs_pipeline.authenticity.pairs import Pairs, groups_of
 from facs_pipeline.authenticity.rank_svm import AuthenticityRanker
 from facs_pipeline.authenticity.series import Series
-from facs_pipeline.descriptor_table import DescriptorTable
-from facs_pipeline.errors import InputError
-from facs_pipeline.evaluation import accuracy_figures, check_folds, subject_folds
-from facs_pipeline.model_file import stored_bytes
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.evaluation.accuracy import accuracy_figures, check_folds, subject_folds
+from facs_pipeline.foundation.files.model_file import stored_bytes
+from facs_pipeline.tables.descriptor_table import DescriptorTable
 
 N_RESAMPLES, N_SWAPS = 2000, 10_000
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.datasets.coded import CodedClip, CodedSet, known_au, read_intensity
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
 
 _AU_COLUMN = re.compile(r"^AU0*(?P<au>\d+)(_r)?$", re.IGNORECASE)
 

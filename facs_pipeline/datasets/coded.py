@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facs_pipeline.action_units import AU_NAMES, MAX_INTENSITY
-from facs_pipeline.errors import InputError
+from facs_pipeline.action_units.names import AU_NAMES, MAX_INTENSITY
+from facs_pipeline.foundation.errors import InputError
 
 
 @dataclass(frozen=True)

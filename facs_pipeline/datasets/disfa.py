@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.datasets.coded import CodedClip, CodedSet, known_au, ranges, read_intensity
-from facs_pipeline.errors import InputError
-from facs_pipeline.video import VIDEO_SUFFIXES, folder_images
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.video.reader import VIDEO_SUFFIXES, folder_images
 
 _LABEL_FILE = re.compile(r"^(?P<subject>.+?)_au0*(?P<au>\d+)\.txt$", re.IGNORECASE)
 _CAMERAS = ("left", "right")

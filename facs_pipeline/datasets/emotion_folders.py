@@ -11,12 +11,12 @@ import numpy as np
 from facs_pipeline.datasets.image_files import ImageFiles, open_image_files
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.split_names import canonical_split, known_split
-from facs_pipeline.emotion_names import canonical_emotion
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.emotion_names import canonical_emotion
 
 
 def read_emotion_folders(path: str | os.PathLike) -> LabelledFaces:
-    """Faces sorted into folders named for their emotion, in any spelling of `facs_pipeline.emotion_names`.
+    """Faces sorted into folders named for their emotion, in any spelling of `facs_pipeline.tables.emotion_names`.
 
     The emotion is the innermost folder that names one. The split is the innermost folder around it that names one
     (train, training, val, validation, publictest, test, privatetest ...); where none does, the folder directly around

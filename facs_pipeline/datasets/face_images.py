@@ -9,7 +9,7 @@ import numpy as np
 
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.near_duplicates import THRESHOLD, Partners, best_partners
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
 
 SIDE = 48
 

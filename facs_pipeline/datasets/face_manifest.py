@@ -3,7 +3,7 @@
 Columns::
 
     image      an image file with one face
-    emotion    what it shows, in any spelling of `facs_pipeline.emotion_names`
+    emotion    what it shows, in any spelling of `facs_pipeline.tables.emotion_names`
     split      optional: train, validation, test (training, val, ... are understood) or another name
     subject    optional: whose face; the same text is the same person
 
@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from facs_pipeline.datasets.image_files import decode_grey
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.split_names import canonical_split
 from facs_pipeline.datasets.table_files import Line, header_of, open_table
-from facs_pipeline.emotion_names import EMOTIONS, canonical_emotion
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.images.decoding import decode_grey
+from facs_pipeline.tables.emotion_names import EMOTIONS, canonical_emotion
 
 
 def read_face_manifest(path: str | os.PathLike) -> LabelledFaces:

@@ -25,16 +25,9 @@ from facs_pipeline.datasets.file_kinds import is_tar, is_zip
 from facs_pipeline.datasets.image_files import open_image_files
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.split_names import canonical_split, known_split
-from facs_pipeline.datasets.table_files import (
-    Line,
-    cells_of,
-    header_of,
-    lines_of,
-    open_table,
-    table_names,
-)
-from facs_pipeline.emotion_names import canonical_emotion
-from facs_pipeline.errors import InputError
+from facs_pipeline.datasets.table_files import Line, cells_of, header_of, lines_of, open_table, table_names
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.emotion_names import canonical_emotion
 
 # Position = label.
 FER2013_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from facs_pipeline.video import IMAGE_SUFFIXES
+from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 
 from facs_pipeline.datasets.file_kinds import is_image, is_zip
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.datasets.pictures import open_pictures
-from facs_pipeline.errors import InputError
-from facs_pipeline.video import IMAGE_SUFFIXES
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.images.decoding import LARGEST_BYTES, decode_grey
+from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
-# No photograph of a face is larger; an archive may claim anything.
-_LARGEST_BYTES = 256 << 20
 _ENCRYPTED = 0x1
 
 
@@ -61,28 +59,6 @@ class ImageFiles:
             return decode_grey(self.data(number))
         except (ValueError, OSError, zlib.error, struct.error) as error:
             raise InputError(f"{self.path}: {self.names[number]}: {error}") from None
-
-
-def decode_grey(data: bytes) -> np.ndarray:
-    """A file's bytes as grey image [h, w] uint8.
-
-    Raises
-    ------
-    ValueError
-        Saying why not, if it is empty, cut short or no image.
-    """
-    if not data:
-        raise ValueError("the file is empty")
-    # Decoders may fill what is missing of a JPEG with grey. Its end marker cannot occur within a scan.
-    if data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise ValueError("a JPEG file that is cut short")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ValueError("not an image that can be decoded; damaged, or not what its name says?")
-    return image
 
 
 def open_image_files(path: str | os.PathLike) -> ImageFiles:
@@ -141,8 +117,8 @@ def _why_not(name: str, member: zipfile.ZipInfo) -> str:
         return "encrypted; extract the archive and name the folder"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return f"compressed by method {member.compress_type}; extract the archive and name the folder"
-    if member.file_size > _LARGEST_BYTES:
-        return f"{member.file_size / 1e6:,.0f} MB; expected at most {_LARGEST_BYTES / 1e6:,.0f}"
+    if member.file_size > LARGEST_BYTES:
+        return f"{member.file_size / 1e6:,.0f} MB; expected at most {LARGEST_BYTES / 1e6:,.0f}"
     return ""
 
 

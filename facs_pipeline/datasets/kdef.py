@@ -20,7 +20,7 @@ import numpy as np
 
 from facs_pipeline.datasets.image_files import ImageFiles, open_image_files
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
 
 KDEF_EMOTIONS = {
     "AF": "fear",

@@ -27,7 +27,7 @@ class LabelledFaces:
     sources : tuple [n] of str
         Where each image is from: a path inside the data, or ``"row 7"`` of a table.
     emotions : ndarray [n] of str
-        Canonical names (`facs_pipeline.emotion_names`), ``""`` where not labelled.
+        Canonical names (`facs_pipeline.tables.emotion_names`), ``""`` where not labelled.
     splits : ndarray [n] of str
         ``"train"``, ``"validation"``, ``"test"``, another name the data use, or ``""``.
     subjects : ndarray [n] of str

@@ -13,7 +13,7 @@ from facs_pipeline.datasets.image_files import open_image_files
 from facs_pipeline.datasets.kdef import is_kdef_name, kdef_faces, read_kdef
 from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.table_files import header_of, lines_of, open_table
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
 
 KINDS = ("auto", "fer2013", "kdef", "folders", "manifest")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facs_pipeline.errors import InputError
-from facs_pipeline.video import IMAGE_SUFFIXES
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)

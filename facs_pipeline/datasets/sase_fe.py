@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from facs_pipeline.emotion_names import canonical_emotion
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.emotion_names import canonical_emotion
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv")
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from facs_pipeline.datasets.file_kinds import is_image, is_tar
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
 
 # Far above a row of any table read here, far below what fills the memory.
 _LONGEST_LINE = 1 << 20

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
-from facs_pipeline.patches import mirrored_directions
+from facs_pipeline.foundation.images.gradients import mirrored_directions
 
 _ORIENTATIONS = 8
 _ANGLE = np.arange(_ORIENTATIONS) * (2 * np.pi / _ORIENTATIONS)

@@ -18,20 +18,21 @@ import joblib
 import numpy as np
 from skimage.feature import hog as skimage_hog
 
-from facs_pipeline import appearance
-from facs_pipeline.atomic_files import atomic_write
+from facs_pipeline.analysis.still_faces import locate_face
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
-from facs_pipeline.errors import InputError
-from facs_pipeline.faces import SETTINGS as SEARCH_SETTINGS
-from facs_pipeline.landmarks import default_landmarks
-from facs_pipeline.patches import registered_crop
-from facs_pipeline.still_faces import locate_face, mirrored
+from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
+from facs_pipeline.features import registration, vector
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.images.crops import registered_crop
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.landmarks.points import mirrored
 
 SIDE = 48
 """Side of the small crops in pixels, that of FER2013's images."""
 _ZOOM = 1.2
-CROP_SCALE = SIDE / appearance.TEXTURE * _ZOOM
-CROP_OFFSET = (SIDE - appearance.TEXTURE * CROP_SCALE) / 2
+CROP_SCALE = SIDE / registration.TEXTURE * _ZOOM
+CROP_OFFSET = (SIDE - registration.TEXTURE * CROP_SCALE) / 2
 """Pixel p of the registered texture is pixel ``CROP_SCALE * p + CROP_OFFSET`` of the small crop."""
 _VERSION = 3
 _CHUNK = 200
@@ -54,7 +55,7 @@ class SeenFaces(NamedTuple):
     pixels : ndarray [m, 48, 48] uint8
         The whole image, scaled.
     features : ndarray [m, 9055] uint8
-        See `facs_pipeline.appearance.features`.
+        See `facs_pipeline.features.vector.features`.
     mirrored : ndarray [m, 9055] uint8
         The same of the face as a mirror shows it.
     skipped : tuple of Skipped
@@ -77,9 +78,9 @@ class SeenFaces(NamedTuple):
 def registered_crop_48(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Face [48, 48] uint8 of an image [h, w] uint8, registered by landmarks [68, 2], from brows to chin.
 
-    The same similarity as `facs_pipeline.appearance.registration`, smaller, and closer to the face by a fifth.
+    The same similarity as `facs_pipeline.features.registration.registration`, smaller, and closer to the face by a fifth.
     """
-    matrix = appearance.registration(points) * CROP_SCALE
+    matrix = registration.registration(points) * CROP_SCALE
     matrix[:, 2] += CROP_OFFSET
     return registered_crop(grey, matrix, SIDE)
 
@@ -158,7 +159,7 @@ def _piece(images: list[np.ndarray], folder: Path | None) -> dict[str, np.ndarra
 
 def _digest(images: list[np.ndarray]) -> str:
     """What a piece depends on: its images, the landmark model and the settings of search and features."""
-    about = [_VERSION, _ZOOM, SEARCH_SETTINGS, appearance.SETTINGS, default_landmarks().sha256]
+    about = [_VERSION, _ZOOM, SEARCH_SETTINGS, vector.SETTINGS, default_landmarks().sha256]
     made_by = [*about, [image.shape for image in images]]
     whole = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode())
     for image in images:
@@ -175,6 +176,6 @@ def _look(images: list[np.ndarray]) -> dict[str, np.ndarray]:
         columns["crops"].append(registered_crop_48(grey, points))
         small = grey if grey.shape == (SIDE, SIDE) else cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         columns["pixels"].append(small)
-        columns["features"].append(appearance.features(grey, points))
-        columns["mirrored"].append(appearance.features(*mirrored(grey, points)))
+        columns["features"].append(vector.features(grey, points))
+        columns["mirrored"].append(vector.features(*mirrored(grey, points)))
     return {name: np.array(values) for name, values in columns.items()}

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.appearance import BLOCKS, HOG_SHAPE
 from facs_pipeline.emotions.encoded_faces import Parts
 from facs_pipeline.emotions.faces import SeenFaces
-from facs_pipeline.patches import mirrored_directions
+from facs_pipeline.features.hog import HOG_SHAPE
+from facs_pipeline.features.vector import BLOCKS
+from facs_pipeline.foundation.images.gradients import mirrored_directions
 
 _BATCH = 4000
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from facs_pipeline import appearance
-from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.emotions.encoded_faces import EncodedFaces, Parts
 from facs_pipeline.emotions.faces import SeenFaces, window_hog
 from facs_pipeline.emotions.heads import HEADS, KERNELS
 from facs_pipeline.emotions.hog_directions import HogDirections
-from facs_pipeline.errors import ModelError
-from facs_pipeline.landmarks import default_landmarks
-from facs_pipeline.model_file import load_model, save_model
+from facs_pipeline.features import vector
+from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.landmarks.model import default_landmarks
 
 KIND = "emotion"
 COMPACT_MODEL = Path(__file__).parents[1] / "models" / "emotions.npz"
@@ -30,7 +30,7 @@ def face_numbers(seen: SeenFaces, inputs: Sequence[str], *, mirrored: bool = Fal
     Parameters
     ----------
     seen : faces.
-    inputs : any of the blocks of `facs_pipeline.appearance.BLOCKS`, ``"pixels"`` (48 x 48, the image as it is),
+    inputs : any of the blocks of `facs_pipeline.features.vector.BLOCKS`, ``"pixels"`` (48 x 48, the image as it is),
         ``"windows"`` (HOG of sliding windows) and ``"action_units"`` (intensities by the embedded model).
     mirrored : of the faces as a mirror shows them.
     """
@@ -38,8 +38,8 @@ def face_numbers(seen: SeenFaces, inputs: Sequence[str], *, mirrored: bool = Fal
     pixels = seen.pixels[:, :, ::-1] if mirrored else seen.pixels
     parts = []
     for name in inputs:
-        if name in appearance.BLOCKS:
-            parts.append(features[:, appearance.BLOCKS[name]])
+        if name in vector.BLOCKS:
+            parts.append(features[:, vector.BLOCKS[name]])
         elif name == "pixels":
             parts.append(pixels.reshape(len(pixels), -1))
         elif name == "windows":
@@ -56,7 +56,7 @@ class EmotionModel:
 
     Parameters
     ----------
-    name : key of `facs_pipeline.emotions.rows.ROWS`.
+    name : key of `facs_pipeline.emotions.training.models.ROWS`.
     emotions : c names, in the order of the probabilities.
     head : the last stage for plain numbers of a face, see `facs_pipeline.emotions.heads`.
     inputs : what the head takes, for `face_numbers`.
@@ -133,7 +133,7 @@ class EmotionModel:
             "head_weight": self.head_weight,
             "temperature": self.temperature,
             "families": [family.settings() for family in self.families],
-            "settings": appearance.SETTINGS,
+            "settings": vector.SETTINGS,
             "landmark_model": default_landmarks().sha256,
         }
         return save_model(path, KIND, arrays, card)
@@ -149,7 +149,7 @@ class EmotionModel:
         """
         stored = load_model(path, KIND)
         card, arrays = stored.card, stored.arrays
-        if card.get("settings") != appearance.SETTINGS or card.get("landmark_model") != default_landmarks().sha256:
+        if card.get("settings") != vector.SETTINGS or card.get("landmark_model") != default_landmarks().sha256:
             raise ModelError(
                 f"{path}: trained on other landmarks or features than this version computes; "
                 "train it again with `facs train-emotion`, or use the version that trained it"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.appearance import BLOCKS
+from facs_pipeline.features.vector import BLOCKS
 
 EMOTION_INPUTS = frozenset({*BLOCKS, "action_units"})
 """What a model may take of a face to be used here: all of it is in the features."""

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facs_pipeline import appearance, geometry
-from facs_pipeline.action_units import AU_NAMES, MAX_INTENSITY, ActionUnitModel
-from facs_pipeline.baseline import resting_intensity
+from facs_pipeline.action_units.baseline import resting_intensity
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.names import AU_NAMES, MAX_INTENSITY
 from facs_pipeline.explanations.heat_map import (
     LANDMARK_SPREAD,
     draw_face,
@@ -23,7 +23,10 @@ from facs_pipeline.explanations.heat_map import (
     spread,
     sums_by_region,
 )
-from facs_pipeline.landmarks import INNER_49, default_landmarks
+from facs_pipeline.features import registration, shape_modes, vector
+from facs_pipeline.foundation.images import geometry
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.landmarks.points import INNER_49
 
 _TOLD = 0.05
 _NAMED = 3
@@ -49,9 +52,9 @@ class Face(NamedTuple):
     @classmethod
     def seen(cls, grey: np.ndarray, points: np.ndarray, name: str = "the face") -> Face:
         """The face with landmarks `points` [68, 2] in `grey` [h, w] uint8."""
-        matrix = appearance.registration(points)
-        texture = appearance.registered_texture(grey, points, matrix)
-        return cls(appearance.features(grey, points), texture, geometry.apply(matrix, points), name)
+        matrix = registration.registration(points)
+        texture = registration.registered_texture(grey, points, matrix)
+        return cls(vector.features(grey, points), texture, geometry.apply(matrix, points), name)
 
 
 class Explanation(NamedTuple):
@@ -137,7 +140,7 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     weights = model.weights_between(x, r, au)
     score, reference_score = (float(model.scores(one)[column]) for one in (x, r))
     values = weights * (x - r)
-    blocks = {name: values[where] for name, where in appearance.BLOCKS.items()}
+    blocks = {name: values[where] for name, where in vector.BLOCKS.items()}
     shares = blocks["landmarks"] + _shares_of_products(weights, x, r, blocks["products"].sum())
     landmarks = shares.reshape(-1, 2).sum(axis=1)
     heats = {
@@ -157,10 +160,10 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
 def _shares_of_products(weights: np.ndarray, x: np.ndarray, r: np.ndarray, total: float) -> np.ndarray:
     """What each registered coordinate [98] has of the `total` that products of shape modes contribute."""
     modes = default_landmarks().shape_modes.astype(np.float64)
-    first, second = np.triu_indices(appearance.N_MODES)
-    form = np.zeros((appearance.N_MODES, appearance.N_MODES))
-    form[first, second] = appearance.PRODUCT_SCALE * weights[appearance.BLOCKS["products"]]
-    where = appearance.BLOCKS["landmarks"]
+    first, second = np.triu_indices(shape_modes.N_MODES)
+    form = np.zeros((shape_modes.N_MODES, shape_modes.N_MODES))
+    form[first, second] = shape_modes.PRODUCT_SCALE * weights[vector.BLOCKS["products"]]
+    where = vector.BLOCKS["landmarks"]
     half_way = modes[1:] @ ((x[where] + r[where]) / 2 - modes[0])
     shares = ((form + form.T) @ half_way @ modes[1:]) * (x[where] - r[where])
     size = np.abs(shares).sum()
@@ -238,7 +241,7 @@ def draw_explanation(found: Explanation, face: Face, reference: Face, *, side: i
         for one, intensity in ((reference, found.reference_intensity), (face, found.intensity))
         if one.texture is not None
     ]
-    come_from = appearance.landmark_places(reference.features[appearance.BLOCKS["landmarks"]])
+    come_from = shape_modes.landmark_places(reference.features[vector.BLOCKS["landmarks"]])
     panels.append(draw_heat(face.texture, found.heat, face.points[INNER_49], found.landmarks, side, come_from))
     return picture(panels, title(found), ("raises it", "lowers it"), reasons(found, reference))
 

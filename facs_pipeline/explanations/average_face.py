@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facs_pipeline import appearance
 from facs_pipeline.emotions.faces import SeenFaces
 from facs_pipeline.emotions.model import face_numbers
-from facs_pipeline.errors import ModelError
-from facs_pipeline.landmarks import default_landmarks
-from facs_pipeline.model_file import load_model, save_model
+from facs_pipeline.features import vector
+from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.landmarks.model import default_landmarks
 
 KIND = "average-face"
 AVERAGE_FACE = Path(__file__).parents[1] / "models" / "average_face.npz"
@@ -28,7 +28,7 @@ class AverageFace(NamedTuple):
     Attributes
     ----------
     features : ndarray [9055]
-        Of `facs_pipeline.appearance.features`.
+        Of `facs_pipeline.features.vector.features`.
     pixels [2304], windows [1800], action_units [k] : ndarray
         Of the other numbers of `facs_pipeline.emotions.model.face_numbers`.
     action_units_sd : ndarray [k]
@@ -46,7 +46,7 @@ class AverageFace(NamedTuple):
 
     def numbers(self, inputs: Sequence[str]) -> np.ndarray:
         """Means [d] of what `facs_pipeline.emotions.model.face_numbers` gives for the same `inputs`."""
-        blocks = appearance.BLOCKS
+        blocks = vector.BLOCKS
         parts = [self.features[blocks[name]] if name in blocks else getattr(self, name) for name in inputs]
         return np.concatenate(parts).astype(np.float64)
 
@@ -76,7 +76,7 @@ def _load_default() -> AverageFace:
 
 def made_by() -> dict[str, Any]:
     """What the numbers depend on."""
-    return {"settings": appearance.SETTINGS, "landmark_model": default_landmarks().sha256}
+    return {"settings": vector.SETTINGS, "landmark_model": default_landmarks().sha256}
 
 
 def average_face(seen: SeenFaces, title: str) -> AverageFace:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facs_pipeline import appearance, geometry
-from facs_pipeline.action_units import ActionUnitModel
+from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.emotions.faces import SIDE, SeenFaces
 from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel, face_numbers
@@ -18,9 +17,11 @@ from facs_pipeline.emotions.small_kernel import SmallKernel
 from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
 from facs_pipeline.explanations.heat_map import LANDMARK_SPREAD, hog_heat, lbp_heat, spread
 from facs_pipeline.explanations.kernel_contributions import kernel_contributions
-from facs_pipeline.landmarks import INNER_49
+from facs_pipeline.features import registration, shape_modes, vector
+from facs_pipeline.foundation.images import geometry
+from facs_pipeline.landmarks.points import INNER_49
 
-TEXTURE = appearance.TEXTURE
+TEXTURE = registration.TEXTURE
 SHAPE = "shape"
 """Where products of shape modes count: they belong to the face's shape as a whole."""
 _PIXEL_SPREAD = 1.5
@@ -108,7 +109,7 @@ def contributions(
         more, of_face, of_reference = kernel_contributions(model, numbers[hog], reference[hog], first, second)
         values[hog] += more
         log_odds, reference_log_odds = log_odds + of_face, reference_log_odds + of_reference
-    heat, landmarks, shape = np.zeros((TEXTURE, TEXTURE)), np.zeros(appearance.N_LANDMARKS // 2), 0.0
+    heat, landmarks, shape = np.zeros((TEXTURE, TEXTURE)), np.zeros(shape_modes.N_LANDMARKS // 2), 0.0
     for name, span in spans.items():
         part = values[span]
         if name == "lbp":
@@ -137,7 +138,7 @@ def contributions(
 
 def _spans(model: EmotionModel) -> dict[str, slice]:
     """Which of the head's numbers are of which kind."""
-    lengths = {name: span.stop - span.start for name, span in appearance.BLOCKS.items()}
+    lengths = {name: span.stop - span.start for name, span in vector.BLOCKS.items()}
     lengths |= {"pixels": SIDE * SIDE, "windows": 1800, "action_units": len(ActionUnitModel.load_default().aus)}
     ends = np.cumsum([lengths[name] for name in model.inputs]).tolist()
     return {name: slice(end - lengths[name], end) for name, end in zip(model.inputs, ends, strict=True)}

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from facs_pipeline import appearance, geometry
-from facs_pipeline.action_units import AU_NAMES, ActionUnitModel
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.emotions.faces import CROP_OFFSET, CROP_SCALE, SIDE, SeenFaces
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.explanations.average_face import AverageFace
@@ -20,9 +20,11 @@ from facs_pipeline.explanations.contributions import SHAPE, contributions, has_c
 from facs_pipeline.explanations.face_regions import REGIONS
 from facs_pipeline.explanations.heat_map import draw_face, draw_heat, picture, sums_by_region
 from facs_pipeline.explanations.occlusion import occlusion
-from facs_pipeline.landmarks import INNER_49
+from facs_pipeline.features import registration
+from facs_pipeline.foundation.images import geometry
+from facs_pipeline.landmarks.points import INNER_49
 
-TEXTURE = appearance.TEXTURE
+TEXTURE = registration.TEXTURE
 _TEXTURE_TO_CROP = np.array([[CROP_SCALE, 0, CROP_OFFSET], [0, CROP_SCALE, CROP_OFFSET]])
 _WORDS = {
     **{name: name if name in ("brows", "eyes", "cheeks") else f"the {name}" for name in REGIONS},
@@ -121,7 +123,7 @@ def explain_face(
     if method == "contributions" and not has_contributions(model):
         raise ValueError(f"model {model.name!r}: its decision cannot be shared out among numbers; use method occlusion")
     one = SeenFaces(*(values[row : row + 1] for values in seen[:7]), skipped=())
-    to_texture = appearance.registration(one.points[0])
+    to_texture = registration.registration(one.points[0])
     points = geometry.apply(to_texture, one.points[0])
     texture = _texture(one, image)
     # Pixels of the whole image scaled to 48 x 48 -> pixels of the image -> the registered texture.
@@ -159,7 +161,7 @@ def explain_face(
 
 def _texture(one: SeenFaces, image: np.ndarray | None) -> np.ndarray:
     if image is not None:
-        return appearance.registered_texture(image, one.points[0])
+        return registration.registered_texture(image, one.points[0])
     inverse = cv2.WARP_INVERSE_MAP | cv2.INTER_CUBIC
     return cv2.warpAffine(
         one.crops[0], _TEXTURE_TO_CROP, (TEXTURE, TEXTURE), flags=inverse, borderMode=cv2.BORDER_REPLICATE

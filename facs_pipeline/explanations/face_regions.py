@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facs_pipeline.appearance import TEXTURE
+from facs_pipeline.features.registration import TEXTURE
 
 REGIONS = ("brows", "eyes", "nose", "mouth", "cheeks", "chin", "forehead", "surroundings")
 """Names of the parts, in the order of the numbers in `region_map`."""
@@ -40,7 +40,7 @@ def region_map(points: np.ndarray) -> np.ndarray:
 
     Example
     -------
-    >>> from facs_pipeline.pose import MEAN_HEAD
+    >>> from facs_pipeline.landmarks.pose import MEAN_HEAD
     >>> parts = region_map(MEAN_HEAD[:, :2] * 58 + 60)
     >>> REGIONS[parts[85, 60]], REGIONS[parts[118, 2]]
     ('mouth', 'surroundings')

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from facs_pipeline.appearance import GRID, SETTINGS, TEXTURE
 from facs_pipeline.explanations.face_regions import REGIONS, region_map
+from facs_pipeline.features.lbp import GRID
+from facs_pipeline.features.registration import TEXTURE
+from facs_pipeline.features.vector import SETTINGS
 
 LANDMARK_SPREAD = 4.0
 """Standard deviation in texture pixels of the bell that stands for a landmark."""

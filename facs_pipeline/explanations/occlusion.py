@@ -7,12 +7,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from facs_pipeline import appearance
 from facs_pipeline.emotions.faces import SIDE, SeenFaces
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.explanations.face_regions import REGIONS, region_map
+from facs_pipeline.features import hog, lbp, registration, vector
 
-TEXTURE = appearance.TEXTURE
+TEXTURE = registration.TEXTURE
 _PATCH, _STRIDE = 30, 10
 
 
@@ -92,8 +92,8 @@ def _covered(
         pixels[number][_warped(mask, to_pixels)] = round(float(face.pixels.mean()))
         if needed:
             shown = np.where(mask, np.uint8(round(float(texture.mean()))), texture)
-            features[number, appearance.BLOCKS["lbp"]] = appearance.lbp_histograms(shown)
-            features[number, appearance.BLOCKS["hog"]] = appearance.hog(shown)
+            features[number, vector.BLOCKS["lbp"]] = lbp.lbp_histograms(shown)
+            features[number, vector.BLOCKS["hog"]] = hog.hog(shown)
     rows, points, found = (np.repeat(part, len(masks), axis=0) for part in (face.rows, face.points, face.found))
     return SeenFaces(rows, points, found, crops, pixels, features, np.empty((len(masks), 0), np.uint8), ())
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facs_pipeline.appearance import N_FEATURES
-from facs_pipeline.faces import FollowedFace
-from facs_pipeline.video import Frame
+from facs_pipeline.faces.tracker import TrackedFace
+from facs_pipeline.features.vector import N_FEATURES
+from facs_pipeline.video.reader import Frame
 
 
 class FrameChunk:
@@ -23,7 +23,7 @@ class FrameChunk:
     def __len__(self) -> int:
         return self._frames
 
-    def add(self, frame: Frame, faces: Sequence[FollowedFace], vectors: Sequence[np.ndarray]) -> None:
+    def add(self, frame: Frame, faces: Sequence[TrackedFace], vectors: Sequence[np.ndarray]) -> None:
         """Append a frame with its faces and their feature vectors."""
         self._frames += 1
         if not faces:

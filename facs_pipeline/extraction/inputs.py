@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facs_pipeline.errors import InputError
-from facs_pipeline.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
 # Leaves room for a suffix and an extension within the 255 bytes that file systems allow.
 LONGEST_NAME_BYTES = 200

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.descriptor_table import canonical_cells, read_text_table
-from facs_pipeline.errors import InputError
 from facs_pipeline.extraction.inputs import VideoInput
-from facs_pipeline.video import VIDEO_SUFFIXES
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.descriptor_table import canonical_cells, read_text_table
+from facs_pipeline.video.reader import VIDEO_SUFFIXES
 
 COLUMNS = ("subject", "emotion", "label")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from facs_pipeline.atomic_files import atomic_write
-from facs_pipeline.stages import content_sha256
+from facs_pipeline.extraction.stages import content_sha256
+from facs_pipeline.foundation.files.atomic import atomic_write
 
 FORMATS = ("csv", "parquet")
 TABLE_VERSION = 2

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.action_units import AU_NAMES
-from facs_pipeline.encoding import VideoWriter
-from facs_pipeline.errors import InputError
-from facs_pipeline.video import probe, read_frames
+from facs_pipeline.action_units.names import AU_NAMES
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.video.reader import probe, read_frames
+from facs_pipeline.video.writer import VideoWriter
 
 # BGR; told apart by people who see no red or no green (Okabe & Ito 2008).
 _COLOURS = ((115, 158, 0), (0, 159, 230), (233, 180, 86), (167, 121, 204), (66, 228, 240), (0, 94, 213))

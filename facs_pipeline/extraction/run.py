@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.atomic_files import discard, make_writable, remove_leftovers, temporary_path
-from facs_pipeline.baseline import resting_intensity
-from facs_pipeline.errors import InputError
+from facs_pipeline.action_units.baseline import resting_intensity
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.metadata import read_metadata, without_row
 from facs_pipeline.extraction.options import Options
@@ -25,10 +23,12 @@ from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.settings import run_settings
+from facs_pipeline.extraction.stages import Cache, stage_keys, table_key
 from facs_pipeline.extraction.tables import VideoResult, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
-from facs_pipeline.stages import Cache, stage_keys, table_key
-from facs_pipeline.store import BadArtifact, load_key
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.artifacts import BadArtifact, load_key
+from facs_pipeline.foundation.files.atomic import discard, make_writable, remove_leftovers, temporary_path
 
 
 class Observer:

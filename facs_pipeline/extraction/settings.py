@@ -8,19 +8,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facs_pipeline import appearance
 from facs_pipeline.emotions.series import why_not_for_videos
-from facs_pipeline.errors import InputError
-from facs_pipeline.faces import SETTINGS as FACE_SETTINGS
-from facs_pipeline.landmarks import DEFAULT_MODEL as LANDMARK_MODEL
-from facs_pipeline.landmarks import KIND as LANDMARK_KIND
-from facs_pipeline.landmarks import load_landmarks
-from facs_pipeline.model_file import load_model
+from facs_pipeline.faces.tracker import SETTINGS as FACE_SETTINGS
+from facs_pipeline.features import vector
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.model_file import load_model
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import DEFAULT_MODEL as LANDMARK_MODEL
+from facs_pipeline.landmarks.model import KIND as LANDMARK_KIND
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction.options import Options
 
-# As in facs_pipeline.action_units, which is not imported here because it imports scikit-learn.
+# As in facs_pipeline.action_units.model, which is not imported here because it imports scikit-learn.
 AU_MODEL = Path(str(files("facs_pipeline.models").joinpath("action_units.npz")))
 AU_MODEL_KIND = "action-units"
 # As in facs_pipeline.emotions.model.
@@ -76,7 +76,7 @@ def run_settings(options: Options) -> RunSettings:
         landmark_hash = load_model(landmark_path, LANDMARK_KIND).card["content_sha256"]
     # Only the models themselves can say whether this version computes the features they were trained on.
     if options.au_model:
-        from facs_pipeline.action_units import ActionUnitModel
+        from facs_pipeline.action_units.model import ActionUnitModel
 
         ActionUnitModel.load(au_path)
     if options.landmarks:
@@ -85,7 +85,7 @@ def run_settings(options: Options) -> RunSettings:
         "faces": options.faces,
         "face_search": FACE_SETTINGS,
         "landmark_model": landmark_hash,
-        "appearance": appearance.made_by(),
+        "appearance": vector.made_by(),
         "au_model": au_hash,
         "cutoff_hz": options.cutoff_hz,
     }

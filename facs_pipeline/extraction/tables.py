@@ -12,13 +12,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facs_pipeline.atomic_files import atomic_write
 from facs_pipeline.emotions.series import most_frequent
-from facs_pipeline.errors import InputError
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.extraction.metadata import COLUMNS as METADATA_COLUMNS
-from facs_pipeline.machine import about_machine, versions_of
-from facs_pipeline.stages import EXTRA_STAGES, STAGES
+from facs_pipeline.extraction.stages import EXTRA_STAGES, STAGES
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.machine import about_machine, versions_of
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction.options import Options

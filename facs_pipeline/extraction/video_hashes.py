@@ -7,10 +7,10 @@ import json
 import os
 from pathlib import Path
 
-from facs_pipeline.atomic_files import atomic_write
 from facs_pipeline.extraction.inputs import VideoInput
-from facs_pipeline.stages import file_stamp
-from facs_pipeline.video import folder_images
+from facs_pipeline.extraction.stages import file_stamp
+from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.video.reader import folder_images
 
 
 class VideoHashes:

@@ -17,22 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.action_units import ActionUnitModel
-from facs_pipeline.appearance import features
-from facs_pipeline.au_table import TABLES, FaceRows
-from facs_pipeline.baseline import resting_intensity, subtract_resting
+from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
+from facs_pipeline.action_units.bilateral_filter import BilateralFilter
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.dynamics.face_series import FaceSeries, describe_faces, series_of_faces
 from facs_pipeline.emotions.series import emotion_probabilities
-from facs_pipeline.extraction.face_series import FaceSeries, describe_faces, series_of_faces
 from facs_pipeline.extraction.frame_chunk import FrameChunk
 from facs_pipeline.extraction.outputs import Outputs
-from facs_pipeline.face_search import upright_turn
-from facs_pipeline.faces import FaceFollower
-from facs_pipeline.landmarks import LandmarkModel, load_landmarks
-from facs_pipeline.pose import head_pose
-from facs_pipeline.stages import STAGES, Cache, StageKey, content_sha256, stage_keys, table_key
-from facs_pipeline.steadying import IntensityFilter
-from facs_pipeline.store import Artifact, ArtifactWriter, BadArtifact
-from facs_pipeline.video import Frame, folder_images, probe, read_frames
+from facs_pipeline.extraction.stages import STAGES, Cache, StageKey, content_sha256, stage_keys, table_key
+from facs_pipeline.faces.detector import upright_turn
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.features.vector import features
+from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifact
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import LandmarkModel
+from facs_pipeline.landmarks.pose import head_pose
+from facs_pipeline.tables.au_table import TABLES, FaceRows
+from facs_pipeline.video.reader import Frame, folder_images, probe, read_frames
 
 CHUNK_FRAMES = 256
 """Frames in one chunk of an artifact."""
@@ -49,7 +50,7 @@ class VideoJob:
     ----------
     path, name, is_images : the video, see `facs_pipeline.extraction.inputs.VideoInput`.
     outputs : where its tables go and in which format.
-    settings : of all stages, see `facs_pipeline.stages.stage_keys`.
+    settings : of all stages, see `facs_pipeline.extraction.stages.stage_keys`.
     sha256 : hash of the content where it is known already, else "".
     only_action_units : stop before tables and descriptors; the baseline is still to be found.
     """
@@ -194,7 +195,7 @@ class VideoRun:
             if "action_units" not in stored:
                 self._say("action_units", keys)
                 with self._writer(keys["action_units"]) as writer:
-                    steady = IntensityFilter()
+                    steady = BilateralFilter()
                     for faces, vectors in self._together(stored, "faces", "features"):
                         _append(writer, steady.push(faces, self._intensities(vectors)))
                         self._tick(0)
@@ -244,14 +245,14 @@ class VideoRun:
     def _decode(self, keys: dict[str, StageKey]) -> None:
         stated = probe(self.job.path, image_fps=self._image_fps)
         self._expect(stated.frames)
-        follower = FaceFollower(self.models.landmarks, faces=self.job.settings["faces"])
+        follower = FaceTracker(self.models.landmarks, faces=self.job.settings["faces"])
         frames = read_frames(self.job.path, image_fps=self._image_fps)
         facts = {"frames": 0, "frames_with_face": 0, "first_s": 0.0, "last_s": 0.0, "cuts": 0}
         facts["stated_s"] = stated.duration_s
         decoded = self._decoded(keys)
         with contextlib.ExitStack() as stack:
             writers = {stage: stack.enter_context(self._writer(keys[stage])) for stage in decoded}
-            chunk, steady = FrameChunk(), IntensityFilter()
+            chunk, steady = FrameChunk(), BilateralFilter()
             faceless: deque[np.ndarray] = deque(maxlen=LOOKED_AT_TURNED)
             sizes: set[tuple[int, ...]] = set()
             for frame in self._a_few_at_once(frames):
@@ -291,7 +292,7 @@ class VideoRun:
                 return
             yield from few
 
-    def _flush(self, chunk: FrameChunk, steady: IntensityFilter, writers: dict[str, ArtifactWriter]) -> None:
+    def _flush(self, chunk: FrameChunk, steady: BilateralFilter, writers: dict[str, ArtifactWriter]) -> None:
         arrays = chunk.arrays()
         with self._timed("faces and landmarks"):
             points = arrays.pop("points")

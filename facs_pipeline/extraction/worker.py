@@ -44,10 +44,10 @@ def _one_thread() -> None:
 
 
 def _server(run: dict[str, Any], answers: IO[str]):
-    from facs_pipeline.errors import FacsError
     from facs_pipeline.extraction.outputs import Outputs
+    from facs_pipeline.extraction.stages import Cache
     from facs_pipeline.extraction.video_job import Models, VideoJob, VideoRun
-    from facs_pipeline.stages import Cache
+    from facs_pipeline.foundation.errors import FacsError
 
     cache = Cache(run["cache"], bytes.fromhex(run["key"]))
     models = Models(run["landmarks"], run["au_model"], run["emotion_model"])

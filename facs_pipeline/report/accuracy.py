@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from facs_pipeline.evaluation import wilson_interval
+from facs_pipeline.foundation.evaluation.accuracy import wilson_interval
 from facs_pipeline.report import charts
 from facs_pipeline.report.published import Published, published_for, same_protocol
 from facs_pipeline.report.shapes import is_number, numbers

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.action_units import AU_NAMES
+from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.report import charts
 from facs_pipeline.report.accuracy import EMPTY, Cell, megabytes, number
 from facs_pipeline.report.published import published_for, same_protocol

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.report import charts
 from facs_pipeline.report.au_models import unit_name
 from facs_pipeline.report.gather import Video

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from facs_pipeline.accuracy_files import FORMAT
-from facs_pipeline.errors import InputError, ModelError
+from facs_pipeline.foundation.errors import InputError, ModelError
+from facs_pipeline.foundation.evaluation.accuracy_file import FORMAT
 from facs_pipeline.report.series import VideoSeries, read_series
 
 USUAL_FOLDERS = ("facs-output", "facs-authenticity", "facs-demo")
@@ -288,7 +288,7 @@ def _add_metadata(found: Gathered, given: Path | None) -> None:
 
 def _add_cards(found: Gathered) -> None:
     """Cards of the package's models where a run was made with them."""
-    from facs_pipeline.model_file import load_model
+    from facs_pipeline.foundation.files.model_file import load_model
 
     known = {str(entry["card"].get("content_sha256")) for entry in found.cards}
     folder = Path(__file__).resolve().parents[1] / "models"

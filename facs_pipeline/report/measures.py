@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.authenticity.explanation import in_words
-from facs_pipeline.classification import MISTAKES, class_figures, subgroup_figures
+from facs_pipeline.foundation.evaluation.classification import MISTAKES, class_figures, subgroup_figures
 from facs_pipeline.report.gather import Ranking
 from facs_pipeline.report.shapes import is_number, numbers, to_number
 
@@ -21,7 +21,7 @@ REASONS = 3
 
 def two_class_figures(labels: Sequence[str], decisions: Sequence[str], probability: np.ndarray, scores: np.ndarray,
                       classes: tuple[str, str] = ("real", "fake")) -> dict[str, Any]:  # fmt: skip
-    """Figures of decisions between two classes; see `facs_pipeline.classification.class_figures`.
+    """Figures of decisions between two classes; see `facs_pipeline.foundation.evaluation.classification.class_figures`.
 
     Parameters
     ----------

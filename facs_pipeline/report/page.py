@@ -17,8 +17,8 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from facs_pipeline.atomic_files import atomic_write
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.report import au_models, cards
 from facs_pipeline.report.accuracy import PICTURE_FIELDS, accuracy_table, model_view
 from facs_pipeline.report.gather import Gathered, Video
@@ -26,7 +26,7 @@ from facs_pipeline.report.pairs import Pair, pair_card, pairs_of
 from facs_pipeline.report.pictures import Strip, picture_uri, strips
 from facs_pipeline.report.provenance import as_data, environment, plain, run_view, time_of_making
 from facs_pipeline.report.shapes import clean_task, is_number, to_number
-from facs_pipeline.video import IMAGE_SUFFIXES
+from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
 PER_PAGE = 100
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")

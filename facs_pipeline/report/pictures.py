@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from facs_pipeline.errors import VideoError
-from facs_pipeline.video import folder_images, open_container, probe, read_image
+from facs_pipeline.foundation.errors import VideoError
+from facs_pipeline.video.reader import folder_images, open_container, probe, read_image
 
 HEIGHT, QUALITY = 80, 60
 SHOWN = 8

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.machine import about_machine
+from facs_pipeline.foundation.machine import about_machine
 from facs_pipeline.report.gather import Gathered, Run
 from facs_pipeline.report.shapes import is_number
 

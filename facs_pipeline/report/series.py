@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.baseline import resting_intensity, subtract_resting
-from facs_pipeline.blinks import find_blinks
-from facs_pipeline.descriptors import RATE_HZ, resample_series, smooth_series
-from facs_pipeline.errors import InputError
-from facs_pipeline.events import find_events
+from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
+from facs_pipeline.dynamics.blinks import find_blinks
+from facs_pipeline.dynamics.descriptors import RATE_HZ, resample_series, smooth_series
+from facs_pipeline.dynamics.events import find_events
+from facs_pipeline.foundation.errors import InputError
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 POINTS = 120

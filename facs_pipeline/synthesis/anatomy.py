@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facs_pipeline.landmarks import MIRROR_68
+from facs_pipeline.landmarks.points import MIRROR_68
 
 # iBUG's 68 points in the portrait's pixels (x, y), placed by eye on enlargements.
 PORTRAIT_POINTS = np.array(

@@ -225,7 +225,7 @@ class SyntheticFace:
             raise ValueError(f"no movement for AU {unknown}; this face knows {list(DRIVEN_AUS)}")
         share = {au: float(np.clip(value, 0, 5)) / 5 for au, value in intensities.items()}
         weights = {f"AU{au:02d}": value for au, value in share.items()}
-        # Lids: 1 is the resting opening; a blink closes whatever is open.
+        # Eyelids: 1 is the resting opening; a blink closes whatever is open.
         opening = (1 + 0.45 * share.get(5, 0) - 0.5 * share.get(7, 0)) * (1 - share.get(45, 0))
         return {**weights, "rest": 1.0, "turn": turn, "nod": nod}, 1 - opening
 

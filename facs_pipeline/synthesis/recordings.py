@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
-from facs_pipeline.atomic_files import atomic_csv
-from facs_pipeline.encoding import VideoWriter
-from facs_pipeline.errors import InputError
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_csv
 from facs_pipeline.synthesis.face import DRIVEN_AUS, SyntheticFace
+from facs_pipeline.video.writer import VideoWriter
 
 # Prototypes after Ekman, Friesen & Hager (2002), FACS Investigator's Guide: AU -> intensity at the apex.
 EMOTION_AUS: dict[str, dict[int, float]] = {
@@ -140,7 +140,7 @@ def _blinks(times: np.ndarray, duration_s: float, rng: np.random.Generator) -> n
     curve = np.zeros_like(times)
     moment = rng.uniform(0.1, 1.4)
     while moment < duration_s - 0.3:
-        # Lids close in about 0.1 s and open more slowly.
+        # Eyelids close in about 0.1 s and open more slowly.
         curve = np.maximum(curve, 5 * _rise((times - moment) / 0.1) * _rise((moment + 0.3 - times) / 0.16))
         moment += rng.uniform(1.2, 2.8)
     return curve

@@ -1,0 +1,1 @@
+"""Stage 5: features -> intensities 0 to 5 of action units."""

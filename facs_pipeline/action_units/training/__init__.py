@@ -1,0 +1,1 @@
+"""Training of action-unit models from FACS codes or from a teacher."""

@@ -1,0 +1,212 @@
+"""Features of training faces, found by the very stages that run on users' videos, and kept on disk between runs.
+
+Training sees what the pipeline will see: points from its own landmark model, or from the one that is named. Where a
+teacher has found a still's face, its place saves the search; its points are not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+
+from facs_pipeline.analysis.still_faces import find_points
+from facs_pipeline.datasets.coded import CodedClip
+from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.features import vector
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
+from facs_pipeline.landmarks.points import mirrored
+from facs_pipeline.video.reader import IMAGE_SUFFIXES, folder_images, read_frames, read_image
+
+_FEATURES_VERSION = 2
+_CHUNK = 500
+
+
+class Features(NamedTuple):
+    """Features of those of n faces that were found.
+
+    Attributes
+    ----------
+    X : ndarray [m, d], uint8 or float16
+        In the order of the faces; m <= n.
+    rows : ndarray [m] of int
+        Which of the n faces each row is.
+    """
+
+    X: np.ndarray
+    rows: np.ndarray
+
+
+def picture_features(
+    pictures: Pictures,
+    cache: str | os.PathLike,
+    *,
+    near: np.ndarray | None = None,
+    mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
+    jobs: int = 1,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Features:
+    """Features of every image in which a face is found.
+
+    Parameters
+    ----------
+    pictures : the images.
+    cache : folder for finished features, in pieces; an interrupted run goes on where it stopped.
+    near : None, or where the faces are known to be [n, 68, 2] (px; NaN: no face), which saves the search.
+    mirror : features of the mirrored faces instead.
+    landmarks : landmark model file, see `landmarks.load_landmarks`; the embedded one unless given.
+    jobs : processes; the result does not depend on it.
+    progress : called with the number of images just done.
+    """
+    known = "" if near is None else hashlib.sha256(np.ascontiguousarray(near, np.float32).tobytes()).hexdigest()
+    about = f"pictures|{pictures.digest()}|{known}|{mirror}"
+    spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
+    work = [joblib.delayed(_picture_chunk)(pictures, span, _part(near, span), mirror, landmarks) for span in spans]
+    tasks = [(f"{about}|{span.start}", span, todo) for span, todo in zip(spans, work, strict=True)]
+    return _run(tasks, Path(cache), landmarks, jobs, progress)
+
+
+def clip_features(
+    clips: Sequence[CodedClip],
+    cache: str | os.PathLike,
+    *,
+    mirror: bool = False,
+    landmarks: str | os.PathLike | None = None,
+    jobs: int = 1,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Features:
+    """Features of every coded frame in which a face is found; faces are numbered clip by clip, frame by frame.
+
+    Raises
+    ------
+    InputError
+        If a clip ends before its last coded frame.
+    VideoError
+        If a clip cannot be decoded.
+    """
+    tasks, start = [], 0
+    for clip in clips:
+        about = f"clip|{_clip_digest(clip)}|{mirror}"
+        work = joblib.delayed(_clip_rows)(clip, mirror, landmarks)
+        tasks.append((about, range(start, start + len(clip.frames)), work))
+        start += len(clip.frames)
+    return _run(tasks, Path(cache), landmarks, jobs, progress)
+
+
+@lru_cache(maxsize=1)
+def _model(landmarks: str | os.PathLike | None) -> LandmarkModel | DlibLandmarks:
+    """Read once per process: a model does not travel to the workers, its file's name does."""
+    return load_landmarks(landmarks) if landmarks else default_landmarks()
+
+
+def _run(
+    tasks: list, cache: Path, landmarks: str | os.PathLike | None, jobs: int, progress: Callable[[int], object]
+) -> Features:
+    """Compute what is not in the cache, then read all of it: tasks are (what it depends on, numbers, work)."""
+    made_by = json.dumps(
+        [_FEATURES_VERSION, SEARCH_SETTINGS, vector.made_by(), _model(landmarks).sha256], sort_keys=True
+    )
+    files = [
+        cache / f"features-{hashlib.sha256(f'{made_by}|{about}'.encode()).hexdigest()[:24]}.npz"
+        for about, _, _ in tasks
+    ]
+    todo = [(span, work, file) for (_, span, work), file in zip(tasks, files, strict=True) if not file.is_file()]
+    progress(sum(len(span) for _, span, _ in tasks) - sum(len(span) for span, _, _ in todo))
+    run = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    for done in run(joblib.delayed(_store)(work, len(span), file) for span, work, file in todo):
+        progress(done)
+    found, rows = [], []
+    for (_, span, _), file in zip(tasks, files, strict=True):
+        with np.load(file, allow_pickle=False) as stored:
+            # A piece without a face does not know the type of the others.
+            if len(stored["rows"]):
+                found.append(stored["X"])
+                rows.append(stored["rows"] + span.start)
+    if not rows:
+        return Features(np.zeros((0, vector.N_FEATURES), np.uint8), np.zeros(0, np.int64))
+    return Features(np.concatenate(found), np.concatenate(rows))
+
+
+def _store(work: tuple, n_rows: int, file: Path) -> int:
+    """Do one piece of work (a joblib `delayed` triple) and keep its features; float32 becomes float16."""
+    from facs_pipeline.foundation.files.atomic import atomic_write
+
+    function, args, kwargs = work
+    vectors, rows = [], []
+    for row, values in function(*args, **kwargs):
+        vectors.append(values if values.dtype == np.uint8 else values.astype(np.float16))
+        rows.append(row)
+    empty = np.zeros((0, vector.N_FEATURES), np.uint8)
+    with atomic_write(file, "wb") as out:
+        np.savez(out, X=np.array(vectors) if vectors else empty, rows=np.array(rows, dtype=np.int64))
+    return n_rows
+
+
+def _features(grey: np.ndarray, points: np.ndarray, mirror: bool) -> np.ndarray:
+    return vector.features(*(mirrored(grey, points) if mirror else (grey, points)))
+
+
+def _part(near: np.ndarray | None, span: range) -> np.ndarray | None:
+    return None if near is None else near[span.start : span.stop]
+
+
+def _picture_chunk(
+    pictures: Pictures, span: range, near: np.ndarray | None, mirror: bool, landmarks: str | os.PathLike | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    for row, number in enumerate(span):
+        if near is not None and np.isnan(near[row]).any():
+            continue
+        grey = pictures.grey(number)
+        points = find_points(grey, None if near is None else near[row], _model(landmarks))
+        if points is not None:
+            yield row, _features(grey, points, mirror)
+
+
+def _is_image(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _clip_digest(clip: CodedClip) -> str:
+    whole = hashlib.sha256(np.ascontiguousarray(clip.frames, dtype=np.int64).tobytes())
+    for file in folder_images(clip.source) if clip.source.is_dir() else [clip.source]:
+        with open(file, "rb") as content:
+            whole.update(hashlib.file_digest(content, "sha256").digest())
+    return whole.hexdigest()
+
+
+def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | os.PathLike | None) -> Iterator[tuple[int, np.ndarray]]:
+    if _is_image(clip.source):
+        grey = read_image(clip.source)
+        if grey is None:
+            raise InputError(f"{clip.source}: not an image that can be decoded")
+        points = find_points(grey, landmarks=_model(landmarks))
+        if points is not None:
+            yield 0, _features(grey, points, mirror)
+        return
+    wanted = {int(frame): row for row, frame in enumerate(clip.frames)}
+    last, seen = max(wanted), 0
+    follower = FaceTracker(_model(landmarks))
+    for frame in read_frames(clip.source):
+        seen = frame.index + 1
+        faces = follower.update(frame.image, frame.time_s)
+        if faces and seen in wanted:
+            yield wanted[seen], _features(frame.image, faces[0].points, mirror)
+        if seen == last:
+            return
+    raise InputError(
+        f"{clip.source}: coded up to frame {last}, but the video ends with frame {seen}; "
+        "the labels belong to another video, or the file is cut short"
+    )

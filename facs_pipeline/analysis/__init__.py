@@ -1,0 +1,1 @@
+"""One call for an image, an array, a camera or a video."""

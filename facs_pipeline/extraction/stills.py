@@ -1,0 +1,193 @@
+"""Still images: read whatever their colours, depth and size, their faces found and their action units measured."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import joblib
+import numpy as np
+import pandas as pd
+
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.analysis.still_faces import SMALL_PX, locate_face
+from facs_pipeline.datasets.labelled_faces import Skipped
+from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
+from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.features import vector
+from facs_pipeline.features.vector import features
+from facs_pipeline.foundation.files.artifacts import Unfinished
+from facs_pipeline.foundation.images.decoding import decode_grey
+from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
+from facs_pipeline.landmarks.pose import head_pose
+from facs_pipeline.tables.au_table import N_POINTS, au_table_columns, measured_cells
+
+_SMALLEST = 16
+_TASK = 50
+
+
+class StillFace(NamedTuple):
+    """One face of a still; an image in which none is found has one, of None.
+
+    Attributes
+    ----------
+    path : Path
+    face_id : int or None
+        Number of the face in its image.
+    confidence : float, 0..1.
+    points : ndarray [68, 2] float32 or None, landmarks in pixels.
+    features : ndarray [9055] uint8 or None, see `facs_pipeline.features`.
+    """
+
+    path: Path
+    face_id: int | None = None
+    confidence: float = 0.0
+    points: np.ndarray | None = None
+    features: np.ndarray | None = None
+
+
+def read_still(path: str | Path) -> np.ndarray:
+    """A still as grey image [h, w] uint8, whatever its colours, depth and size; `ValueError` says why not."""
+    try:
+        grey = decode_grey(Path(path).read_bytes())
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from None
+    if min(grey.shape) < _SMALLEST:
+        height, width = grey.shape
+        raise ValueError(f"{width} x {height} pixels; expected at least {_SMALLEST} x {_SMALLEST}")
+    return grey
+
+
+def faces_in_still(
+    grey: np.ndarray, faces: str = "one", landmarks: LandmarkModel | DlibLandmarks | None = None
+) -> list[tuple[np.ndarray, bool]]:
+    """Landmarks [68, 2] of the main face or of all faces in a still [h, w], and whether a face was found there.
+
+    Where none is found, there is one: the default place of `facs_pipeline.analysis.still_faces.locate_face`. An image of less
+    than 128 pixels is taken for the crop of one face. `landmarks` is the embedded model unless given.
+    """
+    if faces == "all" and max(grey.shape) >= SMALL_PX:
+        model = landmarks or default_landmarks()
+        found = FaceTracker(model, faces="all").update(grey, 0.0)
+        if found:
+            return [(face.points, True) for face in found]
+    return [locate_face(grey, landmarks)]
+
+
+class Still(NamedTuple):
+    """A still that could be read: `path`, `grey` [h, w] uint8, `places` as `faces_in_still` gives them."""
+
+    path: Path
+    grey: np.ndarray
+    places: list[tuple[np.ndarray, bool]]
+
+
+def read_stills(
+    paths: Sequence[Path], faces: str = "one", landmarks: LandmarkModel | DlibLandmarks | None = None
+) -> Iterator[Still | Skipped]:
+    """Each still with its faces, in order; what cannot be read comes as `Skipped`."""
+    # What OpenCV says of an image that it cannot decode names no file.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    for path in paths:
+        try:
+            grey = read_still(path)
+        except ValueError as error:
+            yield Skipped(str(path), str(error))
+        else:
+            yield Still(path, grey, faces_in_still(grey, faces, landmarks))
+
+
+def measure_stills(
+    paths: Sequence[Path],
+    *,
+    faces: str = "one",
+    landmarks: str | os.PathLike | None = None,
+    jobs: int = 1,
+    unfinished: Unfinished | None = None,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Iterator[StillFace | Skipped]:
+    """Faces and features of still images, each image by itself; what cannot be read comes as `Skipped`.
+
+    Parameters
+    ----------
+    faces : ``"one"`` for the main face of each image, ``"all"`` for all of them.
+    landmarks : landmark model file; the embedded one unless given.
+    jobs : processes; the result, in the order of `paths`, does not depend on it.
+    unfinished : keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
+    progress : called with the number of images just done.
+
+    Example
+    -------
+    >>> for face in measure_stills([Path("photo.jpg")]):  # doctest: +SKIP
+    ...     print(face.path, face.confidence, ActionUnitModel.load_default().predict(face.features))
+    """
+    pieces = [list(paths[start : start + _TASK]) for start in range(0, len(paths), _TASK)]
+    run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
+    unfinished = unfinished or Unfinished(None)
+    done = run(joblib.delayed(_measure)(piece, faces, landmarks, unfinished) for piece in pieces)
+    for piece, found in zip(pieces, done, strict=True):
+        progress(len(piece))
+        yield from found
+
+
+def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataFrame:
+    """What `facs extract-stills` writes: a row for each face, with the intensities that `model` gives it.
+
+    Example
+    -------
+    >>> stills_table([StillFace(Path("wall.jpg"))], ActionUnitModel.load_default())["success"].tolist()
+    [0]
+    """
+    rows = np.array([row for row, face in enumerate(faces) if face.points is not None], np.intp)
+    cells = np.full((len(faces), 3 + 2 * N_POINTS + len(model.aus)), np.nan)
+    if len(rows):
+        points = np.array([faces[row].points for row in rows])
+        # Each by itself: a matrix product rounds a row otherwise when others are beside it.
+        intensities = np.array([model.predict(faces[row].features) for row in rows])
+        cells[rows] = measured_cells(head_pose(points), points, intensities)
+    table = pd.DataFrame(cells, columns=au_table_columns(model.aus)[6:])
+    table.insert(0, "success", np.isin(np.arange(len(faces)), rows).astype(int))
+    table.insert(0, "confidence", [round(face.confidence, 4) for face in faces])
+    table.insert(0, "face_id", pd.array([face.face_id for face in faces], "Int64"))
+    # File names need not be text, and could not be written into a table then.
+    table.insert(0, "input", [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces])
+    return table
+
+
+def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:
+    """What the faces and features of images depend on, as `facs_pipeline.foundation.files.artifacts.Unfinished.kept` takes it."""
+    stamps = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            stamps.append([str(path), stat.st_size, stat.st_mtime_ns])
+    made_by = {"search": SEARCH_SETTINGS, "features": vector.made_by(), "landmarks": landmarks.sha256}
+    return {"images": stamps, "faces": faces, **made_by}
+
+
+def _measure(
+    paths: list[Path], faces: str, landmarks: str | os.PathLike | None, unfinished: Unfinished
+) -> list[StillFace | Skipped]:
+    model = load_landmarks(landmarks) if landmarks else default_landmarks()
+    return unfinished.kept(about_stills(paths, faces, model), lambda: _measured(paths, faces, model))
+
+
+def _measured(paths: list[Path], faces: str, model: LandmarkModel | DlibLandmarks) -> list[StillFace | Skipped]:
+    found: list[StillFace | Skipped] = []
+    for still in read_stills(paths, faces, model):
+        if isinstance(still, Skipped):
+            found.append(still)
+            continue
+        path, grey, places = still
+        seen = [points for points, is_face in places if is_face]
+        found += [
+            StillFace(path, number, default_landmarks().judge(grey, points), points, features(grey, points))
+            for number, points in enumerate(seen)
+        ] or [StillFace(path)]
+    return found

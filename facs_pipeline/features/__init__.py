@@ -1,0 +1,1 @@
+"""Stage 4: landmarks -> registered texture, uniform LBP, HOG and shape."""

@@ -1,0 +1,1 @@
+"""How well predictions agree with what is known: intensities, classes, intervals, learning curves."""

@@ -1,0 +1,71 @@
+"""Learning curves: how accuracy grows with the training data, in the shape of ``learning_curve`` in ``accuracy.json``.
+
+Subsets are nested, every one inside the next, so that a curve shows more data and not other data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.foundation.evaluation.accuracy import wilson_interval
+from facs_pipeline.foundation.files.atomic import atomic_write
+
+SHARES = (1 / 8, 1 / 4, 1 / 2)
+"""Parts of the training data that a curve is measured on, beside all of it."""
+_FEWEST = 3
+_VERSION = 1
+
+
+def nested_rows(y: np.ndarray, shares: Sequence[float] = SHARES, *, seed: int = 0) -> list[np.ndarray]:
+    """Rows of growing stratified subsets, each in ascending order.
+
+    Parameters
+    ----------
+    y : ndarray [n] of int
+        Class of each row. Of every class at least three rows are taken where it has so many.
+    shares : of the rows, 0..1, ascending.
+    seed : of the draw.
+
+    Examples
+    --------
+    >>> small, large = nested_rows(np.repeat([0, 1], [80, 40]), (0.1, 0.5))
+    >>> len(small), len(large), bool(np.isin(small, large).all())
+    (12, 60, True)
+    """
+    random = np.random.default_rng(seed)
+    drawn = [random.permutation(np.flatnonzero(y == number)) for number in np.unique(y)]
+    return [
+        np.sort(np.concatenate([rows[: max(_FEWEST, round(share * len(rows)))] for rows in drawn])) for share in shares
+    ]
+
+
+def point(n: int, correct: float, of: int) -> dict[str, Any]:
+    """One point: `n` training samples, and how many of `of` held-out ones were right, with Wilson's 95 % interval.
+
+    >>> point(100, 40, 60)["accuracy"] == 40 / 60
+    True
+    """
+    low, high = wilson_interval(correct, of)
+    return {"n": int(n), "accuracy": float(correct) / of, "low": low, "high": high}
+
+
+def kept_point(cache: str | os.PathLike, depends_on: Sequence[Any], make: Callable[[], dict[str, Any]]) -> dict:
+    """A point from the folder `cache` if one was made of the same things before, else `make()`, which is then kept.
+
+    `depends_on` is everything that the point is made of, as JSON has it.
+    """
+    key = hashlib.sha256(json.dumps([_VERSION, *depends_on]).encode()).hexdigest()[:24]
+    file = Path(cache) / f"point-{key}.json"
+    if file.is_file():
+        return json.loads(file.read_text(encoding="utf-8"))
+    made = make()
+    with atomic_write(file) as out:
+        json.dump(made, out)
+    return made

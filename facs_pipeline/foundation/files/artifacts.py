@@ -1,0 +1,274 @@
+"""Artifacts on disk: results of a stage in joblib dumps, verified before they are unpickled.
+
+An artifact is one file: joblib dumps one after the other, one per chunk of frames, so that neither writing nor reading
+one needs memory that grows with the video; then a JSON index, written last. The index holds a keyed digest of every
+chunk and of itself. The key belongs to the user, so a file that somebody else made is never unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import io
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_write, discard, remove_leftovers, temporary_path
+
+_MAGIC = b"FACSART1"
+_FOOTER = struct.Struct("<Q8s")  # length of the index before it, magic
+
+
+class BadArtifact(Exception):
+    """An artifact that is incomplete, damaged or not ours; the text says which. It counts as absent."""
+
+
+class ArtifactWriter:
+    """Writes one artifact chunk by chunk; it exists under its name only after `finish`.
+
+    Parameters
+    ----------
+    path : the artifact's final name.
+    key : the user's secret key, bytes.
+    about : JSON-able facts about what the artifact is made of; kept in its index.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "faces-0123.joblib"
+    >>> with ArtifactWriter(path, b"secret", {"stage": "faces"}) as writer:
+    ...     writer.append({"frame": [1, 2]})
+    ...     writer.finish({"frames": 2})
+    >>> artifact = Artifact.open(path, b"secret")
+    >>> artifact.facts["frames"], [chunk["frame"] for chunk in artifact]
+    (2, [[1, 2]])
+    """
+
+    def __init__(self, path: Path, key: bytes, about: dict[str, Any]) -> None:
+        self.path, self._key, self._about = Path(path), key, about
+        self._stack = contextlib.ExitStack()
+        self._file = self._stack.enter_context(atomic_write(self.path, "wb"))
+        self._chunks: list[tuple[int, str]] = []
+
+    def append(self, chunk: Any) -> None:
+        """Write the next chunk."""
+        import joblib
+
+        buffer = io.BytesIO()
+        joblib.dump(chunk, buffer)
+        content = buffer.getbuffer()
+        self._file.write(content)
+        self._chunks.append((len(content), digest(self._key, content)))
+
+    def finish(self, facts: dict[str, Any] | None = None) -> None:
+        """Write the index with `facts` (JSON-able, known only at the end) and give the artifact its name."""
+        index = {"name": self.path.name, "about": self._about, "facts": facts or {}, "chunks": self._chunks}
+        text = _canonical({"index": index, "digest": digest(self._key, _canonical(index))})
+        self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
+        self._stack.close()
+
+    def __enter__(self) -> ArtifactWriter:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        with contextlib.suppress(_Abandoned):
+            self._stack.__exit__(_Abandoned, _Abandoned(), None)
+
+
+class _Abandoned(Exception):
+    """Tells `atomic_write` that an artifact was not finished."""
+
+
+class Artifact:
+    """A finished artifact whose index was verified; iterating verifies and loads one chunk after the other."""
+
+    def __init__(self, path: Path, key: bytes, index: dict[str, Any]) -> None:
+        self.path, self._key, self._chunks = path, key, index["chunks"]
+        self.about: dict[str, Any] = index["about"]
+        self.facts: dict[str, Any] = index["facts"]
+
+    @classmethod
+    def open(cls, path: str | os.PathLike, key: bytes) -> Artifact:
+        """Open the artifact at `path`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        BadArtifact
+            If its index is damaged or signed with another key.
+        """
+        path = Path(path)
+        try:
+            with open(path, "rb") as file:
+                file.seek(-_FOOTER.size, os.SEEK_END)
+                length, magic = _FOOTER.unpack(file.read())
+                file.seek(-_FOOTER.size - length, os.SEEK_END)
+                signed = json.loads(file.read(length))
+            index, claimed = signed["index"], signed["digest"]
+            whole = magic == _MAGIC and index["name"] == path.name
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError):
+            raise BadArtifact("damaged, or cut short") from None
+        if not whole or not hmac.compare_digest(str(claimed), digest(key, _canonical(index))):
+            raise BadArtifact("damaged, or not written by this user")
+        return cls(path, key, index)
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __iter__(self) -> Iterator[Any]:
+        import joblib
+
+        for content in self._verified():
+            try:
+                chunk = joblib.load(io.BytesIO(content))
+            except (ImportError, AttributeError) as error:
+                raise BadArtifact(f"made by other versions of the packages: {error}") from None
+            yield chunk
+
+    def _verified(self) -> Iterator[bytes]:
+        with open(self.path, "rb") as file:
+            for number, (length, expected) in enumerate(self._chunks):
+                content = file.read(length)
+                if not hmac.compare_digest(expected, digest(self._key, content)):
+                    raise BadArtifact(f"chunk {number + 1} of {len(self)} is damaged")
+                yield content
+
+    def check(self) -> None:
+        """Verify every chunk without unpickling any; raises `BadArtifact`."""
+        for _ in self._verified():
+            pass
+
+
+class Unfinished:
+    """Results of a run's pieces, kept in a folder until the run is done, so that one that was killed goes on.
+
+    Parameters
+    ----------
+    folder : made when the first result is kept; None keeps nothing.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> unfinished = Unfinished(pathlib.Path(tempfile.mkdtemp()) / "stills.csv.unfinished")
+    >>> unfinished.kept({"piece": 1}, lambda: 42), unfinished.kept({"piece": 1}, lambda: 43), unfinished.pieces
+    (42, 42, 1)
+    >>> unfinished.done()
+    >>> unfinished.pieces
+    0
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def kept(self, about: dict[str, Any], make: Callable[[], Any]) -> Any:
+        """The result of an earlier run for the piece that is `about` the same (JSON-able), else that of `make`."""
+        if self.folder is None:
+            return make()
+        key, _warning = load_key()
+        path = self.folder / f"{hashlib.sha256(_canonical(about)).hexdigest()[:24]}.joblib"
+        with contextlib.suppress(FileNotFoundError, BadArtifact):
+            [result] = Artifact.open(path, key)
+            return result
+        result = make()
+        # Where nothing can be kept, the run is none the worse until it is killed.
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with ArtifactWriter(path, key, about) as writer:
+                writer.append(result)
+                writer.finish()
+        return result
+
+    @property
+    def pieces(self) -> int:
+        """How many are kept, with those of `videos`."""
+        return 0 if self.folder is None else len(list(self.folder.rglob("*.joblib")))
+
+    @property
+    def videos(self) -> Path:
+        """Where such a run's videos are extracted to, with the cache of their stages."""
+        return self.folder / "videos"
+
+    def done(self) -> None:
+        """The whole is written: forget its pieces."""
+        if self.folder is not None and self.folder.is_dir():
+            remove_leftovers(self.folder, depth=0)
+            for path in [*self.folder.glob("*.joblib"), self.videos]:
+                discard(path)
+            # Whatever else lies in it is not ours.
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+
+def digest(key: bytes, content: bytes | memoryview) -> str:
+    """Keyed BLAKE2b of `content`, 64 hex digits."""
+    return hashlib.blake2b(content, key=key[:64], digest_size=32).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
+
+
+def key_path() -> Path:
+    """Where the user's key lies: ``FACS_KEY_FILE``, else the user's configuration folder."""
+    if os.environ.get("FACS_KEY_FILE"):
+        return Path(os.environ["FACS_KEY_FILE"])
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("facs", appauthor=False)) / "cache.key"
+
+
+def load_key() -> tuple[bytes, str | None]:
+    """The user's secret key, made on first use and readable by that user only.
+
+    Returns
+    -------
+    key : 32 bytes.
+    warning : None, or why the key could not be kept and serves this run only.
+
+    Raises
+    ------
+    InputError
+        If the key file is there and is not a key.
+    """
+    path = key_path()
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _create_key(path)
+        key = path.read_bytes()
+    except OSError as error:
+        return os.urandom(32), (
+            f"{path}: the key for cached results cannot be kept ({error.strerror}); "
+            "results cached by this run will be computed again by the next. Set FACS_KEY_FILE to a writable place."
+        )
+    if len(key) != 32:
+        raise InputError(f"{path}: expected a key of 32 bytes, found {len(key)}; remove the file to get a new key")
+    return key, None
+
+
+def _create_key(path: Path) -> None:
+    temporary = temporary_path(path.parent)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())
+        # link, unlike rename, keeps the key that another process may have made in the meantime.
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

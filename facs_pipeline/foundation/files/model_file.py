@@ -1,0 +1,147 @@
+"""Model files: arrays and a JSON card in one ``.npz``, verified by hash; loading one never runs code.
+
+A model file is an ordinary NumPy archive without object arrays. Its member ``card`` is UTF-8 JSON: what the
+model is (`kind`, `format_version`), what it was trained on, metrics, versions, and `content_sha256` over all
+other members. `load_model` refuses pickles, cut or changed files, other kinds and newer format versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.foundation.errors import ModelError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A loaded model file.
+
+    Attributes
+    ----------
+    card : dict
+        Everything the model says of itself; see the module's text.
+    arrays : dict of str to ndarray
+        The model's numbers.
+    """
+
+    card: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+def content_hash(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over names, types, shapes and bytes of the arrays, in name order (64 hex digits)."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def save_model(path: str | os.PathLike, kind: str, arrays: dict[str, np.ndarray], card: dict[str, Any]) -> Path:
+    """Write a model file atomically; the same arrays and card give the same bytes.
+
+    Parameters
+    ----------
+    path : where to; conventionally ends in ``.npz``.
+    kind : what sort of model, e.g. ``"action-units"``; checked on loading.
+    arrays : name -> array of numbers, booleans or fixed-width text; no object arrays.
+    card : JSON-able facts about the model.
+    """
+    path = Path(path)
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    if "card" in arrays:
+        raise ModelError(f"{path}: an array may not be called 'card', which is the name of the model's description")
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise ModelError(f"{path}: array {name!r} holds Python objects; model files hold plain numbers only")
+    full = {
+        **card,
+        "kind": kind,
+        "format_version": FORMAT_VERSION,
+        "content_sha256": content_hash(arrays),
+    }
+    text = json.dumps(full, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    members = {**arrays, "card": np.frombuffer(text.encode(), dtype=np.uint8)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name in sorted(members):
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.asarray(members[name], order="C"), allow_pickle=False)
+                # A fixed date keeps the bytes the same from one training run to the next.
+                archive.writestr(
+                    zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue(), zipfile.ZIP_DEFLATED
+                )
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def stored_bytes(arrays: dict[str, np.ndarray]) -> int:
+    """How many bytes the arrays take in a model file, compressed as `save_model` does; without names and card.
+
+    >>> stored_bytes({"weights": np.zeros(100_000)}) < 1000
+    True
+    """
+    return sum(len(zlib.compress(np.asarray(array).tobytes(), 9)) for array in arrays.values())
+
+
+def load_model(path: str | os.PathLike, kind: str | None = None) -> ModelFile:
+    """Read and verify a model file.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, a pickle, cut, changed, of another kind, or of a newer format version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file")
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(4)
+    except OSError as error:
+        raise ModelError(f"{path}: the file cannot be read ({error.strerror})") from None
+    if head[:2] != b"PK":
+        hint = " It looks like a pickle, which could run code, and is refused." if head[:1] == b"\x80" else ""
+        raise ModelError(f"{path}: not a facs model file (expected an .npz archive).{hint}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            members = {name: archive[name] for name in archive.files}
+        card = json.loads(bytes(members.pop("card")).decode())
+    except KeyError:
+        raise ModelError(f"{path}: an .npz archive without a model card; not a facs model file") from None
+    except Exception as error:
+        # zipfile and numpy raise many types for cut archives; every one of them means the same to the user.
+        raise ModelError(
+            f"{path}: cut short or damaged ({type(error).__name__}: {error}); get the file again"
+        ) from error
+    if not isinstance(card, dict):
+        raise ModelError(f"{path}: the model card is not a JSON object; not a facs model file")
+    version = card.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: format version {version!r}, this facs reads up to {FORMAT_VERSION}; upgrade facs-pipeline"
+        )
+    if kind is not None and card.get("kind") != kind:
+        raise ModelError(f"{path}: a model of kind {card.get('kind')!r}, expected {kind!r}")
+    if content_hash(members) != card.get("content_sha256"):
+        raise ModelError(f"{path}: contents do not match the hash in its card; the file was changed or damaged")
+    return ModelFile(card=card, arrays=members)

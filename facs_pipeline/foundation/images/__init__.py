@@ -1,0 +1,1 @@
+"""Decoding of images; geometry and gradients of pictures."""

@@ -1,0 +1,31 @@
+"""Bytes of an image file -> grey pixels, whatever their colours and depth."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# No photograph of a face is larger; an archive may claim anything.
+LARGEST_BYTES = 256 << 20
+
+
+def decode_grey(data: bytes) -> np.ndarray:
+    """A file's bytes as grey image [h, w] uint8.
+
+    Raises
+    ------
+    ValueError
+        Saying why not, if it is empty, cut short or no image.
+    """
+    if not data:
+        raise ValueError("the file is empty")
+    # Decoders may fill what is missing of a JPEG with grey. Its end marker cannot occur within a scan.
+    if data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise ValueError("a JPEG file that is cut short")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError("not an image that can be decoded; damaged, or not what its name says?")
+    return image

@@ -1,0 +1,1 @@
+"""Linear and ridge regression on large tables."""

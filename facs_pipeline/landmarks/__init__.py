@@ -1,0 +1,1 @@
+"""Stage 3: a face -> 68 landmarks, head pose, confidence."""

@@ -1,0 +1,54 @@
+"""dlib's 68-point files, behind the same methods as the package's own landmark model."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import dlib
+import numpy as np
+
+from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.images import geometry
+from facs_pipeline.landmarks.model import KIND, Located, default_landmarks
+
+
+class DlibLandmarks:
+    """dlib's own ``shape_predictor`` file (68 points), behind the same methods as `LandmarkModel`.
+
+    Such a file says nothing of its certainty, so the embedded model judges the points it finds.
+    """
+
+    def __init__(self, path: str | Path):
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"{path}: no such landmark file")
+        try:
+            self._predictor = dlib.shape_predictor(str(path))
+        except RuntimeError as error:
+            raise ModelError(f"{path}: not a dlib shape predictor, or cut short ({error})") from None
+        found = self._predictor(np.zeros((64, 64), np.uint8), dlib.rectangle(8, 8, 56, 56)).num_parts
+        if found != 68:
+            raise ModelError(f"{path}: a shape predictor of {found} points; expected iBUG's 68")
+        self._judge = default_landmarks()
+        self.mean_shape = self._judge.mean_shape
+        with open(path, "rb") as file:
+            content = hashlib.file_digest(file, "sha256")
+        # The embedded model says how sure its points are.
+        content.update(self._judge.sha256.encode())
+        self.sha256 = content.hexdigest()
+        self.card = {"kind": KIND, "title": f"dlib shape predictor {path.name}", "content_sha256": self.sha256}
+
+    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
+        """Points of the face in a detector's box (x, y, width, height), in one pass: a second makes them no better."""
+        x, y, width, height = (round(v) for v in box)
+        parts = self._predictor(grey, dlib.rectangle(x, y, x + width, y + height)).parts()
+        points = np.array([(p.x, p.y) for p in parts], np.float32)
+        return Located(points, self._judge.judge(grey, points))
+
+    def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
+        """Points near where they were, from the box in which a detector would have seen them."""
+        box_from_points = geometry.fit_similarity(self._judge.box_shape, points)
+        corner = geometry.apply(box_from_points, np.array([[0.5, 0.5]]))[0]
+        side = float(np.hypot(box_from_points[0, 0], box_from_points[1, 0]))
+        return self.find(grey, (*(corner - side / 2), side, side))

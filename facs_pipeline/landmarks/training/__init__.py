@@ -1,0 +1,1 @@
+"""Training of the landmark model from a teacher."""

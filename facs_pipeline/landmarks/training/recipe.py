@@ -1,0 +1,152 @@
+"""From labelled images to a finished landmark model with its card: gather, hold persons out, fit, measure, describe."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.features.shape_modes import N_LANDMARKS, fit_shape_modes, registered_landmarks
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.images import geometry
+from facs_pipeline.foundation.machine import versions_of
+from facs_pipeline.landmarks.model import LandmarkModel
+from facs_pipeline.landmarks.training.supervised_descent import LandmarkTraining, misregistration, train_landmarks
+from facs_pipeline.landmarks.training.teacher import TeacherLabels
+
+TEACHER = "MediaPipe Face Landmarker (Apache-2.0), 478 points reduced to iBUG's 68"
+RIGHTS = (
+    "Trained on the images listed and on nothing else; no image of 300-W or its parts is among them. The points come "
+    "from the teacher named. Nothing is promised about rights in the training images beyond what their sources state."
+)
+
+
+@dataclass(frozen=True)
+class LabelledFaces:
+    """Images of one source with the teacher's points [n, 68, 2]; only those in which it found a face."""
+
+    name: str
+    images: list[np.ndarray]
+    points: np.ndarray
+    persons: np.ndarray
+    weight: float
+    facts: dict[str, Any]
+
+
+def gather_faces(
+    pictures: Pictures, labels: TeacherLabels, weight: float, progress: Callable[[int], object]
+) -> LabelledFaces:
+    """Read all labelled images of a source into memory, grey."""
+    usable = np.flatnonzero(~np.isnan(labels.points).any(axis=(1, 2)))
+    if not len(usable):
+        raise InputError(f"{pictures.path}: no image has the teacher's points; labels=NPZ must hold an array points")
+    images = []
+    for number in usable:
+        images.append(pictures.grey(number))
+        progress(1)
+    progress(len(pictures) - len(usable))
+    facts = {
+        "images": len(usable),
+        "persons": len({pictures.persons[i] for i in usable}) if pictures.persons_known else None,
+        "without_teacher_face": len(pictures) - len(usable),
+        "weight": weight,
+        "images_sha256": pictures.digest(),
+    }
+    persons = np.array(pictures.persons)[usable]
+    return LabelledFaces(pictures.path.name, images, labels.points[usable], persons, weight, facts)
+
+
+def held_out(persons: Sequence[str], percent: float) -> np.ndarray:
+    """[n] bool: persons kept for measuring, chosen by the hash of their name, so that a person's side never changes."""
+    share = {p: int(hashlib.sha256(str(p).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF for p in set(persons)}
+    return np.array([share[p] * 100 < percent for p in persons])
+
+
+def train(
+    sources: Sequence[LabelledFaces],
+    settings: LandmarkTraining,
+    *,
+    hold_out_percent: float = 10.0,
+    log: Callable[[str], None] = lambda _text: None,
+) -> LandmarkModel:
+    """Train on all persons but those held out; the card says how far off the points are on these."""
+    images = [image for source in sources for image in source.images]
+    points = np.concatenate([source.points for source in sources])
+    # Prefixed by the source: a name in one source is not the same person in another.
+    persons = np.concatenate([[f"{s.name}/{p}" for p in s.persons] for s in sources])
+    weights = np.concatenate([np.full(len(s.images), s.weight) for s in sources])
+    out = held_out(persons, hold_out_percent)
+    chosen = np.flatnonzero(~out)
+    log(f"{len(chosen)} images to train on, {int(out.sum())} of other persons to measure on")
+    model = train_landmarks(
+        [images[i] for i in chosen], points[chosen], persons[chosen], settings, weights=weights[chosen], log=log
+    )
+    model.shape_modes = shape_modes(model, [images[i] for i in chosen], points[chosen])
+    measured, start = {}, 0
+    for source in sources:
+        rows = start + np.flatnonzero(out[start : start + len(source.images)])
+        start += len(source.images)
+        if len(rows):
+            measured[source.name] = error_on_stills(model, [images[i] for i in rows], points[rows])
+            log(f"{source.name}: {measured[source.name]}")
+    model.card = {
+        "title": "68 facial landmarks by supervised descent on oriented gradients",
+        "teacher": TEACHER,
+        "rights": RIGHTS,
+        "training_data": {source.name: source.facts for source in sources},
+        "hold_out_percent": hold_out_percent,
+        "error_on_persons_held_out": measured,
+        "settings": asdict(settings),
+        "versions": versions_of("numpy", "scipy", "opencv", "facs-pipeline") | {"python": platform.python_version()},
+    }
+    return model
+
+
+def shape_modes(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray | None:
+    """Principal modes [31, 98] of the registered landmarks that the model finds in faces of at least 128 px.
+
+    None where there are too few; only the embedded model's modes are used for features.
+    """
+    found = [
+        registered_landmarks(model.follow(image, start.astype(np.float32)).points)
+        for image, start in zip(images, points, strict=True)
+        if max(image.shape) >= 128
+    ]
+    return fit_shape_modes(np.array(found)) if len(found) >= N_LANDMARKS else None
+
+
+def error_on_stills(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray, seed: int = 0) -> dict:
+    """Mean distance to the teacher in % of the outer-eye distance, from starts as far off as a detector's.
+
+    `offset_removed` takes out each point's constant offset from the teacher (in the face's own axes).
+    """
+    rng = np.random.default_rng(seed)
+    start = geometry.fit_similarity(points, model.mean_shape)
+    off = geometry.chain(misregistration(rng, len(images), (0.08, 0.06, 0.08)), start)
+    starts = geometry.apply(geometry.invert(off), model.mean_shape).astype(np.float32)
+    found = [model.follow(i, model.follow(i, s).points).points for i, s in zip(images, starts, strict=True)]
+    raw, removed = point_errors(np.array(found), points)
+    return {
+        "images": len(images),
+        "raw": round(float(raw.mean()), 3),
+        "offset_removed": round(float(removed.mean()), 3),
+        "offset_removed_inner_49": round(float(removed[:, 17:].mean()), 3),
+        "offset_removed_median": round(float(np.median(removed.mean(axis=1))), 3),
+        "offset_removed_p90": round(float(np.percentile(removed.mean(axis=1), 90)), 3),
+    }
+
+
+def point_errors(found: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Errors [n, 68] (% of the outer-eye distance) of points [n, 68, 2]: raw, and without constant offsets."""
+    eyes = truth[:, 45] - truth[:, 36]
+    distance = np.linalg.norm(eyes, axis=-1)
+    off = (found - truth) / distance[:, None, None]
+    across = eyes / distance[:, None]
+    axes = np.stack([across, np.stack([-across[:, 1], across[:, 0]], axis=1)], axis=1)
+    upright = np.einsum("nij,nkj->nki", axes, off)
+    return 100 * np.linalg.norm(off, axis=-1), 100 * np.linalg.norm(upright - upright.mean(axis=0), axis=-1)

@@ -1,0 +1,113 @@
+"""A model file's card as text to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from facs_pipeline.action_units.names import AU_NAMES
+
+_MEASURES = ("r", "ccc", "icc", "mae", "bias", "f1")
+
+# Shown in a place of their own, or of no use to a reader.
+_SHOWN = frozenset({"title", "kind", "content_sha256", "labels", "images", "persons", "format_version"})
+
+
+def card_text(card: dict[str, Any]) -> str:
+    """The card as text; parts that a model of another kind does not have are left out."""
+    lines = [card.get("title", f"A model of kind {card.get('kind', 'unknown')}")]
+    lines += [f"  kind      {card.get('kind')}", f"  sha256    {card.get('content_sha256')}"]
+    for name, label in (("labels", "labels"), ("images", "images"), ("persons", "persons")):
+        if name in card:
+            lines.append(f"  {label:<9} {card[name]}")
+    lines += [f"  {name:<9} {card[name]}" for name in sorted(card) if name not in _SHOWN and _is_plain(card[name])]
+    if "recipe" in card:
+        lines.append("  recipe    " + ", ".join(f"{k} {v}" for k, v in sorted(card["recipe"].items())))
+    if "versions" in card:
+        lines.append("  versions  " + ", ".join(f"{k} {v}" for k, v in sorted(card["versions"].items())))
+    if "sources" in card:
+        lines += ["", "Trained on", *_sources(card["sources"])]
+    if "metrics_on_unseen_persons" in card:
+        lines += ["", "On persons never trained on (95 % interval over persons)"]
+        lines += metrics_text(card["metrics_on_unseen_persons"])
+    for name, metrics in card.get("metrics_by_source", {}).items():
+        lines += ["", f"The same, {name} alone", *metrics_text(metrics)]
+    if card.get("left_out"):
+        lines += ["", "Left out"]
+        lines += [f"  AU{int(au):02d}  {AU_NAMES[int(au)]}: {why}" for au, why in card["left_out"].items()]
+    if "emotion_check" in card:
+        lines += ["", *emotion_text(card["emotion_check"])]
+    if "faces_per_emotion" in card:
+        lines += ["", "Trained on faces of", *(f"  {name}: {n}" for name, n in card["faces_per_emotion"].items())]
+    if isinstance(card.get("measured"), dict):
+        lines += ["", *measured_text(card["measured"])]
+    if "settings" in card:
+        lines += ["", "Features", *(f"  {k}: {v}" for k, v in sorted(card["settings"].items()))]
+    return "\n".join(lines)
+
+
+def measured_text(measured: dict[str, Any]) -> list[str]:
+    """Accuracy of an emotion model with its interval and chance, and a line an emotion."""
+    low, high = measured["wilson_95"]
+    lines = [
+        f"On {measured['n']} faces of split {measured['split']}, none trained on",
+        f"  accuracy {measured['accuracy']:.1%} (95 %: {low:.1%} to {high:.1%}; chance {measured['chance']:.1%}), "
+        f"balanced {measured['balanced_accuracy']:.1%}, calibration error {measured['calibration_error']:.3f}",
+    ]
+    if "without_near_duplicates" in measured:
+        rest = measured["without_near_duplicates"]
+        lines.append(f"  without near-duplicates of training faces {rest['accuracy']:.1%} of {rest['n']}")
+    lines.append(f"  {'':<10}{'precision':>10}{'recall':>10}{'F1':>10}{'faces':>8}")
+    for row in measured["per_class"]:
+        values = "".join(f"{row[name]:>10.2f}" for name in ("precision", "recall", "f1"))
+        lines.append(f"  {row['class']:<10}{values}{row['support']:>8}")
+    return lines
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _sources(sources: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for source in sources:
+        persons = f"{source['persons']} persons" if source["persons_known"] else "each taken for a person of its own"
+        copies = "; also trained on a warped copy of each" if source.get("warped_copies") else ""
+        lines.append(
+            f"  {source['name']}: {source['images']} images, {persons}; {source['without_face']} without a face found"
+            + copies
+        )
+    return lines
+
+
+def metrics_text(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    """One line per action unit: the measures, r and CCC with their intervals where there are any."""
+    within = any("within_person_r" in row for row in metrics.values())
+    head = "  AU    " + "".join(f"{name:>7}" for name in _MEASURES)
+    lines = [head + ("  r within persons" if within else "   r from..to      ccc from..to")]
+    for au, row in sorted(metrics.items(), key=lambda item: int(item[0])):
+        text = f"  AU{int(au):02d}  " + "".join(f"{_number(row.get(name)):>7}" for name in _MEASURES)
+        if within:
+            text += f"  {_number(row['within_person_r']):>6} ({row['within_persons']})"
+        else:
+            text += "".join(f"   {_number(row[f'{m}_low']):>5}..{_number(row[f'{m}_high']):<5}" for m in ("r", "ccc"))
+        lines.append(f"{text}  {AU_NAMES[int(au)]}")
+    columns = [[row[name] for row in metrics.values() if row.get(name) is not None] for name in _MEASURES]
+    return [*lines, "  mean  " + "".join(f"{_number(sum(c) / len(c) if c else None):>7}" for c in columns)]
+
+
+def emotion_text(check: dict[str, Any]) -> list[str]:
+    """Table of AUC, action units by emotions, and the accuracy of a logistic regression."""
+    emotions = sorted(next(iter(check["auc"].values())))
+    lines = [
+        f"Emotions of {check['faces']} faces never trained on, as people labelled them: AUC (0.5 is chance)",
+        "  AU    " + "".join(f"{name[:8]:>10}" for name in emotions),
+    ]
+    for au, row in sorted(check["auc"].items(), key=lambda item: int(item[0])):
+        lines.append(f"  AU{int(au):02d}  " + "".join(f"{_number(row[name]):>10}" for name in emotions))
+    accuracy, chance = check["accuracy"], check["chance"]
+    lines.append(f"  logistic regression on the intensities names {accuracy:.1%} of the emotions (chance {chance:.1%})")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,1 @@
+"""The tables that are written and read, and the dictionary of their columns."""

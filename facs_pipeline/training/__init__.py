@@ -1,1 +1,0 @@
-"""How the action-unit and landmark models are made."""

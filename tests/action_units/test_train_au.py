@@ -1,0 +1,334 @@
+"""`facs train-au`: honest folds, pseudo-labels, and whole runs on real faces."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from facs_cli.main import facs
+from sklearn.metrics import roc_auc_score
+
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.training.cross_validation import (
+    RidgeFolds,
+    SVRFolds,
+    TrainingSet,
+    cross_validate,
+    make_folds,
+    usable,
+)
+from facs_pipeline.action_units.training.measures import emotion_auc
+from facs_pipeline.action_units.training.pseudo_labels import (
+    BLENDSHAPES,
+    USABLE_AUS,
+    intensities,
+    label_pictures,
+    read_labels,
+)
+from facs_pipeline.datasets.pictures import open_pictures
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.evaluation import agreement
+from facs_pipeline.foundation.regression.ridge import BatchedRidge
+
+needs_teacher = pytest.mark.skipif(
+    importlib.util.find_spec("mediapipe") is None, reason="MediaPipe, the teacher, is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """12 persons, 3 action units: learnable, learnable but unknown for some, noise."""
+    random = np.random.default_rng(4)
+    X = random.normal(size=(600, 30)).astype(np.float32)
+    subjects = np.repeat([f"p{i:02d}" for i in range(12)], 50)
+    Y = np.column_stack([X[:, 0] + 2, X[:, 1] - X[:, 2] + 2, random.gamma(1, 1, 600)]) + random.normal(0, 0.3, (600, 3))
+    Y = np.clip(Y, 0, 5)
+    Y[:100, 1] = np.nan
+    return TrainingSet(X, Y, subjects, (1, 2, 4))
+
+
+def svr_folds(data, folds):
+    return SVRFolds(data, folds, penalties=(1.0, 10.0), n_estimators=3, max_samples=150)
+
+
+REGRESSORS = {"ridge": RidgeFolds, "svr": svr_folds}
+
+
+def test_folds_keep_persons_together_and_need_three():
+    subjects = np.repeat(list("abcdefg"), [5, 40, 3, 8, 9, 2, 7])
+    folds = make_folds(subjects, 5)
+    assert all(len(set(folds[subjects == s])) == 1 for s in "abcdefg") and set(folds) == set(range(5))
+    assert set(make_folds(subjects[subjects < "d"], 5)) == {0, 1, 2}
+    with pytest.raises(InputError, match=r"2 persons.*at least 3"):
+        make_folds(["a", "b", "b"])
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_predictions_never_depend_on_the_labels_of_their_own_fold(rows, name):
+    """Neither the weights nor the choice of the penalty may see them."""
+    folds = make_folds(rows.subjects, 4)
+    first = cross_validate(REGRESSORS[name](rows, folds), rows, folds)
+    changed = TrainingSet(rows.X, rows.Y.copy(), rows.subjects, rows.aus)
+    changed.Y[folds == 2] = np.random.default_rng(0).uniform(0, 5, (int((folds == 2).sum()), 3))
+    second = cross_validate(REGRESSORS[name](changed, folds), changed, folds)
+    np.testing.assert_allclose(second.predictions[folds == 2], first.predictions[folds == 2], atol=1e-4)
+    np.testing.assert_array_equal(second.chosen[2], first.chosen[2])
+    assert np.abs(second.predictions - first.predictions).max() > 0.05
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_what_can_be_learnt_is_and_noise_is_left_out(rows, name):
+    folds = make_folds(rows.subjects, 4)
+    result = cross_validate(REGRESSORS[name](rows, folds), rows, folds)
+    table = agreement.agreement(rows.Y, result.predictions, rows.subjects, rows.aus, n_bootstrap=0)
+    assert table.loc[[1, 2], "r"].min() > 0.85 and table.loc[[1, 2], "ccc"].min() > 0.8
+    assert list(usable(table, rows.Y)) == [4]
+    assert "hardly vary" in usable(table, rows.Y * 0.01)[1]
+
+
+def test_ridge_over_folds_is_ridge_on_the_rows(rows):
+    folds = make_folds(rows.subjects, 4)
+    coef, intercept = RidgeFolds(rows, folds, penalties=(0.1, 1.0)).path([0, 3])
+    for k in range(3):
+        inside = np.isin(folds, [0, 3]) & ~np.isnan(rows.Y[:, k])
+        direct = BatchedRidge(alpha=1.0).fit(rows.X[inside], rows.Y[inside, k])
+        np.testing.assert_allclose(coef[1, :, k], direct.coef_, atol=1e-4)
+        assert intercept[1, k] == pytest.approx(direct.intercept_, abs=1e-4)
+
+
+def test_svr_threads_change_nothing(rows):
+    folds = make_folds(rows.subjects, 4)
+    one, two = (SVRFolds(rows, folds, n_estimators=2, jobs=jobs).fit([0, 1], np.array([1, 1, 2])) for jobs in (1, 2))
+    np.testing.assert_array_equal(one[0], two[0])
+
+
+def test_pseudo_labels_are_means_of_scores_times_five():
+    scores = np.zeros((2, 52), np.float32)
+    scores[0, [BLENDSHAPES.index("mouthSmileLeft"), BLENDSHAPES.index("mouthSmileRight")]] = 0.6, 0.2
+    scores[1] = np.nan
+    labels = intensities(scores, BLENDSHAPES, (1, 12))
+    np.testing.assert_allclose(labels[0], [0, 2], atol=1e-6)
+    assert np.isnan(labels[1]).all()
+    with pytest.raises(InputError, match="AU6: the teacher has no score"):
+        intensities(scores, BLENDSHAPES, (6,))
+    with pytest.raises(InputError, match="lack the blendshapes mouthSmileLeft"):
+        intensities(scores, ["x"] * 52, (12,))
+    # Twins would pass for two measurements.
+    assert not {16, 25} <= set(USABLE_AUS)
+
+
+def test_emotion_auc_is_the_area_under_the_curve():
+    random = np.random.default_rng(2)
+    emotions = random.choice(["angry", "happy", "sad"], 200)
+    intensity = np.round(random.gamma(1, 1, (200, 2)) + (emotions == "happy")[:, None], 1)
+    expected = [[roc_auc_score(emotions == e, column) for e in ("angry", "happy", "sad")] for column in intensity.T]
+    np.testing.assert_allclose(emotion_auc(intensity, emotions), expected, atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------- with real faces
+
+
+@pytest.fixture(scope="module")
+def small(shared_dir, tmp_path_factory):
+    """A small tar of real video frames with the teacher's scores (18 persons), and a folder of 60 stills."""
+    root = tmp_path_factory.mktemp("faces")
+    with open(shared_dir / "data/frames/frames.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    persons = sorted({row["person"] for row in rows})[:18]
+    taken = [row for person in persons for row in [r for r in rows if r["person"] == person][:60:2]]
+    with (
+        tarfile.open(shared_dir / "data/frames/frames.tar") as source,
+        tarfile.open(root / "frames.tar", "w") as target,
+    ):
+        for row in taken:
+            member = source.getmember(f"frames/{row['image']}")
+            target.addfile(member, source.extractfile(member))
+    with open(root / "frames.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([["image", "person"], *([row["image"], row["person"]] for row in taken)])
+    (root / "stills").mkdir()
+    with tarfile.open(shared_dir / "data/faces/faces.tar") as source:
+        for member in source.getmembers()[:900:15]:
+            if member.isfile():
+                (root / "stills" / Path(member.name).name).write_bytes(source.extractfile(member).read())
+    return root
+
+
+def run(*arguments):
+    return CliRunner().invoke(facs, ["train-au", *map(str, arguments)], catch_exceptions=True)
+
+
+def test_a_tar_and_its_folder_are_the_same_pictures(small, tmp_path):
+    with tarfile.open(small / "frames.tar") as archive:
+        archive.extractall(tmp_path, filter="data")
+    packed = open_pictures(small / "frames.tar", small / "frames.csv")
+    loose = open_pictures(tmp_path, small / "frames.csv", under="frames")
+    assert packed.names == loose.names and packed.persons == loose.persons and len(set(packed.persons)) == 18
+    assert packed.digest() == loose.digest() and packed.folder_of(0) == "frames"
+    np.testing.assert_array_equal(packed.grey(7), loose.grey(7))
+    alone = open_pictures(small / "stills")
+    assert not alone.persons_known and len(set(alone.persons)) == len(alone)
+
+
+def test_faulty_collections_are_named(small, tmp_path):
+    with pytest.raises(InputError, match="no such folder or tar"):
+        open_pictures(tmp_path / "none")
+    with pytest.raises(InputError, match="no images under nowhere"):
+        open_pictures(small / "frames.tar", under="nowhere")
+    with tarfile.open(tmp_path / "packed.tar.gz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("a.png"), io.BytesIO())
+    with pytest.raises(InputError, match="not an uncompressed tar"):
+        open_pictures(tmp_path / "packed.tar.gz")
+    (tmp_path / "wrong.csv").write_text("image,person\nelsewhere.jpg,anna\n")
+    with pytest.raises(InputError, match=r"wrong\.csv, line 2: elsewhere\.jpg: 0 images"):
+        open_pictures(small / "frames.tar", tmp_path / "wrong.csv")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "text.png").write_text("not a picture")
+    with pytest.raises(InputError, match=r"text\.png is not an image"):
+        open_pictures(tmp_path / "p").grey(0)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("regressor", "modes", "similar"), [("ridge", (), 0), ("svr", (), 0), ("ridge", (6, 4), 0), ("ridge", (6, 4), 50)]
+)
+def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regressor, modes, similar):
+    labels = shared_dir / "data/frames/frames_teacher.npz"
+    teacher = shared_dir / "data/teacher/face_landmarker.task"
+    spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={labels}"
+    options = ["--teacher", teacher, "--images", spec, "--regressor", regressor, "--aus", "12,26,25", "--folds", "3"]
+    options += ["--max-samples", "200", "--cache", small / "cache"]
+    options += ["--modes", "6,4"] if modes else []
+    options += ["--similar", "50"] if similar else []
+    first = run(*options, "--out", tmp_path / "a.npz", "--jobs", "1")
+    assert first.exit_code == 0, first.output + str(first.exception)
+    assert "pseudo-labels" in first.output and "AU12" in first.output and "Lip corner puller" in first.output
+    model = ActionUnitModel.load(tmp_path / "a.npz")
+    card = json.loads((tmp_path / "a.json").read_text())
+    # AU25 may be too hard for so few faces; then the card says that it was left out.
+    assert set(model.aus) == {12, 25, 26} - {int(au) for au in card["left_out"]} >= {12, 26}
+    assert (model.modes.sizes if modes else model.modes) == (modes or None) and card["recipe"]["modes"] == [*modes]
+    assert card["recipe"]["similar"] == (len(model.similar.centres) if similar else 0) == similar
+    assert card["persons"] >= 10 and card["sources"][0]["persons_known"]
+    assert card["metrics_on_unseen_persons"]["26"]["r"] > 0.5 and card["metrics_on_unseen_persons"]["12"]["r"] > 0.3
+    assert all(row["ccc_low"] <= row["ccc"] <= row["ccc_high"] for row in card["metrics_on_unseen_persons"].values())
+    assert card["kind"] == "action-units" and card["content_sha256"] == model.sha256 and card["train_s"] > 0
+    assert 0 < card["predict_ms_per_face"] < 100
+    assert set(card["scatter"]["counts"]) == {str(au) for au in model.aus}
+    counts = np.array([list(map(int, line.split())) for line in card["scatter"]["counts"]["12"]])
+    assert counts.shape == (10, 10) and counts.sum() == card["metrics_on_unseen_persons"]["12"]["n"]
+    assert run(*options, "--out", tmp_path / "b.npz", "--jobs", "2").exit_code == 0
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    shown = CliRunner().invoke(facs, ["model", "show", str(tmp_path / "a.npz")])
+    assert shown.exit_code == 0 and model.sha256 in shown.output and "no FACS coder" in shown.output
+    own = CliRunner().invoke(facs, ["model", "show"])
+    assert own.exit_code == 0 and "facs-pipeline" in own.output
+    as_json = CliRunner().invoke(facs, ["model", "show", str(tmp_path / "a.npz"), "--json"])
+    assert json.loads(as_json.output)["content_sha256"] == model.sha256
+
+
+@pytest.mark.shared
+@needs_teacher
+def test_warped_copies_are_trained_on_and_not_measured_on(small, shared_dir, tmp_path):
+    teacher = shared_dir / "data/teacher/face_landmarker.task"
+    labels = shared_dir / "data/frames/frames_teacher.npz"
+    spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={labels}"
+    options = ["--teacher", teacher, "--regressor", "ridge", "--aus", "12,26", "--folds", "3"]
+    options += ["--cache", small / "cache", "--jobs", "2"]
+    cards = []
+    for name, more in (("without", ""), ("with", ",warp=yes")):
+        done = run(*options, "--images", spec + more, "--out", tmp_path / f"{name}.npz")
+        assert done.exit_code == 0, done.output + str(done.exception)
+        cards.append(json.loads((tmp_path / f"{name}.json").read_text()))
+    without, copied = cards
+    assert [card["sources"][0]["warped_copies"] for card in cards] == [0, 1]
+    assert copied["sources"][0]["rows"] > 1.9 * without["sources"][0]["rows"]
+    assert copied["images"] == without["images"] and copied["persons"] == without["persons"]
+    assert copied["metrics_on_unseen_persons"]["26"]["n"] == without["metrics_on_unseen_persons"]["26"]["n"]
+    assert copied["content_sha256"] != without["content_sha256"]
+    assert copied["metrics_on_unseen_persons"]["26"]["r"] > 0.5
+
+
+@pytest.mark.shared
+@needs_teacher
+def test_the_teacher_labels_stills_once(small, shared_dir, tmp_path):
+    teacher = shared_dir / "data/teacher/face_landmarker.task"
+    pictures = open_pictures(small / "stills")
+    done = []
+    labels = label_pictures(pictures, teacher, tmp_path, progress=done.append)
+    assert sum(done) == len(pictures) and labels.found.mean() > 0.95
+    smile = intensities(labels.blendshapes, labels.names, (12,))[:, 0]
+    assert np.nanmin(smile) >= 0 and np.nanmax(smile) <= 5 and np.nanstd(smile) > 0.3
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.npz")}
+    again = label_pictures(pictures, teacher, tmp_path, jobs=2)
+    assert before and before == {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.npz")}
+    np.testing.assert_array_equal(labels.blendshapes, again.blendshapes)
+
+
+@pytest.mark.shared
+@needs_teacher
+def test_the_names_are_in_the_teachers_order(small, shared_dir):
+    from facs_pipeline.landmarks.training.teacher import Teacher
+
+    pictures = open_pictures(small / "stills")
+    with Teacher(shared_dir / "data/teacher/face_landmarker.task") as teacher:
+        assert any(teacher.look_at_still(pictures.grey(number)) for number in range(5))
+        assert teacher.names == BLENDSHAPES
+
+
+@pytest.mark.shared
+def test_labels_are_matched_by_name(small, shared_dir, tmp_path):
+    pictures = open_pictures(small / "frames.tar", small / "frames.csv")
+    with np.load(shared_dir / "data/frames/frames_teacher.npz") as stored:
+        images, scores, names = stored["image"], stored["blendshapes"], stored["names"]
+    labels = read_labels(shared_dir / "data/frames/frames_teacher.npz", pictures)
+    assert labels.names == BLENDSHAPES
+    for number in (0, 100, len(pictures) - 1):
+        row = list(images).index(Path(pictures.names[number]).name)
+        np.testing.assert_array_equal(labels.blendshapes[number], scores[row].astype(np.float32))
+    np.savez(tmp_path / "few.npz", image=images[:3], blendshapes=scores[:3], names=names)
+    with pytest.raises(InputError, match=r"few\.npz: no labels for \d+ images"):
+        read_labels(tmp_path / "few.npz", pictures)
+
+
+@pytest.mark.shared
+def test_a_manifest_of_coded_frames(small, tmp_path):
+    """FACS-coded data take the same road; here the codes are made up, and as noise they are refused."""
+    random = np.random.default_rng(0)
+    names = sorted((small / "stills").iterdir())
+    lines = [f"{name},p{i % 7},{random.integers(0, 6)}" for i, name in enumerate(names)]
+    (tmp_path / "coded.csv").write_text("\n".join(["image,subject,AU12", *lines]))
+    options = ["--manifest", tmp_path / "coded.csv", "--out", tmp_path / "m.npz", "--regressor", "ridge"]
+    answer = run(*options, "--cache", small / "cache")
+    assert isinstance(answer.exception, InputError) and "no action unit is usable" in str(answer.exception)
+    assert not (tmp_path / "m.npz").exists()
+    answer = run(*options, "--aus", "4")
+    assert isinstance(answer.exception, InputError) and "AU4 is not coded; there are 12" in str(answer.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected one of --disfa, --manifest, --teacher; got none"),
+        (["--disfa", "a", "--manifest", "b"], "got --disfa, --manifest"),
+        (["--teacher", "t.task"], "--teacher and --images go together"),
+        (["--disfa", "a", "--images", "b"], "--teacher and --images go together"),
+        (["--teacher", "t", "--images", "a.tar,person=b"], "expected PATH, then any of persons="),
+        (["--teacher", "t", "--images", "a.tar,weight=0"], "weight must be above 0"),
+        (["--disfa", "a", "--aus", "1,x"], "expected FACS numbers"),
+        (["--disfa", "a", "--similar", "2000"], "--similar needs --modes"),
+        (["--teacher", "t", "--images", "i,warp=twice"], "warp must be yes"),
+        (["--teacher", "t", "--images", "i", "--emotion-check", "i,warp=yes"], "expected PATH, then any of"),
+        (["--disfa", "a", "--modes", "many"], "expected two numbers such as 50,40"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(arguments, message):
+    answer = run(*arguments, "--out", "m.npz")
+    assert answer.exit_code == 2 and message in answer.output

@@ -1,0 +1,82 @@
+"""The manifest CSV of coded faces: what it accepts, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import doctest
+
+import numpy as np
+import pytest
+
+from facs_pipeline.datasets import au_manifest
+from facs_pipeline.datasets.au_manifest import read_au_manifest
+from facs_pipeline.foundation.errors import InputError
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a manifest beside two files it can refer to."""
+    (tmp_path / "pictures").mkdir()
+    for name in ("pictures/ä b.png", "clip.mp4"):
+        (tmp_path / name).write_bytes(b"-")
+
+    def write(text):
+        path = tmp_path / "coded.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_images_and_videos_side_by_side(write):
+    coded = read_au_manifest(
+        write(
+            "\ufeffimage,video,frame,subject,AU12_r,AU1,au04,note\n"
+            "pictures/ä b.png,,,anna,3.5,0,,sunny\n"
+            ",clip.mp4,7,ben,1,,2,\n"
+            "\n"
+            ",clip.mp4,3,ben,0,5,1,\n"
+        )
+    )
+    assert coded.aus == (1, 4, 12) and coded.subjects == ("anna", "ben") and coded.n_frames == 3
+    image, video = coded.clips
+    np.testing.assert_array_equal(image.intensities, np.array([[0, np.nan, 3.5]], np.float32))
+    assert list(image.frames) == [1] and image.source.read_bytes() == b"-"
+    assert list(video.frames) == [3, 7]
+    np.testing.assert_array_equal(video.intensities, np.array([[5, 1, 0], [np.nan, 2, 1]], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,AU1\na.png,1\n", "expected image .*subject"),
+        ("video,subject,AU1\nclip.mp4,anna,1\n", "expected image"),
+        ("image,subject,smile\na.png,anna,1\n", "no AU column"),
+        ("image,subject,AU1,AU01_r\na.png,anna,1,1\n", "AU1 has two columns"),
+        ("image,subject,AU3\na.png,anna,1\n", "column AU3: AU3 is no FACS action unit"),
+        ("image,subject,AU1\nnowhere.png,anna,1\n", r"line 2: nowhere.png: no such file"),
+        ("image,subject,AU1\npictures/ä b.png,,1\n", "line 2: no subject"),
+        ("image,subject,AU1\npictures/ä b.png,anna,6\n", "line 2, AU1: intensity '6'.*0 to 5"),
+        ("image,subject,AU1\npictures/ä b.png,anna,much\n", "line 2, AU1: intensity 'much'"),
+        ("image,subject,AU1\npictures/ä b.png,anna\n", "line 2: 2 cells, the header has 3"),
+        ("image,subject,AU1\n", "no rows"),
+        ("", "none"),
+        ("video,frame,subject,AU1\nclip.mp4,0,anna,1\n", "line 2: frame '0'.*from 1"),
+        ("video,frame,subject,AU1\nclip.mp4,2,anna,1\nclip.mp4,2,ben,1\n", "line 3: clip.mp4, frame 2 .*second time"),
+        ("image,video,frame,subject,AU1\n,,1,anna,1\n", "line 2: neither"),
+    ],
+)
+def test_faults_are_named_with_their_line(write, text, message):
+    with pytest.raises(InputError, match=message):
+        read_au_manifest(write(text))
+
+
+def test_a_missing_or_binary_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
+        read_au_manifest(tmp_path / "none.csv")
+    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(InputError, match=r"b\.csv: not a text file"):
+        read_au_manifest(tmp_path / "b.csv")
+
+
+def test_docstring_examples():
+    assert doctest.testmod(au_manifest).failed == 0

@@ -1,0 +1,211 @@
+"""`facs train-emotion` and `facs evaluate-emotion` on real images: output, resuming, refusing, accuracy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from facs_cli.main import facs
+from skimage.data import astronaut, lfw_subset
+
+from facs_pipeline.datasets.open_faces import open_faces
+from facs_pipeline.emotions.faces import see_faces
+from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.training.models import ROWS
+from facs_pipeline.foundation.errors import InputError, ModelError
+
+
+def run(*args):
+    return CliRunner().invoke(facs, [str(arg) for arg in args], standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Real faces (25 x 25, enlarged) in folders by "emotion": labels are made up: only the plumbing is tested."""
+    root = tmp_path_factory.mktemp("faces")
+    faces = (255 * lfw_subset()[:100]).astype(np.uint8)
+    for number, face in enumerate(faces):
+        split = "train" if number < 80 else "validation"
+        place = root / split / ("happy", "sad", "angry")[number % 3]
+        place.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(place / f"{number:03}.png"), cv2.resize(face, (48, 48), interpolation=cv2.INTER_CUBIC))
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("emotions")
+    result = run("train-emotion", folder, "--model", "linear", "--model", "action-units", "--model", "lightgbm-pca",
+                 "--out", out)  # fmt: skip
+    assert result.exception is None, result.output
+    return out, result.output
+
+
+def test_models_figures_predictions_and_mistakes_are_written(trained):
+    out, said = trained
+    document = json.loads((out / "accuracy.json").read_text())
+    assert {model["name"] for model in document["models"]} == {"linear", "action-units", "lightgbm-pca"}
+    for model in document["models"]:
+        assert model["n"] == 20 and model["chance"] > 0 and len(model["wilson_95"]) == 2 and model["size_bytes"] > 0
+        assert all(
+            (out / row["picture"]).is_file() and (out / row["explanation"]).is_file() for row in model["mistakes"]
+        )
+    table = pd.read_csv(out / "predictions-linear.csv")
+    assert len(table) == 20 and set(table["found"]) <= {0, 1}
+    np.testing.assert_allclose(table.filter(like="p_").sum(axis=1), 1, atol=1e-3)
+    assert "chance" in said and "near-duplicates" in said
+
+
+def test_a_model_trained_on_the_same_faces_is_kept_and_another_seed_is_not(folder, trained):
+    out, _said = trained
+    before = (out / "linear.npz").read_bytes()
+    again = run("train-emotion", folder, "--model", "linear", "--out", out)
+    assert "kept" in again.output and (out / "linear.npz").read_bytes() == before
+    other = run("train-emotion", folder, "--model", "linear", "--out", out, "--seed", "1")
+    assert "kept" not in other.output
+    run("train-emotion", folder, "--model", "linear", "--out", out)
+
+
+def test_a_model_evaluates_as_it_did_when_trained(folder, trained, tmp_path):
+    out, _said = trained
+    result = run("evaluate-emotion", out / "linear.npz", folder, "--out", tmp_path)
+    assert result.exception is None, result.output
+    first, second = (json.loads((place / "accuracy.json").read_text())["models"] for place in (out, tmp_path))
+    then = next(model for model in first if model["name"] == "linear")
+    assert second[0]["accuracy"] == then["accuracy"] and second[0]["confusion"] == then["confusion"]
+    assert (tmp_path / "predictions-linear.csv").read_bytes() == (out / "predictions-linear.csv").read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["cut", "pickle", "other kind"])
+def test_a_model_file_that_is_not_one_is_refused(trained, folder, tmp_path, damage):
+    path = tmp_path / "model.npz"
+    content = (trained[0] / "linear.npz").read_bytes()
+    if damage == "other kind":
+        from facs_pipeline.action_units.model import DEFAULT_MODEL
+
+        content = DEFAULT_MODEL.read_bytes()
+    path.write_bytes({"cut": content[: len(content) // 2], "pickle": b"\x80\x04K\x01."}.get(damage, content))
+    with pytest.raises(ModelError, match=r"model\.npz"):
+        EmotionModel.load(path)
+    result = run("evaluate-emotion", path, folder, "--out", tmp_path / "out")
+    assert isinstance(result.exception, ModelError)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda root: shutil.rmtree(root / "train"), "no face in split 'train'"),
+        (lambda root: [shutil.rmtree(root / "train" / name) for name in ("sad", "angry")], "two emotions or more"),
+        (
+            lambda root: [file.unlink() for file in sorted((root / "train" / "sad").iterdir())[1:]],
+            "single training face",
+        ),
+    ],
+)
+def test_data_that_cannot_be_trained_on_say_why(folder, tmp_path, change, said):
+    root = tmp_path / "copy"
+    shutil.copytree(folder, root)
+    change(root)
+    result = run("train-emotion", root, "--model", "linear", "--out", tmp_path / "out")
+    assert isinstance(result.exception, InputError) and said in str(result.exception)
+
+
+def test_a_broken_image_is_named_and_the_rest_counts(folder, trained, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(folder, root)
+    (root / "validation" / "sad" / "broken.jpg").write_bytes(b"not an image")
+    result = run("evaluate-emotion", trained[0] / "linear.npz", root, "--out", tmp_path / "out")
+    assert result.exception is None and "broken.jpg" in result.output
+    assert json.loads((tmp_path / "out" / "accuracy.json").read_text())["models"][0]["n"] == 20
+
+
+def test_no_face_in_the_image_still_gets_an_answer(trained, tmp_path):
+    (tmp_path / "happy").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    cv2.imwrite(str(tmp_path / "happy" / "noise.png"), noise)
+    cv2.imwrite(str(tmp_path / "happy" / "colour.png"), astronaut()[..., ::-1])
+    seen = see_faces(open_faces(tmp_path))
+    assert seen.found.tolist() == [True, False]
+    probabilities = EmotionModel.load(trained[0] / "linear.npz").predict_proba(seen)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_faces_are_seen_alike_by_any_number_of_workers_and_from_the_cache(folder, tmp_path):
+    faces = open_faces(folder).split("validation")
+    one, two = see_faces(faces, tmp_path), see_faces(faces, jobs=2)
+    cached = see_faces(faces, tmp_path)
+    for name in ("points", "features", "crops", "mirrored"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes() == getattr(cached, name).tobytes()
+
+
+def test_models_are_the_same_for_any_number_of_workers(folder, trained, tmp_path):
+    names = ("linear", "lightgbm-pca", "svm-landmarks")
+    for jobs in (1, 2):
+        options = [part for name in names for part in ("--model", name)]
+        result = run("train-emotion", folder, *options, "--out", tmp_path / str(jobs), "--jobs", jobs)
+        assert result.exception is None, result.output
+    for name in names:
+        one, two = (EmotionModel.load(tmp_path / str(jobs) / f"{name}.npz").sha256 for jobs in (1, 2))
+        assert one == two, name
+
+
+def test_two_emotions_are_enough(folder, tmp_path):
+    for split in ("train", "validation"):
+        for emotion in ("happy", "sad"):
+            shutil.copytree(folder / split / emotion, tmp_path / "faces" / split / emotion)
+    names = ("linear", "svm-landmarks", "action-units")
+    options = [part for name in names for part in ("--model", name)]
+    result = run("train-emotion", tmp_path / "faces", *options, "--out", tmp_path)
+    assert result.exception is None, result.output
+    seen = see_faces(open_faces(tmp_path / "faces").split("train"))
+    truth = open_faces(tmp_path / "faces").split("train").emotions
+    for name in names:
+        model = EmotionModel.load(tmp_path / f"{name}.npz")
+        probabilities = model.predict_proba(seen)
+        assert probabilities.shape == (len(truth), 2), name
+        # On the faces trained on: labels the wrong way round would be seen.
+        assert (np.array(model.emotions)[probabilities.argmax(axis=1)] == truth).mean() > (
+            0.55 if name == "svm-landmarks" else 0.6
+        ), name
+
+
+def test_the_embedded_model_is_small_and_says_what_it_is():
+    from facs_pipeline.emotions.model import COMPACT_MODEL
+
+    assert COMPACT_MODEL.stat().st_size <= 1_000_000
+    card = EmotionModel.load_default().card
+    assert card["measured"]["n"] == 3589 and card["measured"]["accuracy"] >= 0.62
+    assert "not what someone feels" in card["labels"]
+
+
+@pytest.mark.minutes
+@pytest.mark.shared
+@pytest.mark.parametrize(("model", "faces", "by"), [("best", 3000, 0.02), ("compact", 5000, 0.01)])
+def test_on_some_faces_of_fer2013_it_beats_the_linear_baseline(shared_dir, tmp_path, model, faces, by):
+    data = shared_dir / "data" / "fer2013" / "fer2013.tar"
+    models = ("--model", "linear", "--model", model)
+    result = run("train-emotion", data, *models, "--subset", str(faces), "--out", tmp_path)
+    assert result.exception is None, result.output
+    accuracy = {m["name"]: m["accuracy"] for m in json.loads((tmp_path / "accuracy.json").read_text())["models"]}
+    assert accuracy[model] > accuracy["linear"] + by, accuracy
+    assert accuracy["linear"] > 0.45, accuracy
+
+
+@pytest.mark.shared
+def test_the_embedded_model_does_on_fer2013s_validation_what_its_card_says(shared_dir, tmp_path):
+    data = shared_dir / "data" / "fer2013" / "fer2013.tar"
+    faces = open_faces(data).split("validation")
+    rows = np.arange(0, len(faces), 6)
+    model, part = EmotionModel.load_default(), faces.take(rows)
+    seen = see_faces(part)
+    right = np.array(model.emotions)[model.predict_proba(seen).argmax(axis=1)] == part.emotions[seen.rows]
+    assert abs(right.mean() - model.card["measured"]["accuracy"]) < 0.05
+
+
+def test_every_row_has_a_title_and_known_inputs():
+    assert all(row.title and row.inputs for row in ROWS.values())

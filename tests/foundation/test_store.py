@@ -1,0 +1,125 @@
+"""An artifact that was damaged or made by somebody else is never unpickled."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import pickle
+import stat
+import sys
+
+import joblib
+import numpy as np
+import pytest
+
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files import artifacts
+from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifact
+
+KEY = b"k" * 32
+
+
+def write_artifact(path, chunks, key=KEY):
+    with ArtifactWriter(path, key, {"stage": "faces"}) as writer:
+        for chunk in chunks:
+            writer.append(chunk)
+        writer.finish({"frames": 7})
+    return path
+
+
+class TestArtifact:
+    def test_gives_back_what_was_written(self, tmp_path):
+        chunks = [{"points": np.arange(6.0).reshape(3, 2)}, {"points": np.empty((0, 2))}]
+        artifact = Artifact.open(write_artifact(tmp_path / "faces-1.joblib", chunks), KEY)
+        assert (len(artifact), artifact.about, artifact.facts) == (2, {"stage": "faces"}, {"frames": 7})
+        for got, expected in zip(artifact, chunks, strict=True):
+            np.testing.assert_array_equal(got["points"], expected["points"])
+
+    def test_unfinished_leaves_nothing(self, tmp_path):
+        with ArtifactWriter(tmp_path / "faces-1.joblib", KEY, {}) as writer:
+            writer.append([1])
+        assert os.listdir(tmp_path) == []
+
+    def test_replaces_a_damaged_one(self, tmp_path):
+        path = tmp_path / "faces-1.joblib"
+        path.write_bytes(b"damaged")
+        assert list(Artifact.open(write_artifact(path, [1]), KEY)) == [1]
+
+    @pytest.mark.parametrize("where", [0, 0.2, 0.5, 0.9, 0.99])
+    def test_one_changed_byte_anywhere_is_noticed(self, tmp_path, where):
+        path = write_artifact(tmp_path / "faces-1.joblib", [np.arange(50), np.arange(50)])
+        content = bytearray(path.read_bytes())
+        content[int(where * len(content))] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(BadArtifact):
+            Artifact.open(path, KEY).check()
+
+    @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+    def test_cut_short_is_noticed(self, tmp_path, share):
+        path = write_artifact(tmp_path / "faces-1.joblib", [np.arange(50)])
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(BadArtifact, match="damaged, or cut short"):
+            Artifact.open(path, KEY)
+
+    def test_of_a_class_that_is_gone_counts_as_absent(self, tmp_path, monkeypatch):
+        # As arrays of NumPy 2 are for NumPy 1: intact, ours, and yet not to be read here.
+        (tmp_path / "module_of_old.py").write_text("class Result:\n    pass\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        path = write_artifact(tmp_path / "faces-1.joblib", [importlib.import_module("module_of_old").Result()])
+        monkeypatch.delitem(sys.modules, "module_of_old")
+        (tmp_path / "module_of_old.py").unlink()
+        importlib.invalidate_caches()
+        with pytest.raises(BadArtifact, match="other versions of the packages: No module named 'module_of_old'"):
+            list(Artifact.open(path, KEY))
+
+    def test_of_another_user_is_refused(self, tmp_path):
+        path = write_artifact(tmp_path / "faces-1.joblib", [1], key=b"other" * 6)
+        with pytest.raises(BadArtifact, match="not written by this user"):
+            Artifact.open(path, KEY)
+
+    def test_under_another_name_is_refused(self, tmp_path):
+        path = write_artifact(tmp_path / "faces-1.joblib", [1])
+        path.rename(tmp_path / "faces-2.joblib")
+        with pytest.raises(BadArtifact):
+            Artifact.open(tmp_path / "faces-2.joblib", KEY)
+
+    def test_a_planted_pickle_is_not_loaded(self, tmp_path):
+        class Planted:
+            def __reduce__(self):
+                return os.mkdir, (str(tmp_path / "was run"),)
+
+        path = write_artifact(tmp_path / "faces-1.joblib", [np.zeros(200, np.uint8)])
+        buffer = io.BytesIO()
+        joblib.dump(Planted(), buffer)
+        content = path.read_bytes()
+        path.write_bytes(buffer.getvalue() + content[len(buffer.getvalue()) :])
+        with pytest.raises(BadArtifact, match="chunk 1 of 1 is damaged"):
+            list(Artifact.open(path, KEY))
+        assert not (tmp_path / "was run").exists()
+        pickle.loads(buffer.getvalue())
+        assert (tmp_path / "was run").exists(), "the planted pickle would have run"
+
+
+class TestKey:
+    def test_is_made_once_and_private(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "config" / "key"))
+        key, warning = artifacts.load_key()
+        assert (len(key), warning) == (32, None)
+        assert artifacts.load_key() == (key, None)
+        assert stat.S_IMODE((tmp_path / "config" / "key").stat().st_mode) == 0o600
+        assert os.listdir(tmp_path / "config") == ["key"]
+
+    def test_without_a_place_to_keep_it_serves_one_run(self, tmp_path, monkeypatch):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "file" / "key"))
+        key, warning = artifacts.load_key()
+        assert len(key) == 32
+        assert "FACS_KEY_FILE" in warning
+
+    def test_that_is_no_key_is_refused(self, tmp_path, monkeypatch):
+        (tmp_path / "key").write_bytes(b"short")
+        monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))
+        with pytest.raises(InputError, match="expected a key of 32 bytes, found 5"):
+            artifacts.load_key()
