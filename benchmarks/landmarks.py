@@ -79,7 +79,7 @@ def box_round(box_shape: np.ndarray, points: np.ndarray) -> Box:
 
 
 def published_file() -> Path | None:
-    """dlib's published file in the package that carries it, without importing that."""
+    """Dlib's published file in the package that carries it, without importing that."""
     try:
         return next((Path(f.locate()) for f in files("face_recognition_models") or [] if f.name == DLIB_FILE), None)
     except PackageNotFoundError:

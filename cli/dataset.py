@@ -100,7 +100,8 @@ Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage or nothing usable.
 @_face_options
 def check_fer2013(path: Path, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
     """Check FER2013 at PATH: fer2013.csv, icml_face_data.csv, train.csv (also .gz, in a zip, tar or folder), or image
-    folders such as train/happy/1.jpg (also in a zip or uncompressed tar)."""
+    folders such as train/happy/1.jpg (also in a zip or uncompressed tar).
+    """
     return _check_faces(path, "fer2013", threshold, duplicates, skipped)
 
 
@@ -131,7 +132,8 @@ Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage or nothing usable.
 @_face_options
 def check_still_faces(path: Path, kind: str, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
     """Check still faces with emotions at PATH: FER2013, KDEF, image folders (also in a zip or uncompressed tar) or a
-    manifest."""
+    manifest.
+    """
     return _check_faces(path, kind, threshold, duplicates, skipped)
 
 

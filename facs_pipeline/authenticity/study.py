@@ -249,7 +249,8 @@ def _collector(
     study: Study, name: str, rows: list[list], sizes: list[int], step
 ) -> Callable[[AuthenticityRanker, np.ndarray], None]:
     """What adds the reasons of each fold's held-out pairs to `rows` and the first model's bytes to `sizes`, and says
-    that a fold is done."""
+    that a fold is done.
+    """
     table = study.table
 
     def collect(ranker: AuthenticityRanker, positions: np.ndarray) -> None:

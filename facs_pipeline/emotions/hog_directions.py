@@ -89,7 +89,8 @@ class HogDirections:
     @classmethod
     def fit(cls, hog: np.ndarray, symmetric: np.ndarray, antisymmetric: np.ndarray) -> HogDirections:
         """From directions [1296, s] and [1296, a]: kept in one byte a number, and scaled so that the values of HOGs
-        [n, 2592] have mean 0 and a mean square length of 1."""
+        [n, 2592] have mean 0 and a mean square length of 1.
+        """
         wide, split = np.hstack([symmetric, antisymmetric]), symmetric.shape[1]
         steps = np.abs(wide).max(axis=0) / 127
         directions = np.round(wide / steps).astype(np.int8)

@@ -24,7 +24,7 @@ _SURE = 0.5
 
 @cache
 def frontal_detector():
-    """dlib's own detector as its `save` writes it: reading that takes 2 ms, making it anew half a second."""
+    """Dlib's own detector as its `save` writes it: reading that takes 2 ms, making it anew half a second."""
     try:
         return dlib.fhog_object_detector(str(_DETECTOR))
     except RuntimeError:

@@ -20,7 +20,8 @@ _FLAT = 400.0
 
 class Look(NamedTuple):
     """How closely a face is looked at: `zoom` of the crop against one of 96 x 96 pixels, of which the middle `side`
-    pixels are kept; gradient `orientations`."""
+    pixels are kept; gradient `orientations`.
+    """
 
     zoom: float
     side: int

@@ -26,7 +26,8 @@ class Line(NamedTuple):
 
 class Lane(NamedTuple):
     """One strip of a `lanes` chart: its label, its lines, the range of its axis, what to print at its right end, and
-    stretches (from, to) in seconds that are marked, in the `style` of that CSS class."""
+    stretches (from, to) in seconds that are marked, in the `style` of that CSS class.
+    """
 
     label: str
     lines: list[Line]
@@ -154,7 +155,8 @@ def square(
     y_range: tuple[float, float] = (0.0, 1.0),
 ) -> Markup:
     """A chart with both axes over a given range, by default 0 to 1; `diagonal` is the line of calibration or chance,
-    `level` a horizontal one at that height."""
+    `level` a horizontal one at that height.
+    """
     left, top, size = 46, 12, SQUARE - 66
 
     def at(x: float, y: float) -> tuple[float, float]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 class Published(NamedTuple):
     """One published figure: `accuracy` (of action units: the mean Pearson r) in 0..1 or words, `source`, the `protocol`
-    under which it was measured, and `n` samples, 0 where that is not known."""
+    under which it was measured, and `n` samples, 0 where that is not known.
+    """
 
     system: str
     accuracy: float | str

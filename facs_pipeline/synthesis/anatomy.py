@@ -104,7 +104,7 @@ def _mirror_index(key: int | str) -> int | str:
 
 
 def displacements() -> dict[str, np.ndarray]:
-    """name -> [n_points, 2] displacement in portrait pixels."""
+    """Name -> [n_points, 2] displacement in portrait pixels."""
     fields = {}
     for name, moves in _MOVES.items():
         field = np.zeros_like(START_POINTS)

@@ -91,8 +91,11 @@ def test_subsamples_balance_the_intensities():
     y = np.repeat([0.0, 1.2, 2.1, 3.0, 4.9], [5000, 400, 300, 60, 10])
     rows = balanced_rows(y, 500, np.random.RandomState(1))
     counts = np.unique(np.round(y[rows]), return_counts=True)[1]
-    assert len(rows) <= 500 and len(set(rows)) == len(rows)
-    assert list(counts[3:]) == [60, 10] and counts[:3].max() - counts[:3].min() == 0 and counts[0] > 100
+    assert len(rows) <= 500
+    assert len(set(rows)) == len(rows)
+    assert list(counts[3:]) == [60, 10]
+    assert counts[:3].max() - counts[:3].min() == 0
+    assert counts[0] > 100
     other = balanced_rows(y, 500, np.random.RandomState(2))
     assert set(rows) != set(other)
 
@@ -129,8 +132,10 @@ def model():
 def test_predictions_are_one_product_within_0_and_5(model):
     X = np.random.default_rng(1).normal(0, 9, (50, vector.N_FEATURES)).astype(np.float32)
     intensities = model.predict(X)
-    assert intensities.shape == (50, 3) and intensities.dtype == np.float32
-    assert intensities.min() == 0 and intensities.max() <= 5
+    assert intensities.shape == (50, 3)
+    assert intensities.dtype == np.float32
+    assert intensities.min() == 0
+    assert intensities.max() <= 5
     np.testing.assert_allclose(intensities, np.clip(X @ model.weights + model.intercept, 0, 5))
     np.testing.assert_allclose(model.predict(X[4]), intensities[4], atol=1e-5)
     with pytest.raises(ModelError, match=rf"expects {vector.N_FEATURES} features a face, got 7"):
@@ -139,7 +144,9 @@ def test_predictions_are_one_product_within_0_and_5(model):
 
 def test_a_saved_model_is_the_same_model(model, tmp_path):
     again = ActionUnitModel.load(model.save(tmp_path / "a.npz"))
-    assert again.aus == (1, 12, 45) and again.sha256 == model.sha256 and again.card["data"] == "nothing, a test"
+    assert again.aus == (1, 12, 45)
+    assert again.sha256 == model.sha256
+    assert again.card["data"] == "nothing, a test"
     np.testing.assert_array_equal(again.weights, model.weights)
     assert (tmp_path / "a.npz").read_bytes() == again.save(tmp_path / "b.npz").read_bytes()
     other = ActionUnitModel(model.aus, model.weights * 1.01, model.intercept)

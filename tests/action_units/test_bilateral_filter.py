@@ -88,8 +88,10 @@ def test_the_points_given_are_not_changed_and_the_type_stays():
     first, second = FACE.copy(), FACE + 3
     steady(first, 0.0)
     answer = steady(second, 0.04)
-    assert np.array_equal(first, FACE) and np.array_equal(second, FACE + 3)
-    assert answer.dtype == np.float32 and answer.shape == (68, 2)
+    assert np.array_equal(first, FACE)
+    assert np.array_equal(second, FACE + 3)
+    assert answer.dtype == np.float32
+    assert answer.shape == (68, 2)
 
 
 def rows_of(frames, ids=None, fps=30.0, cuts=()):
@@ -117,7 +119,8 @@ def test_noise_averages_out_and_a_blink_keeps_its_height():
     assert steadied(rows_of(range(300)), noise).std() < 0.6 * noise.std()
     blink = np.interp(np.arange(30), [10, 12, 15], [0, 4, 0])[:, None]
     found = steadied(rows_of(range(30)), blink)
-    assert found.argmax() == 12 and found.max() > 3.8
+    assert found.argmax() == 12
+    assert found.max() > 3.8
     # A step stays one: frames before it do not rise, and nothing comes late.
     step = np.r_[np.zeros(10), np.full(10, 3.0)][:, None]
     np.testing.assert_allclose(steadied(rows_of(range(20)), step), step, atol=1e-6)

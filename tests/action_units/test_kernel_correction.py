@@ -37,7 +37,8 @@ def test_the_nearer_the_more_is_corrected():
     # At the second training face, and far from both.
     np.testing.assert_allclose(similar.of(coordinates, linear)[1:, 0], [-3, 0], atol=1e-3)
     single = similar.of(coordinates.astype(np.float32), linear.astype(np.float32))
-    assert single.dtype == np.float32 and np.abs(single - similar.of(coordinates, linear)).max() < 1e-5
+    assert single.dtype == np.float32
+    assert np.abs(single - similar.of(coordinates, linear)).max() < 1e-5
 
 
 def test_the_difference_of_two_faces_is_shared_out_exactly():
@@ -102,9 +103,11 @@ def test_a_saved_model_keeps_its_similar_faces(tmp_path):
     model = model_of(N_FEATURES)
     again = ActionUnitModel.load(model.save(tmp_path / "m.npz"))
     X = np.random.default_rng(1).integers(0, 255, (4, N_FEATURES)).astype(np.uint8)
-    assert again.sha256 == model.sha256 and again.predict(X).tobytes() == model.predict(X).tobytes()
+    assert again.sha256 == model.sha256
+    assert again.predict(X).tobytes() == model.predict(X).tobytes()
     assert replace_similar(model, None).sha256 != model.sha256
-    assert model.predict(X[:0]).shape == (0, 2) and model.predict(X[0]).shape == (2,)
+    assert model.predict(X[:0]).shape == (0, 2)
+    assert model.predict(X[0]).shape == (2,)
     stored = load_model(tmp_path / "m.npz")
     # Without them in its settings, a version that knows none would take the rest for the whole.
     assert stored.card["settings"]["similar"] == 6

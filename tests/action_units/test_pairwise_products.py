@@ -51,7 +51,8 @@ def test_axes_of_all_faces_and_of_differences_within_persons(faces):
     np.testing.assert_allclose(coordinates.mean(axis=0), 0, atol=0.02)
     np.testing.assert_allclose(coordinates.std(axis=0), 1, atol=0.02)
     again = fit_modes(X, subjects, (1, 1), weights)
-    assert again.axes.tobytes() == found.axes.tobytes() and again.offset.tobytes() == found.offset.tobytes()
+    assert again.axes.tobytes() == found.axes.tobytes()
+    assert again.offset.tobytes() == found.offset.tobytes()
 
 
 def test_rows_count_as_they_are_weighed(faces):
@@ -81,7 +82,8 @@ def test_the_difference_of_two_faces_is_shared_out_exactly(faces, modes):
     # The last one is limited in some coordinates and not in others.
     pairs = [(X[0], X[500]), (X[3], X[3]), (X[3], np.full(12, 100.0)), (X[8], X[8] + np.eye(12)[1] * 150)]
     limited = np.abs(modes.coordinates(pairs[3][1][None])) == 3
-    assert limited.any() and not limited.all()
+    assert limited.any()
+    assert not limited.all()
     for x, r in pairs:
         for column, au in enumerate(model.aus):
             moved = (model.scores(x) - model.scores(r))[column]
@@ -97,7 +99,8 @@ def test_without_modes_the_weights_are_the_models(faces):
 def test_a_model_of_bytes_is_folded_into_one_of_products(faces, modes):
     X, subjects = faces
     data = with_products(TrainingSet(X, np.zeros((900, 2)), subjects, (1, 12)), modes)
-    assert data.X.shape == (900, 12 + modes.n_products) and data.X.dtype == np.uint8
+    assert data.X.shape == (900, 12 + modes.n_products)
+    assert data.X.dtype == np.uint8
     random = np.random.default_rng(1)
     coef, intercept = random.normal(0, 0.01, (data.X.shape[1], 2)), np.array([2.0, 1.0])
     model = folded((1, 12), coef, intercept, {}, modes)
@@ -121,7 +124,8 @@ def test_what_depends_on_the_person_is_learnt_with_modes_only():
     with pytest.raises(InputError, match="no action unit is usable"):
         train([source], (12,), recipe, title="linear")
     trained = train([source], (12,), replace(recipe, modes=(2, 1)), title="with modes")
-    assert trained.table.loc[12, "r"] > 0.9 and trained.model.modes.sizes == (2, 1)
+    assert trained.table.loc[12, "r"] > 0.9
+    assert trained.model.modes.sizes == (2, 1)
     assert trained.model.card["recipe"]["modes"] == (2, 1)
     assert np.corrcoef(trained.model.predict(X)[:, 0], Y[:, 0])[0, 1] > 0.9
 
@@ -133,7 +137,8 @@ def test_a_saved_model_keeps_its_modes(tmp_path):
     model = ActionUnitModel((12,), *weights, {}, modes=modes, product_weights=random.normal(size=(9, 1)))
     again = ActionUnitModel.load(model.save(tmp_path / "m.npz"))
     X = random.integers(0, 255, (4, N_FEATURES)).astype(np.uint8)
-    assert again.sha256 == model.sha256 and again.predict(X).tobytes() == model.predict(X).tobytes()
+    assert again.sha256 == model.sha256
+    assert again.predict(X).tobytes() == model.predict(X).tobytes()
     assert ActionUnitModel((12,), *weights).sha256 != model.sha256
     stored = load_model(tmp_path / "m.npz")
     # Without them in its settings, a version that knows no modes would take the rest for the whole.

@@ -193,7 +193,8 @@ def test_one_order_of_every_pair_is_enough_to_find_the_svm_of_both():
     y = np.repeat([1.0, -1.0], len(pairs))
     dual, intercept = squared_hinge_dual(z @ z.T, z, y, C=0.01)
     weights = z.T @ dual
-    assert intercept == pytest.approx(0, abs=1e-9) and weights[-onehot.shape[1] :] == pytest.approx(0, abs=1e-9)
+    assert intercept == pytest.approx(0, abs=1e-9)
+    assert weights[-onehot.shape[1] :] == pytest.approx(0, abs=1e-9)
     half = differences / np.sqrt((differences**2).mean(axis=0))
     dual, intercept = squared_hinge_dual(half @ half.T, half, np.ones(len(half)), C=0.02, intercept=False)
     assert intercept == 0
@@ -205,7 +206,8 @@ def test_tuning_gives_both_losses_a_penalty_of_their_own():
     for loss in ("squared_hinge", "hinge"):
         model = RankSVM(n_estimators=3, C="auto", scaling="auto", loss=loss)
         model.fit(X, pairs, emotions=emotions, subjects=subjects)
-        assert model.C_ in AUTO_C and model.score(X, pairs, emotions=emotions) > 0.9
+        assert model.C_ in AUTO_C
+        assert model.score(X, pairs, emotions=emotions) > 0.9
 
 
 def test_repeated_inner_folds_keep_people_together_and_differ():
@@ -218,7 +220,8 @@ def test_repeated_inner_folds_keep_people_together_and_differ():
         return np.column_stack([np.ones(len(test)), np.linspace(-1, 2, len(test))])
 
     assert widest_margin(held_out, y, groups, default=1, repeats=3) == 0
-    assert len(parts) == 15 and len(set(parts)) > 10
+    assert len(parts) == 15
+    assert len(set(parts)) > 10
     assert sorted(sum(parts[5:10], ())) == list(range(30))
     again, parts = parts, []
     widest_margin(held_out, y, groups, default=1, repeats=3)

@@ -61,7 +61,8 @@ def test_same_command_same_bytes(ranking_table, tmp_path):
 def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(ranking_table, tmp_path):
     assert rank("--descriptors", ranking_table, "--evaluate", "--out", tmp_path).return_value == 0
     reasons = pd.read_csv(tmp_path / "reasons.csv")
-    assert list(reasons.columns) == list(COLUMNS) and set(reasons.model) == {"rank-svm"}
+    assert list(reasons.columns) == list(COLUMNS)
+    assert set(reasons.model) == {"rank-svm"}
     assert len(reasons) == 24 * 5
     data = ranking.load(descriptors=ranking_table)
     study = ranking.prepare_study(data)

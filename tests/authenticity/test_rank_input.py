@@ -198,7 +198,8 @@ def test_nothing_to_compute_with_is_said_as_it_is(ranking_table, tmp_path):
     path = tmp_path / "d.csv"
     frame.assign(**dict.fromkeys(frame.columns[4:], np.inf)).to_csv(path, index=False)
     text = failure("--descriptors", path, "--evaluate", "--out", tmp_path)
-    assert "none of the 48 videos has all its descriptors (the first: " in text and "row 2, column" in text
+    assert "none of the 48 videos has all its descriptors (the first: " in text
+    assert "row 2, column" in text
     frame.iloc[:2].to_csv(path, index=False)
     assert f"{path}: all 2 videos show subject '0'" in failure("--descriptors", path, "--evaluate", "--out", tmp_path)
 

@@ -37,10 +37,13 @@ def test_images_and_videos_side_by_side(write):
             ",clip.mp4,3,ben,0,5,1,\n"
         )
     )
-    assert coded.aus == (1, 4, 12) and coded.subjects == ("anna", "ben") and coded.n_frames == 3
+    assert coded.aus == (1, 4, 12)
+    assert coded.subjects == ("anna", "ben")
+    assert coded.n_frames == 3
     image, video = coded.clips
     np.testing.assert_array_equal(image.intensities, np.array([[0, np.nan, 3.5]], np.float32))
-    assert list(image.frames) == [1] and image.source.read_bytes() == b"-"
+    assert list(image.frames) == [1]
+    assert image.source.read_bytes() == b"-"
     assert list(video.frames) == [3, 7]
     np.testing.assert_array_equal(video.intensities, np.array([[5, 1, 0], [np.nan, 2, 1]], np.float32))
 

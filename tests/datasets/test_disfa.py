@@ -54,10 +54,14 @@ def disfa(tmp_path):
 
 def test_the_published_layout(disfa):
     coded = read_disfa(disfa)
-    assert coded.aus == AUS and coded.subjects == ("SN001", "SN002") and coded.n_frames == 2 * FRAMES
+    assert coded.aus == AUS
+    assert coded.subjects == ("SN001", "SN002")
+    assert coded.n_frames == 2 * FRAMES
     clip = coded.clips[1]
-    assert clip.source.name == "LeftVideoSN002_comp.avi" and list(clip.frames) == list(range(1, FRAMES + 1))
-    assert clip.intensities[2].tolist() == [1, 2, 3] and clip.intensities.dtype == np.float32
+    assert clip.source.name == "LeftVideoSN002_comp.avi"
+    assert list(clip.frames) == list(range(1, FRAMES + 1))
+    assert clip.intensities[2].tolist() == [1, 2, 3]
+    assert clip.intensities.dtype == np.float32
     assert list(clip.thinned(5).frames) == [1, 6, 11]
     assert coded.only((12, 1)).clips[0].intensities[1].tolist() == [3, 5]
 
@@ -147,7 +151,8 @@ def test_features_belong_to_the_coded_frames(videos_dir, tmp_path):
     seen = []
     found = clip_features(clips, tmp_path / "cache", progress=seen.append)
     # Coded frames 1, 4, 7, 10; the black picture is frame 4.
-    assert list(found.rows) == [0, 2, 3] and sum(seen) == 4
+    assert list(found.rows) == [0, 2, 3]
+    assert sum(seen) == 4
     assert len({row.tobytes() for row in found.X}) == 3
     again = clip_features(clips, tmp_path / "cache", jobs=2)
     np.testing.assert_array_equal(found.X, again.X)
@@ -158,5 +163,6 @@ def test_features_belong_to_the_coded_frames(videos_dir, tmp_path):
     other.mean_shape = other.mean_shape * 1.02
     file = other.save(tmp_path / "other.npz")
     moved = clip_features(clips, tmp_path / "cache", landmarks=file)
-    assert list(moved.rows) == list(found.rows) and not np.array_equal(moved.X, found.X)
+    assert list(moved.rows) == list(found.rows)
+    assert not np.array_equal(moved.X, found.X)
     np.testing.assert_array_equal(clip_features(clips, tmp_path / "cache").X, found.X)

@@ -47,7 +47,8 @@ def test_train_csv_has_no_usage_and_quoted_pixels(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text(f'emotion,pixels\n3,"{cell(1)}"\nSadness,"{cell(2)}"\n')
     faces = read_fer2013(path)
-    assert faces.emotions.tolist() == ["happy", "sad"] and faces.splits.tolist() == ["train", "train"]
+    assert faces.emotions.tolist() == ["happy", "sad"]
+    assert faces.splits.tolist() == ["train", "train"]
     path.rename(tmp_path / "mine.csv")
     assert read_fer2013(tmp_path / "mine.csv").splits.tolist() == ["", ""]
 
@@ -101,10 +102,12 @@ def test_splits_of_other_names_are_kept(tmp_path):
 def test_a_bad_row_is_named_and_the_rest_goes_on(tmp_path, row, reason):
     (tmp_path / "f.csv").write_text(table(n=2) + row + f"\n\n5,{cell(9)},Training\n")
     faces = read_fer2013(tmp_path / "f.csv")
-    assert faces.sources == ("row 2", "row 3", "row 6") and faces.emotions[-1] == "surprise"
+    assert faces.sources == ("row 2", "row 3", "row 6")
+    assert faces.emotions[-1] == "surprise"
     np.testing.assert_array_equal(faces.grey(2), picture(9))
     (source, found), *others = faces.skipped
-    assert source == "row 4" and not others
+    assert source == "row 4"
+    assert not others
     assert re.search(reason, found), found
 
 
@@ -112,7 +115,8 @@ def test_labels_and_pixels_that_look_odd_but_are_clear(tmp_path):
     odd = cell(1).replace(" ", "  ", 3).replace(" ", "\t", 9)
     (tmp_path / "f.csv").write_text(f"Emotion,Pixels,usage\n3.0, {odd} ,training\n Fearful ,{cell(2)},PUBLICTEST\n")
     faces = read_fer2013(tmp_path / "f.csv")
-    assert faces.emotions.tolist() == ["happy", "fear"] and faces.splits.tolist() == ["train", "validation"]
+    assert faces.emotions.tolist() == ["happy", "fear"]
+    assert faces.splits.tolist() == ["train", "validation"]
     np.testing.assert_array_equal(faces.grey(0), picture(1))
 
 
@@ -148,7 +152,8 @@ def test_bytes_of_another_encoding_spoil_one_row_only(tmp_path):
     wrong = f"fröhlich,{cell(3)},Training\n".encode("latin-1")
     (tmp_path / "f.csv").write_bytes(table(n=3).encode() + wrong)
     faces = read_fer2013(tmp_path / "f.csv")
-    assert len(faces) == 3 and "emotion 'fr\ufffdhlich'" in reasons(faces)["row 5"]
+    assert len(faces) == 3
+    assert "emotion 'fr\ufffdhlich'" in reasons(faces)["row 5"]
 
 
 @pytest.mark.parametrize("pack", ["gz", "zip"])

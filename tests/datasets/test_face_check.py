@@ -46,7 +46,8 @@ def test_nothing_wrong(clean):
     output = run("fer2013", clean, code=0)
     lines = [line.split() for line in output.splitlines()]
     assert output.startswith("fer2013.csv: 42 usable images, 0 left out; unknown subjects")
-    assert ["train", "validation", "test"] in lines and ["all", "14", "14", "14"] in lines
+    assert ["train", "validation", "test"] in lines
+    assert ["all", "14", "14", "14"] in lines
     assert all([emotion, "2", "2", "2"] in lines for emotion in FER2013_EMOTIONS)
     assert not any(word in output for word in ("near-duplicates", "identical", "contradiction", "unusable"))
 
@@ -63,10 +64,12 @@ def test_everything_that_is_wrong_is_named_and_written(clean, tmp_path):
         "fer2013", clean, "--duplicates", tmp_path / "d" / "copies.csv", "--skipped", tmp_path / "s.csv", code=1
     )
     assert "45 usable images, 2 left out" in output
-    assert "row 47: emotion '9'; expected 0 to 6" in output and "row 48: 3 pixels; expected 2,304" in output
+    assert "row 47: emotion '9'; expected 0 to 6" in output
+    assert "row 48: 3 pixels; expected 2,304" in output
     assert "2 copies of another image, pixel for pixel (2 groups, 1 of them across splits)" in output
     assert "2 groups of identical images with different emotions" in output
-    assert "angry row 45; fear row 32" in output and "disgust row 46; surprise row 7" in output
+    assert "angry row 45; fear row 32" in output
+    assert "disgust row 46; surprise row 7" in output
     near = "have an image in train with pixel correlation above 0.99; pairs with different emotions:"
     assert f"1 of 15 images of validation (6.7 %) {near} 0" in output
     assert f"1 of 16 images of test (6.2 %) {near} 1" in output
@@ -77,18 +80,22 @@ def test_everything_that_is_wrong_is_named_and_written(clean, tmp_path):
         ["row 46", "test", "row 7", "train", "disgust", "surprise"],
         ["row 45", "test", "row 32", "test", "angry", "fear"],
     ]
-    assert 0.99 < copies["correlation"][0] < 1 and copies["correlation"].tolist()[1:] == [1, 1]
+    assert 0.99 < copies["correlation"][0] < 1
+    assert copies["correlation"].tolist()[1:] == [1, 1]
     skipped = pd.read_csv(tmp_path / "s.csv")
-    assert skipped["source"].tolist() == ["row 47", "row 48"] and skipped["reason"].str.len().min() > 10
+    assert skipped["source"].tolist() == ["row 47", "row 48"]
+    assert skipped["reason"].str.len().min() > 10
     strict = run("fer2013", clean, "--threshold", 0.99999, code=1)
-    assert "images of validation" not in strict and "1 of 16 images of test" in strict
+    assert "images of validation" not in strict
+    assert "1 of 16 images of test" in strict
 
 
 def test_a_long_list_is_shortened(clean):
     with open(clean, "a") as file:
         file.write("3,1 2 3,Training\n" * 30)
     output = run("fer2013", clean, code=1)
-    assert output.count("3 pixels") == 20 and "and 10 more; --skipped FILE writes them all" in output
+    assert output.count("3 pixels") == 20
+    assert "and 10 more; --skipped FILE writes them all" in output
 
 
 def test_classes_and_splits_that_are_too_small(tmp_path):
@@ -111,7 +118,8 @@ def test_damaged_images_are_found_and_the_rest_is_counted(tmp_path):
     whole = (tmp_path / "happy" / "2.jpg").read_bytes()
     (tmp_path / "happy" / "2.jpg").write_bytes(whole[: len(whole) // 2])
     output = run("faces", tmp_path, "--kind", "folders", code=1)
-    assert "3 usable images, 1 left out" in output and "(no split)" in output
+    assert "3 usable images, 1 left out" in output
+    assert "(no split)" in output
     assert "    happy/2.jpg: a JPEG file that is cut short" in output
 
 
@@ -126,10 +134,12 @@ def test_kdef_is_recognised_and_its_persons_counted(tmp_path):
 def test_wrong_usage(tmp_path):
     for kind in ("fer2013", "faces"):
         result = CliRunner().invoke(command, ["check", kind, str(tmp_path / "none")], standalone_mode=False)
-        assert isinstance(result.exception, InputError) and "no such file or folder" in str(result.exception)
+        assert isinstance(result.exception, InputError)
+        assert "no such file or folder" in str(result.exception)
     (tmp_path / "f.csv").write_text("emotion\n3\n")
     result = CliRunner().invoke(command, ["check", "fer2013", str(tmp_path / "f.csv")], standalone_mode=False)
-    assert isinstance(result.exception, InputError) and "no column pixels" in str(result.exception)
+    assert isinstance(result.exception, InputError)
+    assert "no column pixels" in str(result.exception)
 
 
 def test_the_work_is_told_beforehand(clean):
@@ -145,9 +155,11 @@ def test_fer2013_itself(shared_dir, tmp_path):
     path = shared_dir / "data" / "fer2013" / "fer2013.tar"
     faces = open_faces(path)
     assert dict(zip(*np.unique(faces.splits, return_counts=True), strict=True)) == {"train": 28709, "validation": 3589}
-    assert faces.skipped == () and set(faces.emotions) == set(FER2013_EMOTIONS)
+    assert faces.skipped == ()
+    assert set(faces.emotions) == set(FER2013_EMOTIONS)
     found = check_faces(faces)
-    assert found.skipped == [] and found.counts.sum().tolist() == [28709, 3589]
+    assert found.skipped == []
+    assert found.counts.sum().tolist() == [28709, 3589]
     across = found.duplicates[found.duplicates["split"] != found.duplicates["partner_split"]]
     assert 0.07 < len(across) / 3589 < 0.09
     near = np.isin(faces.sources, across[["image", "partner"]])

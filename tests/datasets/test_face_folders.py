@@ -46,7 +46,8 @@ def test_image_folders_in_all_packings(tmp_path, kind, pack, around):
         (around + "train/fear/b.png", "fear", "train"),
         (around + "train/happy/a.png", "happy", "train"),
     ]
-    assert faces.skipped == () and faces.name == path.name
+    assert faces.skipped == ()
+    assert faces.name == path.name
     np.testing.assert_array_equal(faces.grey(faces.sources.index(around + "test/sad/d.png")), picture(4))
 
 
@@ -64,7 +65,8 @@ def test_any_names_of_splits(tmp_path, name, split):
 def test_emotion_folders_without_splits_may_hold_contempt_and_folders(tmp_path, around):
     members = {around + "contempt/a.png": encoded(1), around + "anger/s1/b.png": encoded(2)}
     faces = open_faces(laid_out(tmp_path, members))
-    assert faces.emotions.tolist() == ["angry", "contempt"] and faces.splits.tolist() == ["", ""]
+    assert faces.emotions.tolist() == ["angry", "contempt"]
+    assert faces.splits.tolist() == ["", ""]
 
 
 def test_numbered_folders_mean_something_in_fer2013_only(tmp_path):
@@ -95,7 +97,8 @@ def test_colour_large_and_deep_images_become_grey(tmp_path):
     put(tmp_path / "happy" / "c.JPG", cv2.imencode(".jpg", cv2.GaussianBlur(grey, (0, 0), 9))[1].tobytes())
     faces = open_faces(tmp_path)
     for number in range(3):
-        assert faces.grey(number).shape == (300, 400) and faces.grey(number).dtype == np.uint8
+        assert faces.grey(number).shape == (300, 400)
+        assert faces.grey(number).dtype == np.uint8
     np.testing.assert_allclose(faces.grey(0).astype(int), grey, atol=1)
     np.testing.assert_allclose(faces.grey(1).astype(int), grey, atol=1)
 
@@ -120,7 +123,8 @@ def test_damaged_images_are_named_when_read(tmp_path, pack):
     for number, message in ((1, "cut short"), (2, "file is empty"), (3, "not an image that can be decoded")):
         with pytest.raises(InputError, match=message) as caught:
             faces.grey(number)
-        assert faces.sources[number] in str(caught.value) and path.name in str(caught.value)
+        assert faces.sources[number] in str(caught.value)
+        assert path.name in str(caught.value)
 
 
 def test_a_zip_is_never_extracted_and_paths_that_lead_outside_are_left_out(tmp_path):
@@ -136,7 +140,8 @@ def test_a_zip_is_never_extracted_and_paths_that_lead_outside_are_left_out(tmp_p
     faces = open_faces(zipped(inside / "data.zip", evil))
     assert faces.sources == ("happy/e.png",)
     np.testing.assert_array_equal(faces.grey(0), picture(5))
-    assert len(faces.skipped) == 4 and all("leads outside" in reason for _, reason in faces.skipped)
+    assert len(faces.skipped) == 4
+    assert all("leads outside" in reason for _, reason in faces.skipped)
     assert [path.name for path in tmp_path.rglob("*")] == ["in", "data.zip"]
 
 

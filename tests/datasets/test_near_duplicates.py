@@ -54,7 +54,8 @@ def test_images_of_one_grey_are_nobodys_duplicate(images):
     mine = np.full((2, 9, 7), 77, np.uint8)
     mine[1] = 201
     found = best_partners(mine, others)
-    assert found.correlation.tolist() == [0, 0] and not found.near().any()
+    assert found.correlation.tolist() == [0, 0]
+    assert not found.near().any()
 
 
 def test_nothing_to_compare_with(images):
@@ -111,11 +112,15 @@ def test_images_that_cannot_be_decoded_are_counted_but_match_nothing(images):
     faces = collection(pixels, ["train"] * 4 + ["test"] * 2, broken=(1, 4))
     done = []
     found = training_partners(faces.split("test"), faces.split("train"), progress=done.append)
-    assert found.partner.tolist() == [-1, 3] and np.isnan(found.correlation[0])
-    assert found.near().tolist() == [False, True] and sum(done) == 2 * 2 + 4
+    assert found.partner.tolist() == [-1, 3]
+    assert np.isnan(found.correlation[0])
+    assert found.near().tolist() == [False, True]
+    assert sum(done) == 2 * 2 + 4
     read, rows, skipped = read_images(faces, side=20)
-    assert read.shape == (4, 20, 20) and rows.tolist() == [0, 2, 3, 5]
-    assert [entry.source for entry in skipped] == ["1", "4"] and "cannot be decoded" in skipped[0].reason
+    assert read.shape == (4, 20, 20)
+    assert rows.tolist() == [0, 2, 3, 5]
+    assert [entry.source for entry in skipped] == ["1", "4"]
+    assert "cannot be decoded" in skipped[0].reason
 
 
 @pytest.mark.parametrize("module", [near_duplicates, face_images])

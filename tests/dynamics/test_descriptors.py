@@ -227,7 +227,8 @@ def test_frames_that_almost_coincide_do_not_throw_the_curve():
     times, series = np.sort(rng.uniform(0, 5, 200)), rng.uniform(0, 5, (200, 2))
     times[50] = times[49] + 1e-9
     samples = resample_series(series, times)
-    assert samples.min() > -0.6 and samples.max() < 5.6
+    assert samples.min() > -0.6
+    assert samples.max() < 5.6
 
 
 @pytest.mark.parametrize(

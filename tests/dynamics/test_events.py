@@ -26,9 +26,12 @@ def times(n: int, fps: float = 25) -> np.ndarray:
 
 def test_onset_apex_offset():
     [event] = find_events(np.array(BUMP), times(9))
-    assert event[:3] == (2, 4, 7) and event[3:6] == pytest.approx((0.08, 0.16, 0.28))
-    assert event.apex_intensity == 3.1 and event.mean_intensity == pytest.approx(np.mean(BUMP[2:7]))
-    assert event.onset_seen and event.offset_seen
+    assert event[:3] == (2, 4, 7)
+    assert event[3:6] == pytest.approx((0.08, 0.16, 0.28))
+    assert event.apex_intensity == 3.1
+    assert event.mean_intensity == pytest.approx(np.mean(BUMP[2:7]))
+    assert event.onset_seen
+    assert event.offset_seen
 
 
 def test_two_levels_make_one_event_of_noise_at_one_of_them():
@@ -39,11 +42,15 @@ def test_two_levels_make_one_event_of_noise_at_one_of_them():
 
 def test_what_the_face_does_before_and_after_is_unknown():
     [event] = find_events(np.array([2.0, 3.0, 2.0]), times(3))
-    assert not event.onset_seen and not event.offset_seen and (event.onset, event.offset) == (0, 2)
+    assert not event.onset_seen
+    assert not event.offset_seen
+    assert (event.onset, event.offset) == (0, 2)
     gone = np.array([0.0, 2.0, 3.0, np.nan, 2.0, 2.0, 2.0, 0.0])
     first, second = find_events(gone, times(8))
-    assert (first.onset_seen, first.offset_seen) == (True, False) and first.offset == 2
-    assert (second.onset_seen, second.offset_seen) == (False, True) and second.offset == 7
+    assert (first.onset_seen, first.offset_seen) == (True, False)
+    assert first.offset == 2
+    assert (second.onset_seen, second.offset_seen) == (False, True)
+    assert second.offset == 7
 
 
 def test_short_ones_are_left_out_unless_they_are_cut():
@@ -67,7 +74,8 @@ def test_events_lie_apart_in_order_and_hold_every_strong_frame(values):
     inside = np.zeros(len(values), bool)
     for event in events:
         span = slice(event.onset, event.offset + (not event.offset_seen))
-        assert not inside[span].any() and np.nanmin(values[span]) >= 0.5
+        assert not inside[span].any()
+        assert np.nanmin(values[span]) >= 0.5
         assert values[event.apex] == event.apex_intensity == np.nanmax(values[span]) >= 1
         inside[span] = True
     assert [event.onset for event in events] == sorted(event.onset for event in events)
@@ -87,7 +95,8 @@ def test_elan_files_open_in_another_reader(tmp_path):
     assert set(document.get_tier_names()) == {"AU01", "AU12"}
     assert [one[:3] for one in document.get_annotation_data_for_tier("AU01")] == [(80, 280, "1C"), (2000, 2001, "1C")]
     [media] = document.get_linked_files()
-    assert media["MEDIA_URL"] == video.as_uri() and media["MIME_TYPE"] == "video/mp4"
+    assert media["MEDIA_URL"] == video.as_uri()
+    assert media["MIME_TYPE"] == "video/mp4"
     assert media["RELATIVE_MEDIA_URL"] == "anna & ben.mp4"
     first = path.read_bytes()
     write_eaf(path, {"AU01": [(1, event), (1, event._replace(onset_s=2.0, offset_s=2.0))], "AU12": []}, video)
@@ -115,9 +124,12 @@ def test_tables_of_openface_and_py_feat(tmp_path):
     assert result.exit_code == 0, result.output
     table = pd.read_csv(tmp_path / "events.csv")
     assert list(table.columns) == list(EVENT_COLUMNS)
-    assert table["video"].tolist() == ["anna", "ben"] and table["letter"].tolist() == ["C", "C"]
-    assert table["onset_frame"].tolist() == [23, 22] and table["apex_frame"].tolist() == [25, 24]
-    assert table["apex_intensity"].tolist() == [3.1, 3.1] and "AU12 " in result.output
+    assert table["video"].tolist() == ["anna", "ben"]
+    assert table["letter"].tolist() == ["C", "C"]
+    assert table["onset_frame"].tolist() == [23, 22]
+    assert table["apex_frame"].tolist() == [25, 24]
+    assert table["apex_intensity"].tolist() == [3.1, 3.1]
+    assert "AU12 " in result.output
     assert sorted(path.name for path in (tmp_path / "elan").iterdir()) == ["anna.eaf", "ben.eaf"]
     # A second run does not take its own table for one of action units.
     assert run(tmp_path, "--fps", 25, "--out", tmp_path / "events.csv").exit_code == 0
@@ -129,7 +141,8 @@ def test_the_resting_face_is_subtracted(tmp_path):
     assert pd.read_csv(tmp_path / "events.csv")["apex_intensity"].tolist() == [3.1]
     run(path, "--out", tmp_path / "raw.csv", "--baseline", "none")
     raw = pd.read_csv(tmp_path / "raw.csv")
-    assert raw["apex_intensity"].tolist() == [4.6] and raw["onset_seen"].tolist() == [0]
+    assert raw["apex_intensity"].tolist() == [4.6]
+    assert raw["onset_seen"].tolist() == [0]
 
 
 def test_faces_that_are_not_sure_can_be_passed_over(tmp_path):
@@ -148,7 +161,9 @@ def test_a_bad_table_costs_itself_only(tmp_path):
     openface(tmp_path / "anna.csv", [0.0] * 20 + BUMP)
     (tmp_path / "bad.csv").write_text("frame,AU12_r\n1,x\n")
     result = run(tmp_path, "--out", tmp_path / "out" / "events.csv")
-    assert result.exit_code == 1 and "bad.csv" in result.output and "1 events" in result.output
+    assert result.exit_code == 1
+    assert "bad.csv" in result.output
+    assert "1 events" in result.output
     with pytest.raises(InputError, match="none of the 1 tables"):
         run(tmp_path / "bad.csv", "--out", tmp_path / "no.csv")
     assert not (tmp_path / "no.csv").exists()
@@ -159,7 +174,8 @@ def test_a_face_that_is_in_two_tables_is_a_failure(tmp_path):
         (tmp_path / folder).mkdir()
         openface(tmp_path / folder / "anna.csv", [0.0] * 20 + BUMP)
     result = run(tmp_path, "--out", tmp_path / "events.csv")
-    assert result.exit_code == 1 and "is already in" in result.output
+    assert result.exit_code == 1
+    assert "is already in" in result.output
     assert len(pd.read_csv(tmp_path / "events.csv")) == 1
 
 
@@ -178,7 +194,8 @@ def test_which_action_units(tmp_path):
 
 def test_nothing_moves(tmp_path):
     result = run(openface(tmp_path / "anna.csv", [0.1] * 30), "--out", tmp_path / "events.csv")
-    assert result.exit_code == 0 and "No movement" in result.output
+    assert result.exit_code == 0
+    assert "No movement" in result.output
     assert pd.read_csv(tmp_path / "events.csv").empty
 
 
@@ -187,13 +204,15 @@ def test_nothing_moves(tmp_path):
 )
 def test_wrong_usage(tmp_path, arguments, said):
     result = run(openface(tmp_path / "anna.csv", BUMP), *arguments)
-    assert result.exit_code == 2 and said in " ".join(result.output.split())
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
 
 
 def test_an_action_unit_that_is_not_there(tmp_path):
     path = openface(tmp_path / "anna.csv", BUMP)
     result = CliRunner().invoke(command, [str(path), "--aus", "1,12", "--out", str(tmp_path / "e.csv")])
-    assert result.exit_code == 1 and "no AU 1, only 12" in str(result.exception or "") + result.output
+    assert result.exit_code == 1
+    assert "no AU 1, only 12" in str(result.exception or "") + result.output
 
 
 @pytest.mark.shared

@@ -52,7 +52,9 @@ def test_columns_hold_what_the_model_says_of_each_frame(run, clips, model):
     assert list(table.columns)[-9:] == au_table_columns([1], model.emotions)[-9:]
     gone = table["success"] == 0
     emotions = table[list(table.columns)[-9:]]
-    assert 3 <= gone.sum() <= 7 and emotions[gone].isna().all(axis=None) and emotions[~gone].notna().all(axis=None)
+    assert 3 <= gone.sum() <= 7
+    assert emotions[gone].isna().all(axis=None)
+    assert emotions[~gone].notna().all(axis=None)
     probabilities = emotions.iloc[:, 2:][~gone].to_numpy()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=5e-4)
     np.testing.assert_array_equal(emotions["emotion_confidence"][~gone], probabilities.max(axis=1))
@@ -126,9 +128,11 @@ def test_predict_emotion_gives_each_frame_of_a_video_a_row(run, clips, tmp_path,
         np.testing.assert_array_equal(table.filter(like="p_"), extracted.filter(regex="emotion_[^c]"))
     assert table["emotion"].isna().tolist() == (table["found"] == 0).tolist()
     reasons = pd.read_csv(tmp_path / "why" / "reasons.csv")
-    assert len(reasons) == 1 and cv2.imread(str(tmp_path / "why" / reasons["picture"][0])) is not None
+    assert len(reasons) == 1
+    assert cv2.imread(str(tmp_path / "why" / reasons["picture"][0])) is not None
 
 
 def test_examples_in_the_docstrings():
     result = doctest.testmod(emotion_series)
-    assert result.attempted >= 3 and result.failed == 0
+    assert result.attempted >= 3
+    assert result.failed == 0

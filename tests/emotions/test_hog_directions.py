@@ -74,7 +74,8 @@ def test_one_product_is_what_the_parts_give(hogs, fitted):
 def test_storage_keeps_the_values_in_a_byte_a_number(hogs, fitted):
     again = HogDirections.restore(fitted.settings(), fitted.arrays())
     np.testing.assert_array_equal(again.values(hogs), fitted.values(hogs))
-    assert fitted.directions.dtype == np.int8 and np.abs(fitted.directions).max() == 127
+    assert fitted.directions.dtype == np.int8
+    assert np.abs(fitted.directions).max() == 127
 
 
 def test_axes_are_those_of_largest_mean_square(hogs):
@@ -90,4 +91,5 @@ def test_axes_are_those_of_largest_mean_square(hogs):
 
 def test_examples_in_the_docstrings():
     result = doctest.testmod(hog_directions)
-    assert result.attempted and not result.failed
+    assert result.attempted
+    assert not result.failed

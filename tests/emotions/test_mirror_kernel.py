@@ -35,7 +35,8 @@ def test_blocks_solve_what_lapack_solves_and_know_what_earlier_rows_say():
     # Rows of the third block: a model trained on the first two alone.
     alone = np.linalg.solve(kernel[:4096, :4096].astype(float), targets[:4096])
     np.testing.assert_allclose(ahead[4096:], kernel[4096:, :4096] @ alone, atol=2e-3)
-    assert (ahead[:2048] == 0).all() and sum(seen) == 4300
+    assert (ahead[:2048] == 0).all()
+    assert sum(seen) == 4300
 
 
 def test_a_face_and_its_mirror_image_get_the_same_answer():

@@ -57,11 +57,14 @@ def test_every_kind_of_image_gets_the_same_answer(tmp_path):
     ]  # fmt: skip
     assert by_name["found"].to_dict() == {name: int(name != "nobody.png") for name in by_name.index}
     smiling = by_name.drop("nobody.png")
-    assert (smiling["emotion"] == "happy").all() and smiling["confidence"].min() > 0.7
-    assert table["frame"].isna().all() and by_name.loc["two.png", "face_id"].tolist() == [0, 1]
+    assert (smiling["emotion"] == "happy").all()
+    assert smiling["confidence"].min() > 0.7
+    assert table["frame"].isna().all()
+    assert by_name.loc["two.png", "face_id"].tolist() == [0, 1]
     np.testing.assert_allclose(table.filter(like="p_").sum(axis=1), 1, atol=5e-4)
     reasons = pd.read_csv(tmp_path / "why" / "reasons.csv")
-    assert len(reasons) == len(table) and reasons["picture"].is_unique
+    assert len(reasons) == len(table)
+    assert reasons["picture"].is_unique
     for picture in reasons["picture"]:
         assert cv2.imread(str(tmp_path / "why" / picture)) is not None
 
@@ -73,13 +76,15 @@ def test_nothing_usable_is_said(tmp_path):
     (tmp_path / "in" / "a.png").write_text("x")
     arguments = [str(tmp_path / "in"), str(tmp_path / "no.png"), "--out", str(tmp_path / "p.csv")]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
-    assert result.return_value == 2 and "no.png: no such file" in result.output
+    assert result.return_value == 2
+    assert "no.png: no such file" in result.output
     assert not (tmp_path / "p.csv").exists()
 
 
 def test_help_says_what_probabilities_are():
     text = CliRunner().invoke(command, ["--help"]).output
-    assert "how people labelled" in " ".join(text.split()) and "what somebody feels" in " ".join(text.split())
+    assert "how people labelled" in " ".join(text.split())
+    assert "what somebody feels" in " ".join(text.split())
 
 
 @pytest.mark.shared
@@ -96,7 +101,8 @@ def test_fer2013_as_when_it_is_evaluated(shared_dir, tmp_path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(archive.extractfile(member).read())
     result, table = predict(folder)
-    assert result.return_value == 0 and len(table) == 63
+    assert result.return_value == 0
+    assert len(table) == 63
     first = (tmp_path / "p.csv").read_bytes()
     predict(folder, "--jobs", 2)
     assert (tmp_path / "p.csv").read_bytes() == first

@@ -59,18 +59,22 @@ def test_contributions_sum_exactly_to_the_difference(smile, au):
 
 def test_a_smile_comes_from_the_mouth_and_its_corners(smile):
     found = explain_action_unit(MODEL, 12, smile, average())
-    assert found.intensity > 4 and next(iter(found.by_region())) == "mouth"
+    assert found.intensity > 4
+    assert next(iter(found.by_region())) == "mouth"
     corners = [list(INNER_49).index(point) for point in (48, 54)]
     assert sorted(np.argsort(found.landmarks)[-2:]) == corners
     said = reasons(found, average())
     assert f"compared with the average face ({found.reference_intensity:.1f})" in said[0]
-    assert found.score > 5 and "before both are limited to 0..5" in said[0]
+    assert found.score > 5
+    assert "before both are limited to 0..5" in said[0]
     assert said[1].startswith("raised by mouth +")
 
 
 def test_nothing_moves_a_face_away_from_itself(smile):
     found = explain_action_unit(MODEL, 12, smile, smile)
-    assert not found.heat.any() and not found.contributions.any() and not any(found.parts.values())
+    assert not found.heat.any()
+    assert not found.contributions.any()
+    assert not any(found.parts.values())
     assert reasons(found, smile)[1:3] == ["raised by nothing", "lowered by nothing"]
 
 
@@ -82,7 +86,8 @@ def test_products_of_shape_modes_count_for_the_landmark_that_moved(smile):
     other[where][corner : corner + 2] += 12
     other[BLOCKS["products"]] = shape_modes.shape_products(other[where])
     found = explain_action_unit(MODEL, 12, smile, smile._replace(features=other))
-    assert found.contributions[BLOCKS["products"]].any() and found.landmarks[corner // 2]
+    assert found.contributions[BLOCKS["products"]].any()
+    assert found.landmarks[corner // 2]
     assert not np.delete(found.landmarks, corner // 2).any()
     assert found.landmarks.sum() == pytest.approx(found.score - found.reference_score, abs=1e-9)
 
@@ -103,7 +108,8 @@ def test_frames_are_chosen_among_sure_ones():
 def test_the_picture_is_orange_where_the_intensity_is_raised(smile):
     found = explain_action_unit(MODEL, 12, smile, average())
     drawn = draw_explanation(found, smile, average())
-    assert drawn.dtype == np.uint8 and drawn.shape[1] == 2 * 310 + 10
+    assert drawn.dtype == np.uint8
+    assert drawn.shape[1] == 2 * 310 + 10
     heat = drawn[10:310, 320:620].astype(int)
     redder = heat[..., 2] - heat[..., 0]
     mouth = (2.5 * smile.points[48:68]).astype(int)
@@ -119,10 +125,13 @@ def test_stills_good_and_bad(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     result, table = explain(tmp_path)
     assert result.return_value == 1
-    assert "nobody.png: no face found" in result.output and "text.png: not an image" in result.output
+    assert "nobody.png: no face found" in result.output
+    assert "text.png: not an image" in result.output
     assert list(table.columns) == list(EXPLANATION_COLUMNS)
-    assert table["action_unit"].unique().tolist()[0] == 12 and (table["against"] == "average").all()
-    assert table["frame"].isna().all() and table["intensity"].min() >= 1
+    assert table["action_unit"].unique().tolist()[0] == 12
+    assert (table["against"] == "average").all()
+    assert table["frame"].isna().all()
+    assert table["intensity"].min() >= 1
     sums = table.groupby("picture")
     moved = sums["score"].first() - sums["against_score"].first()
     np.testing.assert_allclose(sums["contribution"].sum(), moved, atol=1e-9)
@@ -133,7 +142,9 @@ def test_stills_good_and_bad(tmp_path):
 def test_nothing_usable_writes_nothing(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     result, table = explain(tmp_path)
-    assert result.return_value == 2 and table is None and "nothing was written" in result.output
+    assert result.return_value == 2
+    assert table is None
+    assert "nothing was written" in result.output
 
 
 def test_no_action_unit_is_strong_enough(tmp_path):
@@ -141,9 +152,12 @@ def test_no_action_unit_is_strong_enough(tmp_path):
     weak = tmp_path / "weak.npz"
     ActionUnitModel([12], MODEL.weights[:, [6]] * 0, [0.5], MODEL.card).save(weak)
     result, table = explain(tmp_path, "--au-model", weak)
-    assert result.return_value == 0 and table.empty and "No action unit reaches 1" in result.output
+    assert result.return_value == 0
+    assert table.empty
+    assert "No action unit reaches 1" in result.output
     result, table = explain(tmp_path, "--au-model", weak, "--au", "12")
-    assert (table["contribution"] == 0).all() and len(table) == 24
+    assert (table["contribution"] == 0).all()
+    assert len(table) == 24
 
 
 @pytest.mark.parametrize(
@@ -161,7 +175,8 @@ def test_wrong_usage(tmp_path, arguments, said):
     cv2.imwrite(str(tmp_path / "smile.png"), GREY)
     called = [str(tmp_path), "--out", str(tmp_path / "why"), *arguments]
     result = CliRunner().invoke(command, called)
-    assert result.exit_code == 2 and said in " ".join(result.output.split())
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
     assert not (tmp_path / "why").exists()
 
 
@@ -178,7 +193,8 @@ class TestVideos:
         table = pd.read_csv(extracted / "action_units" / "anna.csv")
         called = [str(clips / "anna.mp4"), "--au", "12", "--out", str(tmp_path), "--cache", str(extracted / "cache")]
         result = CliRunner().invoke(command, called, catch_exceptions=False, standalone_mode=False)
-        assert result.return_value == 0 and "computed" not in result.output
+        assert result.return_value == 0
+        assert "computed" not in result.output
         rows = pd.read_csv(tmp_path / "explanations.csv")
         assert rows["frame"].unique() == [table["frame"][table["AU12_r"].idxmax()]]
         calm = table.set_index("frame").loc[rows["against_frame"].iloc[0]]
@@ -194,10 +210,12 @@ class TestVideos:
         result = CliRunner().invoke(command, called, catch_exceptions=False, standalone_mode=False)
         assert result.return_value == 0
         rows = pd.read_csv(tmp_path / "explanations.csv")
-        assert rows["frame"].unique() == [30] and rows["against_frame"].unique() == [2]
+        assert rows["frame"].unique() == [30]
+        assert rows["against_frame"].unique() == [2]
 
     def test_a_frame_without_a_face_costs_its_video_only(self, clips, tmp_path):
         called = [str(clips), "--au", "45", "--frame", "17", "--out", str(tmp_path), "--jobs", "1"]
         result = CliRunner().invoke(command, called, catch_exceptions=False, standalone_mode=False)
-        assert result.return_value == 1 and "gap.mp4: frame 17: no face 0 there" in result.output
+        assert result.return_value == 1
+        assert "gap.mp4: frame 17: no face 0 there" in result.output
         assert pd.read_csv(tmp_path / "explanations.csv")["input"].nunique() == 2

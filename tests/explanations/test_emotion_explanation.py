@@ -79,7 +79,9 @@ def test_contributions_through_a_projection(seen):
 
 def test_nothing_moves_a_face_away_from_itself(seen):
     found = explain_face(linear(seen, ALL), seen, 0, reference=face_numbers(seen, ALL)[0])
-    assert not found.heat.any() and not found.contributions.any() and not any(found.regions.values())
+    assert not found.heat.any()
+    assert not found.contributions.any()
+    assert not any(found.regions.values())
 
 
 def test_heat_lies_where_the_numbers_were_measured(seen, grey):
@@ -90,13 +92,17 @@ def test_heat_lies_where_the_numbers_were_measured(seen, grey):
         return found, np.abs(found.heat)
 
     _, heat = heat_of(("lbp",), range(59 * 34, 59 * 35))
-    assert heat.sum() > 0 and heat[36:48, 48:60].sum() == pytest.approx(heat.sum())
+    assert heat.sum() > 0
+    assert heat[36:48, 48:60].sum() == pytest.approx(heat.sum())
     _, heat = heat_of(("hog",), range(8 * (18 * 10 + 4), 8 * (18 * 10 + 5)))
-    assert heat.sum() > 0 and heat[60:73, 24:37].sum() == pytest.approx(heat.sum())
+    assert heat.sum() > 0
+    assert heat[60:73, 24:37].sum() == pytest.approx(heat.sum())
     found, heat = heat_of(("landmarks",), [2 * 13, 2 * 13 + 1])
     row, column = np.unravel_index(heat.argmax(), heat.shape)
     tip = found.points[30]
-    assert abs(column - tip[0]) < 2 and abs(row - tip[1]) < 2 and found.landmarks.argmax() == 13
+    assert abs(column - tip[0]) < 2
+    assert abs(row - tip[1]) < 2
+    assert found.landmarks.argmax() == 13
     # The middle of the mouth in the picture, as pixel of the picture scaled to 48 x 48.
     x, y = seen.points[0][[62, 66]].mean(axis=0)
     pixel = int((y + 0.5) / grey.shape[0] * 48) * 48 + int((x + 0.5) / grey.shape[1] * 48)
@@ -109,10 +115,14 @@ def test_heat_lies_where_the_numbers_were_measured(seen, grey):
 def test_a_smile_is_explained_by_the_mouth(seen, grey):
     model = EmotionModel.load_default()
     found = explain_face(model, seen, 0, image=grey)
-    assert found.emotion == "happy" and found.probability > 0.7
-    assert len(found.reasons) == 3 and all(found.reasons)
-    assert "AU12 lip corner puller" in found.reasons[2] and "an association" in found.reasons[2]
-    assert found.face.shape == (120, 120) and found.face.dtype == np.uint8
+    assert found.emotion == "happy"
+    assert found.probability > 0.7
+    assert len(found.reasons) == 3
+    assert all(found.reasons)
+    assert "AU12 lip corner puller" in found.reasons[2]
+    assert "an association" in found.reasons[2]
+    assert found.face.shape == (120, 120)
+    assert found.face.dtype == np.uint8
 
 
 def test_covering_what_a_model_looks_at_changes_it_and_nothing_else_does(seen, grey):
@@ -125,12 +135,15 @@ def test_covering_what_a_model_looks_at_changes_it_and_nothing_else_does(seen, g
     ] - float(seen.pixels[0].mean())
     model = linear(seen, ("pixels",), weights.reshape(-1, 2) / 20000, 2)
     found = explain_face(model, seen, 0, image=grey, method="occlusion")
-    assert found.method == "occlusion" and found.contributions is None
-    assert next(iter(found.regions)) == "mouth" and abs(found.regions["mouth"]) > 0.01
+    assert found.method == "occlusion"
+    assert found.contributions is None
+    assert next(iter(found.regions)) == "mouth"
+    assert abs(found.regions["mouth"]) > 0.01
     assert abs(found.regions["forehead"]) < 1e-9
     row, column = np.unravel_index(np.abs(found.heat).argmax(), found.heat.shape)
     low, high = found.points[48:68].min(axis=0) - 15, found.points[48:68].max(axis=0) + 15
-    assert low[0] < column < high[0] and low[1] < row < high[1]
+    assert low[0] < column < high[0]
+    assert low[1] < row < high[1]
 
 
 def test_occlusion_starts_from_what_the_model_says(seen, grey):
@@ -182,7 +195,8 @@ def test_a_kernels_contributions_go_from_the_reference_to_the_face(seen):
     back, of_average_again, of_face_again = kernel_contributions(model, average, face, 3, 6)
     np.testing.assert_allclose(there, -back, atol=1e-9)
     assert (of_face, of_average) == pytest.approx((of_face_again, of_average_again))
-    assert there.sum() == pytest.approx(of_face - of_average, abs=1e-9) and abs(there.sum()) > 0.1
+    assert there.sum() == pytest.approx(of_face - of_average, abs=1e-9)
+    assert abs(there.sum()) > 0.1
     assert not kernel_contributions(model, face, face, 3, 6)[0].any()
 
 
@@ -201,11 +215,14 @@ def test_contributions_need_a_decision_that_can_be_shared_out(seen):
 def test_the_picture_shows_face_and_heat(seen, grey):
     found = explain_face(linear(seen, ALL), seen, 0, image=grey)
     picture = draw_explanation(found, side=200)
-    assert picture.dtype == np.uint8 and picture.shape[1] == 430 and picture.shape[0] > 260
+    assert picture.dtype == np.uint8
+    assert picture.shape[1] == 430
+    assert picture.shape[0] > 260
     shown = picture[10:210, 10:210]
     assert (shown[..., 0] == shown[..., 1]).all()
     blue, _, red = np.moveaxis(picture[10:210, 220:420].astype(int), 2, 0)
-    assert (red - blue > 60).any() and (blue - red > 60).any()
+    assert (red - blue > 60).any()
+    assert (blue - red > 60).any()
     np.testing.assert_array_equal(picture, draw_explanation(found, side=200))
 
 
@@ -219,7 +236,8 @@ def test_regions_of_the_mean_face():
     assert set(AU_REGIONS.values()) <= set(REGIONS)
     assert region_map(points + 500).shape == (120, 120)
     result = doctest.testmod(face_regions)
-    assert result.attempted and not result.failed
+    assert result.attempted
+    assert not result.failed
 
 
 def test_the_average_face(seen, tmp_path):
@@ -231,7 +249,8 @@ def test_the_average_face(seen, tmp_path):
     stored = AverageFace.load(own.save(tmp_path / "own.npz"))
     np.testing.assert_allclose(stored.numbers(("pixels", "windows")), own.numbers(("pixels", "windows")), rtol=1e-6)
     package = AverageFace.load_default()
-    assert package.card["images"] == 7178 and package.features.shape == (vector.N_FEATURES,)
+    assert package.card["images"] == 7178
+    assert package.features.shape == (vector.N_FEATURES,)
     with pytest.raises(ModelError, match=r"made again|make it again"):
         own._replace(card={**own.card, "made_by": {}}).save(tmp_path / "old.npz")
         AverageFace.load(tmp_path / "old.npz")

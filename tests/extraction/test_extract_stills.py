@@ -68,10 +68,13 @@ def test_every_kind_of_image(folder, tmp_path):
         "wall.png",
     ]
     seen = table[table["success"] == 1]
-    assert (seen["AU12_r"] > 2).all() and (seen["confidence"] > 0.6).all()
+    assert (seen["AU12_r"] > 2).all()
+    assert (seen["confidence"] > 0.6).all()
     assert table[table["input"] == "two.png"]["face_id"].tolist() == [0, 1]
     wall = table.iloc[-1]
-    assert wall["success"] == 0 and wall["confidence"] == 0 and wall[["face_id", "pose_Rx", "x_0", *UNITS]].isna().all()
+    assert wall["success"] == 0
+    assert wall["confidence"] == 0
+    assert wall[["face_id", "pose_Rx", "x_0", *UNITS]].isna().all()
 
 
 def test_the_table_says_what_the_functions_give(folder, tmp_path):
@@ -116,7 +119,9 @@ def test_parquet_holds_the_same(folder, tmp_path):
 def test_nothing_usable_writes_nothing(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     result = run(tmp_path, "--out", tmp_path / "s.csv")
-    assert result.return_value == 2 and "nothing was written" in result.output and not (tmp_path / "s.csv").exists()
+    assert result.return_value == 2
+    assert "nothing was written" in result.output
+    assert not (tmp_path / "s.csv").exists()
     with pytest.raises(InputError, match="no such file"):
         run(tmp_path / "missing.jpg", "--out", tmp_path / "s.csv")
 

@@ -162,7 +162,8 @@ class TestMetadata:
         metadata, notes = self.read(tree, text)
         assert metadata["smile_mp4"]["subject"] == "1"
         assert metadata["smile_MOV"]["subject"] == "2"
-        assert len(notes) == 1 and "row 2" in notes[0]
+        assert len(notes) == 1
+        assert "row 2" in notes[0]
 
     def test_videos_without_a_row_are_named(self, tree):
         videos = find_videos([tree / "study"])

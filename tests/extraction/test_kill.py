@@ -64,7 +64,8 @@ def test_killed_again_and_again(videos_dir, tmp_path, monkeypatch):
 def test_a_piece_that_cannot_be_kept_is_no_loss(tmp_path):
     (tmp_path / "file").touch()
     unfinished = Unfinished(tmp_path / "file" / "table.csv.unfinished")
-    assert unfinished.kept({"piece": 1}, lambda: 42) == 42 and unfinished.pieces == 0
+    assert unfinished.kept({"piece": 1}, lambda: 42) == 42
+    assert unfinished.pieces == 0
     unfinished.done()
 
 
@@ -92,7 +93,8 @@ def test_killed_among_photos(tmp_path, monkeypatch, command):
     arguments = [command, str(photos), "--out", str(out), "--jobs", "2"]
 
     undisturbed = facs(*arguments)
-    assert undisturbed.returncode == 1 and "100.png" in undisturbed.stderr
+    assert undisturbed.returncode == 1
+    assert "100.png" in undisturbed.stderr
     expected = out.read_bytes()
     out.unlink()
     kill_when_kept(arguments, unfinished)
@@ -102,7 +104,8 @@ def test_killed_among_photos(tmp_path, monkeypatch, command):
     kept[0].write_bytes(b"x" + kept[0].read_bytes()[1:])
 
     again = facs(*arguments)
-    assert again.returncode == 1 and f"{unfinished}: going on where an earlier run stopped" in again.stderr
+    assert again.returncode == 1
+    assert f"{unfinished}: going on where an earlier run stopped" in again.stderr
     assert out.read_bytes() == expected
     assert not unfinished.exists()
 
@@ -122,6 +125,7 @@ def test_killed_among_videos_whose_emotions_are_asked(tmp_path, monkeypatch):
     assert not out.exists()
 
     again = facs(*arguments)
-    assert again.returncode == 0 and f"{unfinished}: going on where an earlier run stopped" in again.stderr
+    assert again.returncode == 0
+    assert f"{unfinished}: going on where an earlier run stopped" in again.stderr
     assert out.read_bytes() == expected
     assert not unfinished.exists()

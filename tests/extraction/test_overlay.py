@@ -96,7 +96,8 @@ def test_box_and_bars_are_where_they_should_be_at_any_resolution(shape):
     sheet = OverlaySheet(shape, AUS)
     face = DrawnFace(0, 0.9, points, np.array([0.0, 2.5, 5.0]))
     image = sheet.draw(np.full((height, width, 3), 255, np.uint8), [face], 1, 0.0)
-    assert 360 <= image.shape[0] <= 1080 and image.shape[0] % 2 == image.shape[1] % 2 == 0
+    assert 360 <= image.shape[0] <= 1080
+    assert image.shape[0] % 2 == image.shape[1] % 2 == 0
     picture, panel = image[:, : sheet.width], image[:, sheet.width :]
     rows, columns = np.nonzero(green(picture))
     low, high = points.min(axis=0) * sheet.scale, points.max(axis=0) * sheet.scale
@@ -111,7 +112,8 @@ def test_several_faces_have_their_own_colours_and_points_outside_do_no_harm(smil
     table = write_table(tmp_path / "t.csv", points, second_face=True)
     frames = [f.image for f in read_frames(write_overlay(video, table, tmp_path / "o.mp4"), colour=True)]
     orange = np.abs(frames[0].astype(int) - (0, 159, 230)).max(axis=2) < 40
-    assert green(frames[0]).sum() > 200 and orange.sum() > 200
+    assert green(frames[0]).sum() > 200
+    assert orange.sum() > 200
     sheet = OverlaySheet((100, 100), AUS)
     far = DrawnFace(3, 0.1, points[0] * 1e7 - 5e8, np.full(3, np.nan))
     assert sheet.draw(np.zeros((100, 100, 3), np.uint8), [far], 1, 0.0).shape[0] == 360
@@ -133,7 +135,9 @@ def test_an_emotion_stands_at_its_face(smile, tmp_path):
     difference = sheet.draw(black, [face], 1, 0.0) != sheet.draw(black, [face._replace(emotion="happy 0.50")], 1, 0.0)
     rows = np.flatnonzero(difference.any(axis=(1, 2)))
     top = face.points[:, 1].min()
-    assert len(rows) and top - 80 < rows.min() and rows.max() < top
+    assert len(rows)
+    assert top - 80 < rows.min()
+    assert rows.max() < top
 
 
 def test_a_table_of_another_video_or_kind_is_refused_and_leaves_nothing(smile, tmp_path):
@@ -151,4 +155,5 @@ def test_a_table_of_another_video_or_kind_is_refused_and_leaves_nothing(smile, t
     ):
         with pytest.raises(InputError, match=says):
             write_overlay(video, table, tmp_path / "o.mp4")
-    assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob("*.mp4"))
+    assert not list(tmp_path.glob(".*"))

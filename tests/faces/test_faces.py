@@ -66,14 +66,16 @@ def test_a_face_is_found_in_every_frame_and_is_one_person(greys, model, name, fa
     answers = follow(model, greys(name, 72), faces)
     assert ids(answers) == [(0,)] * 72
     confidence = np.array([answer[0].confidence for answer in answers])
-    assert np.median(confidence) > 0.9 and np.mean(confidence > 0.5) >= 0.98
+    assert np.median(confidence) > 0.9
+    assert np.mean(confidence > 0.5) >= 0.98
     assert not any(answer[0].cut for answer in answers)
 
 
 def test_what_is_reported_of_a_face_fits_together(greys, model):
     for answer in follow(model, greys("d3.mp4", 20)):
         (face,) = answer
-        assert face.points.shape == (68, 2) and face.points.dtype == np.float32
+        assert face.points.shape == (68, 2)
+        assert face.points.dtype == np.float32
         x, y, width, height = face.box
         assert (x, y) == pytest.approx(face.points.min(axis=0))
         assert (x + width, y + height) == pytest.approx(face.points.max(axis=0))
@@ -84,7 +86,8 @@ def test_a_face_that_leaves_is_lost(videos_dir, model):
     """In this video the person moves out of the picture for good."""
     frames = [frame.image[::2, ::2] for frame in read_frames(videos_dir / "face_noface.mov")]
     there = np.array([bool(answer) for answer in follow(model, frames)])
-    assert there[:60].all() and not there[90:].any()
+    assert there[:60].all()
+    assert not there[90:].any()
 
 
 def test_a_cartoon_has_no_face(videos_dir, model):
@@ -96,7 +99,8 @@ def test_a_cartoon_has_no_face(videos_dir, model):
 def test_pictures_without_anything_have_no_face(model):
     noise = np.random.default_rng(0).integers(0, 256, (240, 320), dtype=np.uint8)
     frames = [np.zeros((240, 320), np.uint8), np.full((240, 320), 255, np.uint8), noise, np.zeros((5, 7), np.uint8)]
-    assert not any(follow(model, frames)) and not any(follow(model, frames, "all"))
+    assert not any(follow(model, frames))
+    assert not any(follow(model, frames, "all"))
 
 
 PAIRS = [("d0.mp4", "d3.mp4"), ("d3.mp4", "d12.mp4"), ("d0.mp4", "d12.mp4")]
@@ -108,7 +112,8 @@ def test_two_people_side_by_side_keep_their_ids(greys, model, one, other):
     answers = follow(model, frames, "all")
     assert ids(answers) == [(0, 1)] * 60
     left = np.array([[middle(face)[0] < 512 for face in answer] for answer in answers])
-    assert (left == left[0]).all() and left[0].sum() == 1
+    assert (left == left[0]).all()
+    assert left[0].sum() == 1
 
 
 def test_only_the_main_face_is_followed_unless_all_are_asked_for(greys, model):
@@ -119,7 +124,8 @@ def test_only_the_main_face_is_followed_unless_all_are_asked_for(greys, model):
     ]
     for answer in follow(model, frames):
         (face,) = answer
-        assert face.face_id == 0 and middle(face)[0] < 512
+        assert face.face_id == 0
+        assert middle(face)[0] < 512
     assert ids(follow(model, frames, "all"))[-1] == (0, 1)
 
 
@@ -167,7 +173,8 @@ def test_somebody_who_passes_in_front_of_another_does_not_take_over_the_id(greys
     answers = follow(model, frames, "all")
     assert ids(answers)[0] == ids(answers)[-1] == (0, 1)
     first, last = ([middle(face)[0] for face in answer] for answer in (answers[0], answers[-1]))
-    assert first[0] < first[1] < last[0] - 200 and last[1] == pytest.approx(first[1], abs=100)
+    assert first[0] < first[1] < last[0] - 200
+    assert last[1] == pytest.approx(first[1], abs=100)
     for answer in answers:
         if len(answer) == 2:
             assert abs(middle(answer[0])[0] - middle(answer[1])[0]) > 60
@@ -280,7 +287,8 @@ def test_points_are_steadied_unless_not_wanted(greys, model):
 def test_the_same_frames_give_the_same_answer(greys, model):
     one, two = (follow(model, greys("s18.mp4", 15), "all") for _ in range(2))
     for a, b in zip(one, two, strict=True):
-        assert np.array_equal(a[0].points, b[0].points) and a[0].confidence == b[0].confidence
+        assert np.array_equal(a[0].points, b[0].points)
+        assert a[0].confidence == b[0].confidence
 
 
 def test_a_change_of_size_in_the_middle_is_survived(greys, model):
@@ -327,7 +335,8 @@ def test_a_hand_before_the_mouth_lowers_the_confidence(model, greys, name):
     covered = [hand_before_the_mouth(grey, face.points) for grey, face in zip(frames, seen, strict=True)]
     less = [faces[0].confidence if faces else 0.0 for faces in follow(model, [*frames[:10], *covered[10:]])]
     assert np.median([face.confidence for face in seen]) > 0.95
-    assert min(less[:10]) > 0.9 and np.median(less[12:]) < 0.6
+    assert min(less[:10]) > 0.9
+    assert np.median(less[12:]) < 0.6
 
 
 def test_a_video_that_lies_on_its_side_is_told_from_one_without_a_face(model, greys):

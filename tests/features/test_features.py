@@ -55,7 +55,8 @@ def changes(code: int) -> int:
 
 def test_codes_are_the_definitions(texture):
     codes = lbp.lbp_codes(texture)
-    assert codes.shape == texture.shape and codes.dtype == np.uint8
+    assert codes.shape == texture.shape
+    assert codes.dtype == np.uint8
     rng = np.random.default_rng(1)
     places = [(0, 0), (0, 119), (119, 0), (119, 119), *rng.integers(0, TEXTURE, (500, 2))]
     for row, column in places:
@@ -91,7 +92,8 @@ def test_every_cells_histogram_covers_its_area(texture):
 def test_a_flat_texture_has_one_pattern_and_no_gradient():
     flat = np.full((TEXTURE, TEXTURE), 90, np.uint8)
     histograms = lbp.lbp_histograms(flat).reshape(-1, N_UNIFORM)
-    assert (histograms[:, 57] == 255).all() and histograms.sum() == 255 * GRID * GRID
+    assert (histograms[:, 57] == 255).all()
+    assert histograms.sum() == 255 * GRID * GRID
     assert not hog.hog(flat).any()
 
 
@@ -121,7 +123,8 @@ def test_hog_is_local():
     texture[10:20, 90:100] = 200
     seen = hog.hog(texture).reshape(18, 18, 8).sum(axis=2)
     rows, columns = np.nonzero(seen)
-    assert rows.max() <= 3 and columns.min() >= 12
+    assert rows.max() <= 3
+    assert columns.min() >= 12
 
 
 def test_blocks_cover_the_vector_once():
@@ -145,7 +148,8 @@ def test_registered_landmarks_count_quarters_of_a_pixel():
     points[48] += [10 * pixel, -10 * pixel]
     place = 2 * list(INNER_49).index(48)
     values = shape_modes.registered_landmarks(points).astype(int) - 128
-    assert values[place] == pytest.approx(40, abs=3) and values[place + 1] == pytest.approx(-40, abs=3)
+    assert values[place] == pytest.approx(40, abs=3)
+    assert values[place + 1] == pytest.approx(-40, abs=3)
     assert np.abs(np.delete(values, [place, place + 1])).max() <= 4
 
 
@@ -168,7 +172,8 @@ def test_extreme_shapes_saturate_instead_of_wrapping():
 def test_features_of_a_real_face(real_face):
     grey, points = real_face
     values = vector.features(grey, points)
-    assert values.shape == (N_FEATURES,) and values.dtype == np.uint8
+    assert values.shape == (N_FEATURES,)
+    assert values.dtype == np.uint8
     texture = registration.registered_texture(grey, points)
     assert np.array_equal(values[BLOCKS["lbp"]], lbp.lbp_histograms(texture))
     assert np.array_equal(values[BLOCKS["hog"]], hog.hog(texture))

@@ -80,7 +80,9 @@ def test_the_interval_is_the_bootstrap_over_persons(rated):
     low, high = np.quantile(slow, [0.025, 0.975], axis=0)
     assert table["ccc_low"].to_numpy() == pytest.approx(low, abs=1e-9)
     assert table["ccc_high"].to_numpy() == pytest.approx(high, abs=1e-9)
-    assert list(table.index) == [1, 2, 4] and (table["subjects"] == 20).all() and (table["n"] == 400).all()
+    assert list(table.index) == [1, 2, 4]
+    assert (table["subjects"] == 20).all()
+    assert (table["n"] == 400).all()
 
 
 def test_intervals_over_persons_are_wider_than_over_rows(rated):
@@ -97,7 +99,8 @@ def test_within_a_person_counts_only_where_the_reference_moves():
     reference = np.concatenate([2 + 2 * np.sin(time), np.full(60, 1.0) + 0.01 * np.sin(time)])[:, None]
     predicted = np.concatenate([2 + 2 * np.sin(time), -np.sin(time)])[:, None]
     mean, counts = ag.within_subject_pearson(reference, predicted, np.repeat(["a", "b"], 60))
-    assert counts[0] == 1 and mean[0] == pytest.approx(1.0)
+    assert counts[0] == 1
+    assert mean[0] == pytest.approx(1.0)
 
 
 def test_shapes_are_checked():
@@ -120,6 +123,7 @@ def test_joint_counts_are_a_two_dimensional_histogram(rated):
     for k in range(y.shape[1]):
         known = ~np.isnan(y[:, k])
         expected = np.histogram2d(np.clip(y[known, k], 0, 5), np.clip(p[known, k], 0, 5), bins=(edges, edges))[0]
-        assert (counts[k] == expected).all() and counts[k].sum() == known.sum()
+        assert (counts[k] == expected).all()
+        assert counts[k].sum() == known.sum()
     # Above the scale counts in the last bin, below it in the first.
     assert ag.joint_counts(np.array([6.0]), np.array([-1.0]))[0, 9, 0] == 1

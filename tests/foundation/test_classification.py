@@ -49,9 +49,12 @@ def test_three_classes_by_hand():
 
 def test_two_classes_have_no_top_2_and_a_class_that_is_not_there_no_curve():
     found = class_figures(np.array([0, 1, 0]), np.array([[0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]), ["real", "fake"])
-    assert "top_2" not in found and set(found["roc"]) == {"real", "fake"}
+    assert "top_2" not in found
+    assert set(found["roc"]) == {"real", "fake"}
     one = class_figures(np.array([0, 0]), np.array([[0.6, 0.4], [0.3, 0.7]]), ["real", "fake"])
-    assert "roc" not in one and one["chance"] == 1.0 and one["balanced_accuracy"] == 0.5
+    assert "roc" not in one
+    assert one["chance"] == 1.0
+    assert one["balanced_accuracy"] == 0.5
 
 
 def test_decisions_without_probabilities():
@@ -63,7 +66,8 @@ def test_decisions_without_probabilities():
         decisions=[0, 1, 0],
         scores=np.array([[2, -2], [1, -1], [3, -3]]),
     )
-    assert found["accuracy"] == 1.0 and sum(row["n"] for row in found["reliability"]) == 2
+    assert found["accuracy"] == 1.0
+    assert sum(row["n"] for row in found["reliability"]) == 2
     assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.2]).mean())
     assert found["roc"]["a"]["auc"] == 1.0
 
@@ -100,14 +104,19 @@ def test_what_always_holds(seed, n):
     truth, probabilities = rng.integers(7, size=n), rng.dirichlet(np.ones(7) * 0.3, size=n)
     found = class_figures(truth, probabilities, SEVEN)
     assert found["wilson_95"][0] <= found["accuracy"] <= found["wilson_95"][1]
-    assert found["accuracy"] <= found["top_2"] and found["chance"] >= 1 / 7
-    assert 0 <= found["calibration_error"] <= 1 and found["log_loss"] >= 0
+    assert found["accuracy"] <= found["top_2"]
+    assert found["chance"] >= 1 / 7
+    assert 0 <= found["calibration_error"] <= 1
+    assert found["log_loss"] >= 0
     assert np.sum(found["confusion"]) == n == sum(row["n"] for row in found["reliability"])
     for curve in found.get("roc", {}).values():
-        assert curve["fpr"][0] == curve["tpr"][0] == 0 and curve["fpr"][-1] == curve["tpr"][-1] == 1
-        assert len(curve["fpr"]) <= CURVE_POINTS and curve["fpr"] == sorted(curve["fpr"])
+        assert curve["fpr"][0] == curve["tpr"][0] == 0
+        assert curve["fpr"][-1] == curve["tpr"][-1] == 1
+        assert len(curve["fpr"]) <= CURVE_POINTS
+        assert curve["fpr"] == sorted(curve["fpr"])
     for curve in found.get("pr", {}).values():
-        assert curve["recall"][-1] == 0 and curve["recall"] == sorted(curve["recall"], reverse=True)
+        assert curve["recall"][-1] == 0
+        assert curve["recall"] == sorted(curve["recall"], reverse=True)
     json.dumps(found, allow_nan=False)
 
 

@@ -47,7 +47,8 @@ def test_no_other_similarity_fits_noisy_points_better():
 
 def test_a_mirrored_face_is_not_fitted_by_a_reflection():
     found = geometry.fit_similarity(FACE, FACE * [-1, 1])
-    assert found[0, 0] == found[1, 1] and found[0, 1] == -found[1, 0]
+    assert found[0, 0] == found[1, 1]
+    assert found[0, 1] == -found[1, 0]
 
 
 def test_points_in_one_place_do_not_divide_by_zero():

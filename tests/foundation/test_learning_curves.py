@@ -30,7 +30,8 @@ def test_subsets_are_nested_stratified_and_seeded():
         expected = np.maximum(np.round(share * np.bincount(y)), 3)
         assert np.abs(np.bincount(y[rows]) - expected).max() <= 1
         assert (np.diff(rows) > 0).all()
-    assert np.array_equal(nested_rows(y)[0], small) and not np.array_equal(nested_rows(y, seed=1)[0], small)
+    assert np.array_equal(nested_rows(y)[0], small)
+    assert not np.array_equal(nested_rows(y, seed=1)[0], small)
 
 
 def test_a_point_is_made_once(tmp_path):
@@ -79,7 +80,8 @@ def test_a_ranker_is_trained_on_pairs_of_the_chosen_people_only(tmp_path, monkey
         emotions=study.emotions, labels=study.labels, usable=study.usable,
     )  # fmt: skip
     # Seven others, three pairs each: 1, 2 and 4 people, then all.
-    assert [row["n"] for row in curve] == [3, 6, 12, 21] and curve[-1]["accuracy"] == 1.0
+    assert [row["n"] for row in curve] == [3, 6, 12, 21]
+    assert curve[-1]["accuracy"] == 1.0
     assert [n for _who, n, _labels in seen] == [3] * 8 + [6] * 8 + [12] * 8
     assert all(who == labelled and len(who) == n // 3 for who, n, labelled in seen)
     assert len(seen) == authenticity_curve.n_curve_fits(study.subjects, study.folds, 8)
@@ -95,7 +97,8 @@ def test_rank_authenticity_writes_a_curve_that_the_report_draws(tmp_path):
     assert curve[-1]["accuracy"] == figures["pairs"]["accuracy"]
     assert all(0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1 for row in curve)
     text = write_report(gather([tmp_path / "r"]), tmp_path / "r.html").pages[0].read_text(encoding="utf-8")
-    assert "<b>Learning curve</b>" in text and f"3 samples: {curve[0]['accuracy']:.1%}" in text
+    assert "<b>Learning curve</b>" in text
+    assert f"3 samples: {curve[0]['accuracy']:.1%}" in text
     assert "--learning-curve goes with --evaluate" in failure(
         "--descriptors", tmp_path / "d.csv", "--train", "--save", tmp_path / "m.npz", "--learning-curve"
     )
@@ -124,11 +127,13 @@ def test_train_emotion_writes_a_curve_that_the_report_draws(faces, tmp_path):
     model = json.loads(before)["models"][0]
     curve = model["learning_curve"]
     assert [row["n"] for row in curve] == [9, 12, 24, 48]
-    assert curve[-1]["accuracy"] == model["accuracy"] and [curve[-1][k] for k in ("low", "high")] == model["wilson_95"]
+    assert curve[-1]["accuracy"] == model["accuracy"]
+    assert [curve[-1][k] for k in ("low", "high")] == model["wilson_95"]
     assert all(round(12 * row["accuracy"], 6).is_integer() for row in curve), "all points are of the same 12 faces"
     assert f"learning curve: 9: {curve[0]['accuracy']:.1%}, 12: " in first.output
     text = write_report(gather([tmp_path]), tmp_path / "r.html").pages[0].read_text(encoding="utf-8")
-    assert "<b>Learning curve</b>" in text and f"24 samples: {curve[2]['accuracy']:.1%}" in text
+    assert "<b>Learning curve</b>" in text
+    assert f"24 samples: {curve[2]['accuracy']:.1%}" in text
 
 
 def test_an_interrupted_curve_goes_on_where_it_stopped(faces, tmp_path, monkeypatch):
@@ -144,12 +149,16 @@ def test_an_interrupted_curve_goes_on_where_it_stopped(faces, tmp_path, monkeypa
 
     options = (faces, "--model", "svm-landmarks", "--learning-curve", "--out", tmp_path)
     monkeypatch.setattr(emotion_curve, "train_emotion", stops)
-    assert train(*options).exception is not None and trained == [9, 12]
+    assert train(*options).exception is not None
+    assert trained == [9, 12]
     trained.clear()
     again = train(*options)
-    assert again.exception is None and "kept" in again.output and trained == [24]
+    assert again.exception is None
+    assert "kept" in again.output
+    assert trained == [24]
 
 
 def test_a_curve_needs_faces_to_measure_on(faces, tmp_path):
     result = train(faces / "train", "--split", "", "--learning-curve", "--out", tmp_path)
-    assert isinstance(result.exception, click.UsageError) and "needs a split to measure on" in str(result.exception)
+    assert isinstance(result.exception, click.UsageError)
+    assert "needs a split to measure on" in str(result.exception)

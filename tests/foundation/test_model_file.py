@@ -53,8 +53,10 @@ def test_round_trip(saved):
     for name, array in ARRAYS.items():
         assert model.arrays[name].dtype == array.dtype
         assert np.array_equal(model.arrays[name], array)
-    assert model.card["title"] == "Ein Modell für Tests" and model.card["numbers"] == [1, 2.5, None]
-    assert model.card["kind"] == "test" and model.card["format_version"] == FORMAT_VERSION
+    assert model.card["title"] == "Ein Modell für Tests"
+    assert model.card["numbers"] == [1, 2.5, None]
+    assert model.card["kind"] == "test"
+    assert model.card["format_version"] == FORMAT_VERSION
     assert model.card["content_sha256"] == content_hash(ARRAYS)
 
 

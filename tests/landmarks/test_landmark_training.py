@@ -140,9 +140,12 @@ def test_the_command_trains_measures_and_says_so(shared_dir, tmp_path):
     assert card["content_sha256"] in run.output
     assert card == json.loads(out.with_suffix(".json").read_text())
     facts, measured = card["training_data"]["faces"], card["error_on_persons_held_out"]["faces"]
-    assert facts["images"] == len(table) - 1 and facts["persons"] == len({row.split(",")[1] for row in table[1:]})
-    assert 0 < measured["images"] < facts["images"] and 1 < measured["raw"] < 10
-    assert card["hold_out_percent"] == 30 and card["settings"]["repeats"] == 1
+    assert facts["images"] == len(table) - 1
+    assert facts["persons"] == len({row.split(",")[1] for row in table[1:]})
+    assert 0 < measured["images"] < facts["images"]
+    assert 1 < measured["raw"] < 10
+    assert card["hold_out_percent"] == 30
+    assert card["settings"]["repeats"] == 1
     assert card["settings"]["warped"] == 0.2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces", "mine.json", "mine.npz", "who.csv"]
 
@@ -224,7 +227,8 @@ def test_ridge_is_least_squares_without_and_the_mean_with_much_penalty():
     gram, cross = design.T @ design, design.T @ y
     assert np.allclose(ridge(gram, cross, 1e-9), np.linalg.lstsq(design, y, rcond=None)[0], atol=1e-4)
     heavy = ridge(gram, cross, 1e9)
-    assert np.abs(heavy[:-1]).max() < 1e-6 and np.allclose(heavy[-1], y.mean(axis=0), atol=1e-4)
+    assert np.abs(heavy[:-1]).max() < 1e-6
+    assert np.allclose(heavy[-1], y.mean(axis=0), atol=1e-4)
 
 
 def test_a_map_of_low_rank_predicts_as_the_whole_one_where_that_matters():
@@ -234,7 +238,8 @@ def test_a_map_of_low_rank_predicts_as_the_whole_one_where_that_matters():
     gram = design.T @ design
     ways = rng.normal(size=(13, 3)) @ rng.normal(size=(3, 136))
     exact = low_rank(ways, gram, rank=3)
-    assert exact.down.shape == (3, 12) and exact.up.shape == (136, 3)
+    assert exact.down.shape == (3, 12)
+    assert exact.up.shape == (136, 3)
     for row, values in zip(design[:20], x[:20].astype(np.float32), strict=True):
         assert np.allclose(exact(values), (row @ ways).reshape(68, 2), atol=1e-3)
     # Of a map of full rank the best two axes of what it predicts stay, its mean with them.
@@ -249,5 +254,6 @@ def test_a_map_of_low_rank_predicts_as_the_whole_one_where_that_matters():
 def test_a_detectors_box_holds_the_inner_face():
     mean = mean_shape(100 * MEAN_HEAD[None, :, :2])
     box = dlib_box_shape(mean)
-    assert box[17:].min() > 0 and box[17:].max() < 1
+    assert box[17:].min() > 0
+    assert box[17:].max() < 1
     assert box[:, 0].mean() == pytest.approx(0.5, abs=0.01)

@@ -75,7 +75,8 @@ def test_the_mirror_is_its_own_inverse_and_the_mean_head_agrees():
 
 
 def test_inner_points_are_those_of_the_method():
-    assert len(INNER_49) == 49 and not set(INNER_49) & {*range(17), 60, 64}
+    assert len(INNER_49) == 49
+    assert not set(INNER_49) & {*range(17), 60, 64}
     # The mirror image of an inner point is an inner point.
     assert set(MIRROR_68[INNER_49]) == set(INNER_49)
 
@@ -83,7 +84,9 @@ def test_inner_points_are_those_of_the_method():
 def test_the_embedded_model_is_small_and_says_what_it_is(model):
     assert DEFAULT_MODEL.stat().st_size <= 12 * 2**20
     assert model.sha256 == load_model(DEFAULT_MODEL).card["content_sha256"]
-    assert model.card["error_on_persons_held_out"] and model.card["training_data"] and model.card["rights"]
+    assert model.card["error_on_persons_held_out"]
+    assert model.card["training_data"]
+    assert model.card["rights"]
 
 
 @pytest.mark.shared
@@ -99,7 +102,8 @@ def test_points_of_unseen_persons_are_near_the_teachers(model, unseen):
 def test_confidence_is_high_on_faces_and_low_elsewhere(model, unseen):
     images, points = unseen
     on_faces = confidences(model, images, points)
-    assert np.median(on_faces) > 0.95 and np.mean(on_faces > 0.5) >= 0.95
+    assert np.median(on_faces) > 0.95
+    assert np.mean(on_faces > 0.5) >= 0.95
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, image.shape, dtype=np.uint8) for image in images]
     flat = [np.full_like(image, 128) for image in images]
@@ -115,7 +119,8 @@ def test_a_face_in_the_mirror_has_mirrored_points(model, unseen):
         found, _ = settle(model, grey, start)
         other, _ = settle(model, *mirrored(grey, start))
         difference.append(apart(found, mirrored(grey, other)[1]))
-    assert np.mean(difference) < 1.4 and np.percentile(difference, 90) < 2.2
+    assert np.mean(difference) < 1.4
+    assert np.percentile(difference, 90) < 2.2
 
 
 @pytest.mark.shared
@@ -149,7 +154,8 @@ def test_a_face_of_1500_px_is_located_like_a_small_one(model, unseen):
     small, sure = model.find(grey, box)
     found, still_sure = model.find(large, box * factor)
     assert apart(small, found / factor) < 1.1
-    assert sure > 0.9 and still_sure > 0.9
+    assert sure > 0.9
+    assert still_sure > 0.9
 
 
 @pytest.mark.shared
@@ -162,7 +168,8 @@ def test_a_detectors_box_may_be_off(model, unseen, off):
         side = 1.06 * float((high - low).max()) * off[2]
         corner = (low + high) / 2 - side / 2 + np.array(off[:2]) * side
         error.append(apart(truth, model.find(grey, (*corner, side, side)).points))
-    assert np.median(error) < 3.2 and np.percentile(error, 90) < 6
+    assert np.median(error) < 3.2
+    assert np.percentile(error, 90) < 6
 
 
 @pytest.mark.shared
@@ -261,7 +268,9 @@ def test_any_start_gives_finite_points(model):
     starts = [MEAN_HEAD[:, :2] * s + place for s in (1, 30, 3000) for place in ((60, 45), (-5000, 9000))]
     for start in starts:
         found, sure = model.follow(grey, start.astype(np.float32))
-        assert found.shape == (68, 2) and np.isfinite(found).all() and 0 <= sure <= 1
+        assert found.shape == (68, 2)
+        assert np.isfinite(found).all()
+        assert 0 <= sure <= 1
     for box in ((0, 0, 1, 1), (-300, -300, 50, 50), (0, 0, 5000, 5000)):
         assert np.isfinite(model.find(grey, box).points).all()
 
@@ -285,7 +294,8 @@ def test_the_past_does_not_change_the_answer(model, unseen):
     one = model.follow(first, p)
     model.follow(second, q)
     again = model.follow(first, p)
-    assert np.array_equal(one.points, again.points) and one.confidence == again.confidence
+    assert np.array_equal(one.points, again.points)
+    assert one.confidence == again.confidence
 
 
 def test_saving_and_loading_gives_equal_bytes_and_points(model, tmp_path):
@@ -378,7 +388,8 @@ def test_results_with_a_file_of_dlibs_depend_on_the_embedded_model_too(unseen, t
     features_before = vector.made_by()
     for module in ("landmarks.dlib_predictor", "features.vector"):
         monkeypatch.setattr(f"facs_pipeline.{module}.default_landmarks", lambda: other)
-    assert DlibLandmarks(path).sha256 != before and vector.made_by() != features_before
+    assert DlibLandmarks(path).sha256 != before
+    assert vector.made_by() != features_before
 
 
 @pytest.mark.shared
@@ -397,7 +408,8 @@ def test_a_landmark_file_of_dlibs_works_in_place_of_the_embedded_one(unseen, tmp
     assert np.median(confidence) > 0.3
     flat = np.full((256, 256), 128, np.uint8)
     assert model.follow(flat, points[0]).confidence < 0.3
-    assert len(model.sha256) == 64 and "small.dat" in model.card["title"]
+    assert len(model.sha256) == 64
+    assert "small.dat" in model.card["title"]
 
 
 @pytest.mark.shared

@@ -36,7 +36,9 @@ def test_landmarks_see_a_moved_mouth_and_a_nose_at_rest(face):
     found = np.array([model.follow(warp(grey, points, np.random.default_rng(k))[0], points).points for k in range(30)])
     moved = (found - points).std(axis=0).mean(axis=1) / eyes
     mouth, brows, nose = (moved[part].mean() for part in (slice(48, 68), slice(17, 27), slice(27, 31)))
-    assert mouth > 0.02 and brows > 0.015 and mouth > 2 * nose
+    assert mouth > 0.02
+    assert brows > 0.015
+    assert mouth > 2 * nose
     # Eyelids open and close: the height of the eyes differs more than their width.
     height = np.linalg.norm(found[:, [37, 38, 43, 44]] - found[:, [41, 40, 47, 46]], axis=-1).mean(axis=1)
     assert height.std() / height.mean() > 0.08
@@ -56,8 +58,10 @@ def test_far_from_the_face_nothing_moves(face):
     grey, points = face
     moved, at = warp(grey, points, np.random.default_rng(1))
     assert np.abs(at - points)[0].max() < 1 < np.abs(at - points)[48:].max()
-    assert moved.shape == grey.shape and moved.dtype == np.uint8
-    assert np.array_equal(moved[:20], grey[:20]) and not np.array_equal(moved, grey)
+    assert moved.shape == grey.shape
+    assert moved.dtype == np.uint8
+    assert np.array_equal(moved[:20], grey[:20])
+    assert not np.array_equal(moved, grey)
 
 
 def test_a_smaller_face_is_warped_alike(face):
@@ -80,7 +84,8 @@ def test_every_reading_gives_the_same_warp_and_each_image_its_own(pictures, face
     points = np.repeat(face[1][None], 3, axis=0)
     points[2] = np.nan
     copies = warped(pictures, points)
-    assert len(copies) == 3 and copies.persons == pictures.persons
+    assert len(copies) == 3
+    assert copies.persons == pictures.persons
     first, second, without_face = (copies.grey(number) for number in range(3))
     np.testing.assert_array_equal(first, pickle.loads(pickle.dumps(copies)).grey(0))
     assert not np.array_equal(first, second)
@@ -92,4 +97,5 @@ def test_every_reading_gives_the_same_warp_and_each_image_its_own(pictures, face
 def test_labels_of_warped_pictures_are_kept_apart(pictures, face):
     points = np.repeat(face[1][None], 3, axis=0)
     digests = {pictures.digest(), warped(pictures, points).digest(), warped(pictures, points + 1).digest()}
-    assert len(digests) == 3 and warped(pictures, points).digest() in digests
+    assert len(digests) == 3
+    assert warped(pictures, points).digest() in digests

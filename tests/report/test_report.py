@@ -31,7 +31,7 @@ def demo(tmp_path_factory) -> Path:
     return demo_results(tmp_path_factory)
 
 
-@pytest.fixture()
+@pytest.fixture
 def own(demo, tmp_path) -> Path:
     """A copy to spoil."""
     return Path(shutil.copytree(demo, tmp_path / "demo", ignore=shutil.ignore_patterns("cache", "videos")))
@@ -48,7 +48,8 @@ def test_the_whole_report(demo, tmp_path):
         assert f'id="{section}"' in text
     assert text.count('<ul class="strip">') == 12
     assert text.count("data:image/jpeg") >= 12 * 6
-    assert "Saxen" in text and "Wilson" in text
+    assert "Saxen" in text
+    assert "Wilson" in text
     # 100 such videos stay below 10 MB.
     assert len(text) < 1_000_000
     data = json.loads((tmp_path / "report.json").read_text())
@@ -87,7 +88,8 @@ def test_hostile_names_are_text(own, tmp_path):
     text = report([own], tmp_path / "report.html", pictures="none")
     check_html(text)
     assert text.count("<script>") == 1
-    assert "&lt;script&gt;alert(1)" in text and "{{7*7}}" in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "{{7*7}}" in text
     assert HOSTILE in html.unescape(text)
 
 
@@ -119,7 +121,8 @@ def test_videos_that_are_gone_keep_their_curves(own, tmp_path):
     (own / "results/run.json").write_text(json.dumps(run))
     text = report([own], tmp_path / "r.html")
     assert text.count("the video is not there any more") == 12
-    assert 'class="lanes"' in text and "data:image/jpeg" not in text
+    assert 'class="lanes"' in text
+    assert "data:image/jpeg" not in text
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,8 @@ def test_many_videos_are_paged(demo, tmp_path):
         html5lib.HTMLParser(strict=True).parse(text)
     first = written.pages[0].read_text(encoding="utf-8")
     linked = re.findall(r'href="(many-\d\.html)#([^"]+)"', first)
-    assert linked and all(anchor in ids[name] for name, anchor in linked)
+    assert linked
+    assert all(anchor in ids[name] for name, anchor in linked)
 
 
 def test_failed_videos_say_why(own, tmp_path):
@@ -206,7 +210,10 @@ def test_a_classifiers_accuracy_json(tmp_path):
     written = write_report(gather([tmp_path]), tmp_path / "out" / "r.html")
     text = written.pages[0].read_text(encoding="utf-8")
     check_html(text)
-    assert "mini-Xception" in text and "71.2 %" in text and "2.00 MB" in text and "Learning curve" in text
+    assert "mini-Xception" in text
+    assert "71.2 %" in text
+    assert "2.00 MB" in text
+    assert "Learning curve" in text
     assert "&lt;b&gt;sad" in text
     assert any("odd" in note and "roc" in note for note in written.notes)
     assert sum("no number 'accuracy'" in note for note in written.notes) == 2
@@ -219,14 +226,16 @@ def test_nothing_to_report(tmp_path):
         write_report(Gathered(), tmp_path / "report.pdf")
     for arguments, expected in (([str(tmp_path)], "no results found"), ([str(tmp_path / "x")], "no such folder")):
         result = CliRunner().invoke(command, [*arguments, "--out", str(tmp_path / "r.html")])
-        assert isinstance(result.exception, InputError) and expected in str(result.exception)
+        assert isinstance(result.exception, InputError)
+        assert expected in str(result.exception)
 
 
 def test_two_class_figures_by_hand():
     labels, decisions = ["real"] * 4 + ["fake"] * 4, ["real"] * 3 + ["fake"] * 3 + ["real"] * 2
     scores = np.array([3, 2, 1, -1, -2, -3, 1.5, 0.5])
     found = two_class_figures(labels, decisions, np.full(8, 0.75), scores)
-    assert found["accuracy"] == 5 / 8 and found["confusion"] == [[3, 1], [2, 2]]
+    assert found["accuracy"] == 5 / 8
+    assert found["confusion"] == [[3, 1], [2, 2]]
     assert found["per_class"][0] == {"class": "real", "precision": 0.6, "recall": 0.75, "f1": 2 / 3, "support": 4}
     assert found["log_loss"] == pytest.approx(-(np.log(0.75) + np.log(0.25)) / 2)
     # Confidence 0.75, right in half of the cases.
@@ -242,4 +251,5 @@ def test_gaps_are_drawn_where_no_face_is(tmp_path):
     table.to_csv(tmp_path / "t.csv", index=False)
     series = read_series(tmp_path / "t.csv")
     assert series.gaps == [pytest.approx((0.475, 0.975))]
-    assert np.isnan(series.smoothed[10:20]).all() and np.isfinite(series.smoothed[:10]).all()
+    assert np.isnan(series.smoothed[10:20]).all()
+    assert np.isfinite(series.smoothed[:10]).all()

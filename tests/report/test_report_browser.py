@@ -44,7 +44,7 @@ def browser():
         running.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def opened(browser, file):
     """Opens the report; at the end nothing may have been complained of, and nothing requested but the file."""
     pages = []
@@ -78,7 +78,8 @@ def test_headers_sort_by_number_and_by_keyboard(opened):
     header = table.locator("th button", has_text="Mean")
     header.click()
     values = table.locator("tbody tr").evaluate_all(mean)
-    assert values == sorted(values) and len(set(values)) > 3
+    assert values == sorted(values)
+    assert len(set(values)) > 3
     assert table.locator("th[aria-sort=ascending]").count() == 1
     header.focus()
     page.keyboard.press("Enter")
@@ -100,7 +101,8 @@ def test_hovering_a_curve_shows_the_nearest_picture(opened):
         nearest = min(range(len(times)), key=lambda k: abs(times[k] - share * last))
         assert plot.locator(".peek img").get_attribute("src") == sources[nearest]
     shape = plot.locator(".peek img").evaluate("one => [one.width, one.height, one.naturalWidth, one.naturalHeight]")
-    assert shape[2] > 0 and shape[0] / shape[1] == pytest.approx(shape[2] / shape[3], rel=0.05)
+    assert shape[2] > 0
+    assert shape[0] / shape[1] == pytest.approx(shape[2] / shape[3], rel=0.05)
     page.mouse.move(1, 1)
     assert plot.locator(".peek").is_hidden()
 
@@ -122,13 +124,15 @@ def test_the_picture_under_the_pointer_says_when_it_was_taken(opened):
     plot.hover(position={"x": plot.bounding_box()["width"] * 0.4, "y": 60})
     said = float(plot.locator(".peek small").inner_text().removeprefix("picture: ").removesuffix(" s"))
     times = card.locator(".strip li").evaluate_all("all => all.map(one => Number(one.dataset.time))")
-    assert len(times) == 16 and said in [round(time, 2) for time in times]
+    assert len(times) == 16
+    assert said in [round(time, 2) for time in times]
     # Sixteen pictures of three seconds: the nearest one is at most half a step and a frame away.
     assert abs(said - 0.4 * 2.96) <= 3 / 16 / 2 + 0.04
     # Also far down the curves it is where the window shows it.
     plot.hover(position={"x": 100, "y": plot.bounding_box()["height"] - 10})
     box = plot.locator(".peek").bounding_box()
-    assert box["y"] >= 0 and box["y"] + box["height"] <= 900
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 900
     # Eight are seen; the nearest of those is marked.
     assert card.locator(".strip li:visible").count() == 8
     assert card.locator(".strip li.near:visible").count() == 1
@@ -152,7 +156,8 @@ def test_copy_and_download(opened):
         copied[name] = page.evaluate("navigator.clipboard.readText()")
     assert copied["CSV"].splitlines()[0].startswith("Model,Accuracy here,")
     assert copied["CSV"].splitlines()[1].startswith("rank-svm,")
-    assert copied["LaTeX"].startswith("\\begin{tabular}{l") and "66.7 \\%" in copied["LaTeX"]
+    assert copied["LaTeX"].startswith("\\begin{tabular}{l")
+    assert "66.7 \\%" in copied["LaTeX"]
     assert copied["Markdown"].splitlines()[1].startswith("| --- |")
     for name, ending in (("CSV", "csv"), ("LaTeX", "tex"), ("Markdown", "md")):
         with page.expect_download() as saved:
@@ -206,7 +211,8 @@ def test_the_keyboard_reaches_everything(opened, emotions):
     scrolling = page.locator(".scroll").evaluate_all(
         "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.tabIndex)"
     )
-    assert scrolling and set(scrolling) == {0}
+    assert scrolling
+    assert set(scrolling) == {0}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -274,4 +280,5 @@ def test_the_policy_holds_script_back(browser, file):
         one.click(); return said.then(name => [name, window.ran ?? false]); }"""
     )
     page.close()
-    assert ran[0].startswith("script-src") and ran[1] is False
+    assert ran[0].startswith("script-src")
+    assert ran[1] is False

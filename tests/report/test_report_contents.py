@@ -28,7 +28,7 @@ def demo(tmp_path_factory) -> Path:
     return demo_results(tmp_path_factory)
 
 
-@pytest.fixture()
+@pytest.fixture
 def own(demo, tmp_path) -> Path:
     """A copy to spoil, with its videos."""
     copy = Path(shutil.copytree(demo, tmp_path / "demo", ignore=shutil.ignore_patterns("cache")))
@@ -56,7 +56,8 @@ class TestVideos:
             span = series.times_s[-1] - series.times_s[0]
             assert marks == pytest.approx([100 * (a - series.times_s[0]) / span for a, _b in series.blinks], abs=0.01)
             assert len(marks) == int(video.facts["blinks"])
-            assert (f"{len(marks)} blink" in chart) and ("Blinks at" in chart) == bool(marks)
+            assert f"{len(marks)} blink" in chart
+            assert ("Blinks at" in chart) == bool(marks)
             found += len(marks)
         assert found >= 12
 
@@ -81,11 +82,14 @@ class TestVideos:
         more = pd.DataFrame({"emotion": "happy", "emotion_confidence": 0.9, "emotion_happy": happy})
         pd.concat([table, more.assign(emotion_sad=1 - happy)], axis=1).to_csv(video.table, index=False)
         series = read_series(video.table)
-        assert series.emotions == ("happy", "sad") and series.probabilities[:, 0] == pytest.approx(happy)
+        assert series.emotions == ("happy", "sad")
+        assert series.probabilities[:, 0] == pytest.approx(happy)
         text = write([own / "results"], tmp_path / "r.html", pictures="none")
         check_html(text)
         card = re.search(rf'<article class="card" id="{video.id}">.*?</article>', text, re.S)[0]
-        assert "happy 0.50" in card and "sad 0.50" in card and "confidence" not in card
+        assert "happy 0.50" in card
+        assert "sad 0.50" in card
+        assert "confidence" not in card
         assert card.count('<path class="c0"') == card.count('<path class="c1"') == 1
         assert text.count("Emotions, mean probability:") == 1
 
@@ -106,7 +110,8 @@ class TestVideos:
         write_report(gather([own]), tmp_path / "r.html")
         text = (tmp_path / "r.html").read_text(encoding="utf-8")
         mistakes = json.loads((tmp_path / "r.json").read_text())["tasks"][0]["models"][0]["mistakes"]
-        assert mistakes and all(row["partner"] for row in mistakes)
+        assert mistakes
+        assert all(row["partner"] for row in mistakes)
         assert len({frozenset((row["video"], row["partner"])) for row in mistakes}) == len(mistakes)
         reasons = pd.read_csv(own / "ranking/reasons.csv")
         for row in mistakes:
@@ -128,8 +133,10 @@ class TestVideos:
         for mode in ("quick", "all"):
             strip = strips([place], [3.0], mode=mode)[0]
             times = [time for time, _uri in strip.pictures]
-            assert len(times) == min(COUNTS[mode], 75) and times == sorted(times)
-            assert sum(strip.seen) == 8 and not strip.note
+            assert len(times) == min(COUNTS[mode], 75)
+            assert times == sorted(times)
+            assert sum(strip.seen) == 8
+            assert not strip.note
         # Every frame of a short video: what the pointer shows is that frame.
         assert np.diff(times) == pytest.approx(0.04, abs=1e-6)
 
@@ -160,12 +167,14 @@ class TestProvenance:
     def test_machine_versions_hashes_and_time_per_stage(self, demo, tmp_path):
         text = html.unescape(write([demo / "results"], tmp_path / "r.html", pictures="none"))
         about = json.loads((demo / "results/run.json").read_text())
-        assert about["machine"]["processor"] in text and f"memory_mb <code>{about['machine']['memory_mb']}" in text
+        assert about["machine"]["processor"] in text
+        assert f"memory_mb <code>{about['machine']['memory_mb']}" in text
         stages = {row["Stage"]: row for row in rows_of(text, "stages-1")}
         assert stages["total"]["Seconds"] == f"{about['seconds']['total']:.2f}"
         each = 1000 * about["seconds"]["decode"] / about["frames"]
         assert stages["decode"]["ms a frame"] == f"{each:.3f}"
-        assert about["models"]["landmarks"]["sha256"] in text and about["packages"]["scipy"] in text
+        assert about["models"]["landmarks"]["sha256"] in text
+        assert about["packages"]["scipy"] in text
         hashes = {row["SHA-256"] for row in rows_of(text, "videos-1")}
         assert hashes == set(pd.read_csv(demo / "results/videos.csv").sha256)
 
@@ -179,7 +188,8 @@ class TestProvenance:
         written = write_report(gather([demo]), tmp_path / "r.html", pictures="none", per_page=5)
         texts = [page.read_text(encoding="utf-8") for page in written.pages]
         assert ['id="provenance"' in text for text in texts] == [False, False, True]
-        assert '<a href="r-3.html#provenance">' in texts[0] and '<a href="r-3.html#provenance">' in texts[1]
+        assert '<a href="r-3.html#provenance">' in texts[0]
+        assert '<a href="r-3.html#provenance">' in texts[1]
 
 
 class TestManyVideos:
@@ -194,7 +204,8 @@ class TestManyVideos:
         for id, card in cards.items():
             assert card.count('<path class="pair c0"') == card.count('<path class="pair c1"') > 0, id
         apart = [card for card in cards.values() if "has its card on another page" in card]
-        assert apart and all(card.count('<ul class="strip">') == 1 for card in apart)
+        assert apart
+        assert all(card.count('<ul class="strip">') == 1 for card in apart)
         for card in apart:
             named = re.search(r'data-strips="([^"]+)"', card)[1].split()
             assert re.search(r'<div id="([^"]+)" data-first', card)[1] in named
@@ -204,7 +215,8 @@ class TestManyVideos:
         _multiply(demo / "results", tmp_path / "many", count)
         written = write_report(gather([tmp_path / "many", demo / "ranking"]), tmp_path / "r.html")
         text = written.pages[0].read_text(encoding="utf-8")
-        assert len(written.pages) == 1 and text.count("data:image/jpeg") >= count * 8
+        assert len(written.pages) == 1
+        assert text.count("data:image/jpeg") >= count * 8
         assert written.pages[0].stat().st_size < 10_000_000
 
     def test_thousands_of_videos_are_paged_without_growing_memory(self, tmp_path):
@@ -227,13 +239,15 @@ class TestManyVideos:
         )  # fmt: skip
         # Of one core, so that a busy machine does not matter; five seconds a hundred would be 125.
         assert time.process_time() - start < 60
-        assert len(written.pages) == 25 and sum(done for done, _total in steps) == steps[0][1] == 2 * count
+        assert len(written.pages) == 25
+        assert sum(done for done, _total in steps) == steps[0][1] == 2 * count
         assert sum(page.stat().st_size for page in written.pages) / len(written.pages) < 1_500_000
         first, last = (page.read_text(encoding="utf-8") for page in (written.pages[0], written.pages[-1]))
         check_html(first)
         check_html(last)
         assert {row["Video"] for row in rows_of(last, "failed-1")} == {names[k] for k in range(7, count, 500)}
-        assert f"{count}</dd>" in first and "r-25.html" in first
+        assert f"{count}</dd>" in first
+        assert "r-25.html" in first
 
 
 def _multiply(results: Path, out: Path, count: int) -> None:
@@ -271,7 +285,8 @@ def test_open_shows_it_in_the_browser(emotions, tmp_path, monkeypatch):
     for answer, expected in ((True, ""), (False, "no browser could be opened")):
         monkeypatch.setattr("webbrowser.open", lambda url, answer=answer: opened.append(url) or answer)
         result = CliRunner().invoke(command, [str(emotions), "--out", str(tmp_path / "r x.html"), "--open"])
-        assert result.exit_code == 0 and expected in result.output
+        assert result.exit_code == 0
+        assert expected in result.output
     assert opened == [(tmp_path / "r x.html").resolve().as_uri()] * 2
 
 
@@ -280,7 +295,8 @@ def test_partial_results_name_the_command_that_makes_the_rest(demo, emotions, tm
         return " ".join(write_report(gather(folders), tmp_path / "r.html", pictures="none").notes)
 
     assert "--evaluate --model all compares all" in notes(demo)
-    assert "facs evaluate-emotion MODEL DATA" in notes(demo) and "evaluate-emotion" not in notes(demo, emotions)
+    assert "facs evaluate-emotion MODEL DATA" in notes(demo)
+    assert "evaluate-emotion" not in notes(demo, emotions)
     assert "facs rank-authenticity --features" in notes(demo / "results")
     assert "facs extract-features makes one" in notes(emotions)
 
@@ -290,7 +306,8 @@ def test_failed_videos_name_the_command_that_tries_them_again(own, tmp_path):
     table.loc[0, ["status", "reason"]] = ["failed", "broken"]
     table.to_csv(own / "results/videos.csv", index=False)
     notes = " ".join(write_report(gather([own]), tmp_path / "r.html", pictures="none").notes)
-    assert "1 of 12 videos failed" in notes and f"facs extract-features VIDEOS --out {own / 'results'}" in notes
+    assert "1 of 12 videos failed" in notes
+    assert f"facs extract-features VIDEOS --out {own / 'results'}" in notes
 
 
 # Machado, Oliveira, Fernandes, IEEE TVCG 15 (2009), severity 1: what dichromats see of linear RGB.
@@ -310,7 +327,8 @@ def test_lines_differ_in_dashes_or_in_what_colour_blind_people_see(sight, scheme
     parts = style.split("@media (prefers-color-scheme: dark)")
     palette = dict(re.findall(r"--(c[0-6]): (#\w{6})", parts[0] if scheme == "light" else parts[1].split("}")[0]))
     dashes = dict(re.findall(r"\.(c\d) \{ stroke: var\(--c\d\);(?: stroke-dasharray: ([\d ]+);)? \}", style))
-    assert len(palette) == 7 and set(palette) <= set(dashes)
+    assert len(palette) == 7
+    assert set(palette) <= set(dashes)
     seen = {}
     for name, code in palette.items():
         rgb = np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255

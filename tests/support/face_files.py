@@ -42,7 +42,8 @@ def check(faces, n=7):
     assert faces.sources == tuple(f"row {k + 2}" for k in range(n))
     assert faces.emotions.tolist() == [FER2013_EMOTIONS[k % 7] for k in range(n)]
     assert faces.splits.tolist() == [("train", "validation", "test")[k % 3] for k in range(n)]
-    assert faces.subjects.tolist() == [""] * n and faces.skipped == ()
+    assert faces.subjects.tolist() == [""] * n
+    assert faces.skipped == ()
     for k in range(n):
         np.testing.assert_array_equal(faces.grey(k), picture(k))
 

@@ -71,7 +71,8 @@ def test_again_computes_nothing_twice_and_changes_nothing(demo):
     again = facs("demo", "--out", out, "--identities", 2, "--jobs", 1)
     assert again.returncode == 0, again.stderr
     # The rate of a run is printed only if it decoded something.
-    assert "frames/s" in printed and "frames/s" not in again.stdout
+    assert "frames/s" in printed
+    assert "frames/s" not in again.stdout
     assert [path.read_bytes() for path in paths] == before
 
 
@@ -86,5 +87,6 @@ def test_agreement_is_the_correlation_and_passes_over_what_stands_still(tmp_path
     pair = (tmp_path / "found.csv", tmp_path / "truth.csv")
     agreement = agreement_with_truth([pair, pair, (tmp_path / "absent.csv", tmp_path / "truth.csv")])
     assert agreement.index.tolist() == [1, 4]
-    assert agreement.loc[1, "r"] == pytest.approx(-1) and agreement.loc[1, "videos"] == 2
+    assert agreement.loc[1, "r"] == pytest.approx(-1)
+    assert agreement.loc[1, "videos"] == 2
     assert agreement.loc[4, "r"] == 0

@@ -30,7 +30,8 @@ def test_same_bytes_for_any_number_of_jobs(tmp_path):
     for jobs in (1, 2):
         write_recordings(tmp_path / str(jobs), jobs=jobs, **options)
     first, second = (sorted((tmp_path / str(jobs)).rglob("*.*")) for jobs in (1, 2))
-    assert [p.name for p in first] == [p.name for p in second] and len(first) == 2 * 2 + 2 * 2 + 1
+    assert [p.name for p in first] == [p.name for p in second]
+    assert len(first) == 2 * 2 + 2 * 2 + 1
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(first, second, strict=True))
 
 
@@ -43,7 +44,8 @@ def test_written_set_is_complete_and_its_truth_fits(tmp_path):
         tmp_path, identities=1, emotions=["happiness", "anger"], takes=2, duration_s=1, fps=20, size=128
     )
     assert pd.read_csv(tmp_path / "metadata.csv").equals(metadata)
-    assert len(metadata) == 2 * 2 * 2 and set(metadata["label"]) == {"real", "fake"}
+    assert len(metadata) == 2 * 2 * 2
+    assert set(metadata["label"]) == {"real", "fake"}
     for name in metadata["video"]:
         frames = list(read_frames(tmp_path / name))
         truth = pd.read_csv(tmp_path / "truth" / name.replace(".mp4", ".csv"))

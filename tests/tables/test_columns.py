@@ -49,7 +49,9 @@ def test_every_entry_says_everything():
     for column in COLUMNS:
         assert column.table in TABLES
         assert column.meaning.endswith(".")
-        assert column.unit and column.range and column.source
+        assert column.unit
+        assert column.range
+        assert column.source
 
 
 def test_documentation_is_the_dictionary():
@@ -60,9 +62,11 @@ def test_documentation_is_the_dictionary():
 def test_a_column_is_found_with_its_number():
     (speed,) = find_columns("AU12_speed_max")
     assert (speed.table, speed.name) == ("descriptors", "AU12_speed_max")
-    assert "AU12's speed" in speed.meaning and "<nn>" not in speed.meaning
+    assert "AU12's speed" in speed.meaning
+    assert "<nn>" not in speed.meaning
     point, of_still = find_columns("y_67")
-    assert (point.table, of_still.table) == ("action_units", "stills") and point.meaning == of_still.meaning
+    assert (point.table, of_still.table) == ("action_units", "stills")
+    assert point.meaning == of_still.meaning
     assert point.meaning.startswith("Landmark 67,")
     assert {column.table for column in find_columns("video")} == {
         "action_units",

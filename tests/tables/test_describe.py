@@ -111,7 +111,8 @@ def test_frames_of_which_openface_is_not_sure_can_be_passed_over(tmp_path):
     _, series = openface(tmp_path / "anna.csv", confidence=sure)
     [all_of_it] = read_au_table(tmp_path / "anna.csv")
     [sure_part] = read_au_table(tmp_path / "anna.csv", min_confidence=0.5)
-    assert np.isfinite(all_of_it.intensities).all() and np.isnan(sure_part.intensities[:20]).all()
+    assert np.isfinite(all_of_it.intensities).all()
+    assert np.isnan(sure_part.intensities[:20]).all()
     np.testing.assert_array_equal(sure_part.intensities[20:], series[20:])
     run(tmp_path / "anna.csv", "--min-confidence", 0.5, "--out", tmp_path / "d.csv")
     expected = describe_series(sure_part.intensities, sure_part.times_s, AUS)[0]
@@ -161,13 +162,15 @@ def test_pyfeats_empty_rows_and_people(tmp_path):
     missing = {f"AU{au:02d}": np.full(120, np.nan) for au in AUS}
     pyfeat(tmp_path / "none.csv", **missing)
     (nobody,) = read_au_table(tmp_path / "none.csv", fps=30)
-    assert nobody.face_id == "" and not nobody.success.any()
+    assert nobody.face_id == ""
+    assert not nobody.success.any()
 
 
 def test_images_in_py_feat_are_one_series(tmp_path):
     pyfeat(tmp_path / "stills.csv", input=[f"/x/{i:03d}.jpg" for i in range(120)])
     (one,) = read_au_table(tmp_path / "stills.csv", fps=25)
-    assert one.video == "stills" and len(one.times_s) == 120
+    assert one.video == "stills"
+    assert len(one.times_s) == 120
 
 
 def test_same_motion_same_row_whoever_wrote_the_table(tmp_path):
@@ -240,7 +243,8 @@ def test_a_broken_table_is_reported_and_the_others_finish(tmp_path):
         "notes.csv: no column of intensities",
         "missing.csv: no such file",
     ):
-        assert f"Failed: {tmp_path}" in result.stderr and said in result.stderr
+        assert f"Failed: {tmp_path}" in result.stderr
+        assert said in result.stderr
 
 
 def test_nothing_usable_writes_nothing(tmp_path):
@@ -282,7 +286,8 @@ def test_tables_with_different_action_units_want_a_choice(tmp_path):
     assert run(tmp_path / "a.csv", tmp_path / "b.csv", "--out", out, "--aus", "1,2,12").exit_code == 0
     assert pd.read_csv(out).shape == (2, 5 + 3 * 62)
     result = run(tmp_path / "a.csv", tmp_path / "b.csv", "--out", out, "--aus", "AU12,4")
-    assert result.exit_code == 1 and "b.csv: no AU 4, only 1, 2, 12, 45" in result.stderr
+    assert result.exit_code == 1
+    assert "b.csv: no AU 4, only 1, 2, 12, 45" in result.stderr
     assert list(pd.read_csv(out).columns[5:]) == descriptor_names([12, 4])
 
 
@@ -299,14 +304,16 @@ def test_which_action_units_are_described_by_default():
 @pytest.mark.parametrize("aus", ["1,x", "1,1", "0", ""])
 def test_a_wrong_list_of_action_units_is_wrong_usage(tmp_path, aus):
     result = run(tmp_path, "--out", tmp_path / "o.csv", "--aus", aus)
-    assert result.exit_code == 2 and "--aus" in result.stderr
+    assert result.exit_code == 2
+    assert "--aus" in result.stderr
 
 
 def test_mixing_probabilities_and_intensities_is_said(tmp_path):
     ours(tmp_path / "d0.csv")
     pyfeat(tmp_path / "fex.csv")
     result = run(tmp_path, "--out", tmp_path / "o.csv", "--fps", 30)
-    assert result.exit_code == 0 and "do not compare them" in result.stderr
+    assert result.exit_code == 0
+    assert "do not compare them" in result.stderr
 
 
 HEADER = "frame,timestamp,success,AU01_r,AU02_r\n"

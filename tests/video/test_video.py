@@ -142,7 +142,8 @@ def test_tags_that_are_no_text_are_no_hindrance(tmp_path):
     content = path.read_bytes()
     assert content.count(b"caf\xc3\xa9 noir") == 1
     path.write_bytes(content.replace(b"caf\xc3\xa9 noir", b"caf\xe9\xff noir"))
-    assert sum(1 for _ in read_frames(path)) == 1 and probe(path).width == 64
+    assert sum(1 for _ in read_frames(path)) == 1
+    assert probe(path).width == 64
 
 
 @pytest.mark.shared
@@ -159,7 +160,8 @@ def test_luma_of_real_videos_is_what_a_grey_conversion_gives(videos_dir):
         # Naming one matrix for both sides keeps the conversion from mixing chroma into luma.
         expected = picture.reformat(format="gray", src_colorspace="ITU601", dst_colorspace="ITU601").to_ndarray()
         seen = next(read_frames(path)).image
-        assert seen.dtype == np.uint8 and seen.shape == expected.shape
+        assert seen.dtype == np.uint8
+        assert seen.shape == expected.shape
         assert np.abs(seen.astype(int) - expected).max() <= 1, path.name
 
 
