@@ -52,7 +52,7 @@ def list_results(folder: Path) -> int:
 @FOLDER
 def check_results(folder: Path) -> int:
     """Verify every stored result; exit code 1 if one is damaged or foreign. Such results are never loaded."""
-    from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifact
+    from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
 
     cache = _cache(folder)
     good = bad = 0
@@ -60,7 +60,7 @@ def check_results(folder: Path) -> int:
         try:
             Artifact.open(path, cache.key).check()
             good += 1
-        except BadArtifact as error:
+        except BadArtifactError as error:
             bad += 1
             click.echo(f"{path}: {error}")
     click.echo(f"{good} good, {bad} bad" + ("; the next run computes bad ones again" if bad else ""))

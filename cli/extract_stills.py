@@ -50,14 +50,14 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     from facs_pipeline.datasets.labelled_faces import Skipped
     from facs_pipeline.extraction.image_inputs import find_images_and_videos
     from facs_pipeline.extraction.stills import measure_stills, stills_table
-    from facs_pipeline.foundation.files.artifacts import Unfinished
+    from facs_pipeline.foundation.files.result_store import ResultStore
     from facs_pipeline.landmarks.loading import load_landmarks
 
     model = ActionUnitModel.load(au_model) if au_model else ActionUnitModel.load_default()
     if landmarks:
         load_landmarks(landmarks)
     found = find_images_and_videos(inputs)
-    unfinished = Unfinished(out.with_name(f"{out.name}.unfinished"))
+    unfinished = ResultStore(out.with_name(f"{out.name}.unfinished"))
     if unfinished.pieces:
         click.echo(f"{unfinished.folder}: going on where an earlier run stopped", err=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -83,7 +83,7 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
         return 2
     table = pd.concat(tables, ignore_index=True)
     write(table, out, None)
-    unfinished.done()
+    unfinished.clear()
     images, without = table["input"].nunique(), int((table["success"] == 0).sum())
     click.echo(f"{out}: {len(table) - without} faces in {images} images, {without} without a face")
     return 1 if skipped else 0

@@ -52,12 +52,12 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
 
     from facs_pipeline.emotions.model import EmotionModel
     from facs_pipeline.extraction.image_inputs import find_images_and_videos
-    from facs_pipeline.foundation.files.artifacts import Unfinished
+    from facs_pipeline.foundation.files.result_store import ResultStore
     from facs_pipeline.foundation.files.atomic import atomic_csv
 
     found = find_images_and_videos(inputs)
     loaded = EmotionModel.load(model) if model else EmotionModel.load_default()
-    unfinished = Unfinished(out.with_name(f"{out.name}.unfinished"))
+    unfinished = ResultStore(out.with_name(f"{out.name}.unfinished"))
     if unfinished.pieces:
         click.echo(f"{unfinished.folder}: going on where an earlier run stopped", err=True)
     run = _Run(loaded, model, faces, explain, jobs or _cores(), unfinished)
@@ -68,14 +68,14 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
     if len(run.skipped) > _SHOWN:
         click.echo(f"... and {len(run.skipped) - _SHOWN} more", err=True)
     if not tables:
-        unfinished.done()
+        unfinished.clear()
         click.echo(f"Error: none of the {len(run.skipped)} inputs could be used; nothing was written", err=True)
         return 2
     table = pd.concat(tables, ignore_index=True)
     atomic_csv(table, out)
     if explain:
         run.write_reasons()
-    unfinished.done()
+    unfinished.clear()
     _print_summary(table, out, explain, len(run.skipped))
     return 1 if run.skipped else 0
 

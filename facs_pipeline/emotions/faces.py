@@ -7,10 +7,8 @@ is. Work is done in pieces, and finished pieces are kept, so that an interrupted
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -23,7 +21,7 @@ from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.features import registration, vector
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.crops import registered_crop
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.landmarks.points import mirrored
@@ -112,11 +110,11 @@ def see_faces(
     jobs : processes; the result does not depend on it.
     progress : called with the number of images just done, n in all.
     """
-    folder = None if cache is None else Path(cache)
+    store = ResultStore(cache)
     rows: list[int] = []
     skipped: list[Skipped] = []
     # Reading happens here, in one process: a table's images are in this process's memory.
-    tasks = (joblib.delayed(_piece)(images, folder) for images in _pieces(faces, rows, skipped, progress))
+    tasks = (joblib.delayed(_piece)(images, store) for images in _pieces(faces, rows, skipped, progress))
     parts = []
     for part in joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs)(tasks):
         parts.append(part)
@@ -146,25 +144,24 @@ def _pieces(
         yield piece
 
 
-def _piece(images: list[np.ndarray], folder: Path | None) -> dict[str, np.ndarray]:
-    if folder is None:
-        return _look(images)
-    file = folder / f"faces-{_digest(images)}.npz"
-    if not file.is_file():
-        with atomic_write(file, "wb") as out:
-            np.savez(out, **_look(images))
-    with np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+def _piece(images: list[np.ndarray], store: ResultStore) -> dict[str, np.ndarray]:
+    return store.get(_inputs(images), lambda: _look(images))
 
 
-def _digest(images: list[np.ndarray]) -> str:
+def _inputs(images: list[np.ndarray]) -> dict[str, object]:
     """What a piece depends on: its images, the landmark model and the settings of search and features."""
-    about = [_VERSION, _ZOOM, SEARCH_SETTINGS, vector.SETTINGS, default_landmarks().sha256]
-    made_by = [*about, [image.shape for image in images]]
-    whole = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode())
+    content = hashlib.sha256()
     for image in images:
-        whole.update(np.ascontiguousarray(image))
-    return whole.hexdigest()[:24]
+        content.update(np.ascontiguousarray(image))
+    return {
+        "emotion_faces": _VERSION,
+        "zoom": _ZOOM,
+        "search": SEARCH_SETTINGS,
+        "features": vector.SETTINGS,
+        "landmarks": default_landmarks().sha256,
+        "shapes": [image.shape for image in images],
+        "content": content.hexdigest(),
+    }
 
 
 def _look(images: list[np.ndarray]) -> dict[str, np.ndarray]:

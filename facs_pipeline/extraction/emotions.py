@@ -17,7 +17,7 @@ from facs_pipeline.emotions.faces import SIDE, SeenFaces, registered_crop_48
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.extraction.stills import about_stills, read_stills
 from facs_pipeline.features import vector
-from facs_pipeline.foundation.files.artifacts import Unfinished
+from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.tables.reader import table_points
 from facs_pipeline.video.reader import read_frames
@@ -83,7 +83,7 @@ def predict_images(
     *,
     faces: str = "one",
     jobs: int = 1,
-    unfinished: Unfinished | None = None,
+    unfinished: ResultStore | None = None,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Iterator[PredictedImages]:
     """Emotions of the faces in images, a thousand images at a time.
@@ -98,7 +98,7 @@ def predict_images(
     paths = list(paths)
     pieces = [paths[start : start + _TASK] for start in range(0, len(paths), _TASK)]
     run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
-    unfinished = unfinished or Unfinished(None)
+    unfinished = unfinished or ResultStore(None)
     done = run(joblib.delayed(_see_files)(piece, faces, unfinished) for piece in pieces)
     while batch := list(islice(_counted(done, progress), _BATCH // _TASK)):
         seen = _joined([part[2] for part in batch])
@@ -123,9 +123,9 @@ def _counted(parts: Iterator[tuple], progress: Callable[[int], object]) -> Itera
 _SeenFiles = tuple[list[Path], list[int], SeenFaces, list[Skipped], int]
 
 
-def _see_files(paths: list[Path], faces: str, unfinished: Unfinished) -> _SeenFiles:
+def _see_files(paths: list[Path], faces: str, unfinished: ResultStore) -> _SeenFiles:
     about = {"for": "emotions", **about_stills(paths, faces, default_landmarks())}
-    return unfinished.kept(about, lambda: _seen_files(paths, faces))
+    return unfinished.get(about, lambda: _seen_files(paths, faces))
 
 
 def _seen_files(paths: list[Path], faces: str) -> _SeenFiles:

@@ -27,7 +27,7 @@ from facs_pipeline.extraction.stages import Cache, stage_keys, table_key
 from facs_pipeline.extraction.tables import VideoResult, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.artifacts import BadArtifact, load_key
+from facs_pipeline.foundation.files.artifacts import BadArtifactError, load_key
 from facs_pipeline.foundation.files.atomic import discard, make_writable, remove_leftovers, temporary_path
 
 
@@ -274,7 +274,7 @@ class _Run:
                 return None
             emotions = self.cache.open(keys["emotions"]).facts if "emotions" in keys else None
             [descriptors] = self.cache.open(keys["descriptors"])
-        except (FileNotFoundError, BadArtifact):
+        except (FileNotFoundError, BadArtifactError):
             # The worker finds out what is missing, and says so.
             return None
         return VideoResult.done(video, sha256, facts, descriptors, emotions)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifact
+from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ class Cache:
         return self.folder / identity.about["video"][:20] / f"{identity.stage}-{identity.key[:20]}.joblib"
 
     def open(self, identity: StageKey) -> Artifact:
-        """The verified result; raises `FileNotFoundError` or `facs_pipeline.foundation.files.artifacts.BadArtifact`."""
+        """The verified result; raises `FileNotFoundError` or `facs_pipeline.foundation.files.artifacts.BadArtifactError`."""
         artifact = Artifact.open(self.path(identity), self.key)
         if artifact.about != identity.about:
-            raise BadArtifact("made of other inputs than its name says")
+            raise BadArtifactError("made of other inputs than its name says")
         return artifact
 
     def why_absent(self, identity: StageKey) -> str:
@@ -136,7 +136,7 @@ class Cache:
         for path in self.path(identity).parent.glob(f"{identity.stage}-*.joblib"):
             try:
                 earlier.append((path.stat().st_mtime_ns, Artifact.open(path, self.key).about))
-            except (FileNotFoundError, BadArtifact):
+            except (FileNotFoundError, BadArtifactError):
                 continue
         if not earlier:
             return "first run"

@@ -20,7 +20,7 @@ from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features import vector
 from facs_pipeline.features.vector import features
-from facs_pipeline.foundation.files.artifacts import Unfinished
+from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
@@ -109,7 +109,7 @@ def measure_stills(
     faces: str = "one",
     landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
-    unfinished: Unfinished | None = None,
+    unfinished: ResultStore | None = None,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> Iterator[StillFace | Skipped]:
     """Faces and features of still images, each image by itself; what cannot be read comes as `Skipped`.
@@ -129,7 +129,7 @@ def measure_stills(
     """
     pieces = [list(paths[start : start + _TASK]) for start in range(0, len(paths), _TASK)]
     run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
-    unfinished = unfinished or Unfinished(None)
+    unfinished = unfinished or ResultStore(None)
     done = run(joblib.delayed(_measure)(piece, faces, landmarks, unfinished) for piece in pieces)
     for piece, found in zip(pieces, done, strict=True):
         progress(len(piece))
@@ -161,7 +161,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
 
 
 def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:
-    """What the faces and features of images depend on, as `facs_pipeline.foundation.files.artifacts.Unfinished.kept` takes it."""
+    """What the faces and features of images depend on, as `facs_pipeline.foundation.files.result_store.ResultStore.get` takes it."""
     stamps = []
     for path in paths:
         with contextlib.suppress(OSError):
@@ -172,10 +172,10 @@ def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | D
 
 
 def _measure(
-    paths: list[Path], faces: str, landmarks: str | os.PathLike | None, unfinished: Unfinished
+    paths: list[Path], faces: str, landmarks: str | os.PathLike | None, unfinished: ResultStore
 ) -> list[StillFace | Skipped]:
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
-    return unfinished.kept(about_stills(paths, faces, model), lambda: _measured(paths, faces, model))
+    return unfinished.get(about_stills(paths, faces, model), lambda: _measured(paths, faces, model))
 
 
 def _measured(paths: list[Path], faces: str, model: LandmarkModel | DlibLandmarks) -> list[StillFace | Skipped]:

@@ -28,7 +28,7 @@ from facs_pipeline.extraction.stages import STAGES, Cache, StageKey, content_sha
 from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features.vector import features
-from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifact
+from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel
 from facs_pipeline.landmarks.pose import head_pose
@@ -138,7 +138,7 @@ class VideoRun:
                 return self._attempt(sha256, keys)
             except _DamagedStage as damaged:
                 self._bad[damaged.stage] = str(damaged)
-        raise BadArtifact(f"{self.cache.folder}: stored results were damaged again and again; check the disk")
+        raise BadArtifactError(f"{self.cache.folder}: stored results were damaged again and again; check the disk")
 
     def _attempt(self, sha256: str, keys: dict[str, StageKey]) -> dict[str, Any]:
         stored = self._stored(keys)
@@ -172,14 +172,14 @@ class VideoRun:
                 stored[stage] = self.cache.open(identity)
             except FileNotFoundError:
                 continue
-            except BadArtifact as error:
+            except BadArtifactError as error:
                 self._bad[stage] = str(error)
         return stored
 
     def _chunks(self, stage: str, stored: dict[str, Artifact]) -> Iterator[Any]:
         try:
             yield from stored[stage]
-        except (BadArtifact, OSError) as error:
+        except (BadArtifactError, OSError) as error:
             raise _DamagedStage(stage, str(error)) from None
 
     def _say(self, stage: str, keys: dict[str, StageKey]) -> None:

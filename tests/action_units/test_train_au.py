@@ -287,10 +287,10 @@ def test_the_teacher_labels_stills_once(small, shared_dir, tmp_path):
     assert np.nanmin(smile) >= 0
     assert np.nanmax(smile) <= 5
     assert np.nanstd(smile) > 0.3
-    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.npz")}
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.joblib")}
     again = label_pictures(pictures, teacher, tmp_path, jobs=2)
     assert before
-    assert before == {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.npz")}
+    assert before == {file: file.stat().st_mtime_ns for file in tmp_path.glob("*.joblib")}
     np.testing.assert_array_equal(labels.blendshapes, again.blendshapes)
 
 

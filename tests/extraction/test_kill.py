@@ -17,8 +17,6 @@ from extraction_runs import FACS, facs, files_in
 from skimage.data import astronaut
 from video_files import frames_of, write_video
 
-from facs_pipeline.foundation.files.artifacts import Unfinished
-
 KILLS = 20
 
 
@@ -59,14 +57,6 @@ def test_killed_again_and_again(videos_dir, tmp_path, monkeypatch):
 
     assert facs(*arguments).returncode == 0
     assert files_in(out) == undisturbed
-
-
-def test_a_piece_that_cannot_be_kept_is_no_loss(tmp_path):
-    (tmp_path / "file").touch()
-    unfinished = Unfinished(tmp_path / "file" / "table.csv.unfinished")
-    assert unfinished.kept({"piece": 1}, lambda: 42) == 42
-    assert unfinished.pieces == 0
-    unfinished.done()
 
 
 def kill_when_kept(arguments, unfinished):

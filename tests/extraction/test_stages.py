@@ -8,7 +8,7 @@ import pytest
 
 from facs_pipeline.extraction import stages
 from facs_pipeline.extraction.stages import STAGES, Cache, content_sha256, file_stamp, stage_keys
-from facs_pipeline.foundation.files.artifacts import ArtifactWriter, BadArtifact
+from facs_pipeline.foundation.files.artifacts import ArtifactWriter, BadArtifactError
 
 KEY = b"k" * 32
 SETTINGS = {
@@ -86,7 +86,7 @@ def test_a_result_is_found_under_its_key_only(tmp_path):
     # A signed result of other inputs, put in its place, is not taken for it.
     other = dataclasses.replace(identity, about={**identity.about, "version": 99})
     store(cache, other)
-    with pytest.raises(BadArtifact, match="other inputs"):
+    with pytest.raises(BadArtifactError, match="other inputs"):
         cache.open(identity)
 
 

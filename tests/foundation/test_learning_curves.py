@@ -17,7 +17,7 @@ from skimage.data import lfw_subset
 from facs_pipeline.authenticity import curve as authenticity_curve
 from facs_pipeline.authenticity import ranking
 from facs_pipeline.authenticity.curve import ranking_curve, subject_subsets
-from facs_pipeline.foundation.evaluation.learning_curve import kept_point, nested_rows, point
+from facs_pipeline.foundation.evaluation.learning_curve import nested_rows
 from facs_pipeline.report.gather import gather
 from facs_pipeline.report.page import write_report
 
@@ -32,19 +32,6 @@ def test_subsets_are_nested_stratified_and_seeded():
         assert (np.diff(rows) > 0).all()
     assert np.array_equal(nested_rows(y)[0], small)
     assert not np.array_equal(nested_rows(y, seed=1)[0], small)
-
-
-def test_a_point_is_made_once(tmp_path):
-    made = []
-
-    def make():
-        made.append(1)
-        return point(5, 3, 4)
-
-    assert kept_point(tmp_path, ["a", 1], make) == kept_point(tmp_path, ["a", 1], make) == point(5, 3, 4)
-    assert len(made) == 1
-    kept_point(tmp_path, ["a", 2], make)
-    assert len(made) == 2
 
 
 def test_nobody_who_is_held_out_is_trained_on():

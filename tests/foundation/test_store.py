@@ -15,7 +15,7 @@ import pytest
 
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files import artifacts
-from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifact
+from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 
 KEY = b"k" * 32
 
@@ -52,7 +52,7 @@ class TestArtifact:
         content = bytearray(path.read_bytes())
         content[int(where * len(content))] ^= 1
         path.write_bytes(content)
-        with pytest.raises(BadArtifact):
+        with pytest.raises(BadArtifactError):
             Artifact.open(path, KEY).check()
 
     @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
@@ -60,7 +60,7 @@ class TestArtifact:
         path = write_artifact(tmp_path / "faces-1.joblib", [np.arange(50)])
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(BadArtifact, match="damaged, or cut short"):
+        with pytest.raises(BadArtifactError, match="damaged, or cut short"):
             Artifact.open(path, KEY)
 
     def test_of_a_class_that_is_gone_counts_as_absent(self, tmp_path, monkeypatch):
@@ -71,18 +71,18 @@ class TestArtifact:
         monkeypatch.delitem(sys.modules, "module_of_old")
         (tmp_path / "module_of_old.py").unlink()
         importlib.invalidate_caches()
-        with pytest.raises(BadArtifact, match="other versions of the packages: No module named 'module_of_old'"):
+        with pytest.raises(BadArtifactError, match="other versions of the packages: No module named 'module_of_old'"):
             list(Artifact.open(path, KEY))
 
     def test_of_another_user_is_refused(self, tmp_path):
         path = write_artifact(tmp_path / "faces-1.joblib", [1], key=b"other" * 6)
-        with pytest.raises(BadArtifact, match="not written by this user"):
+        with pytest.raises(BadArtifactError, match="not written by this user"):
             Artifact.open(path, KEY)
 
     def test_under_another_name_is_refused(self, tmp_path):
         path = write_artifact(tmp_path / "faces-1.joblib", [1])
         path.rename(tmp_path / "faces-2.joblib")
-        with pytest.raises(BadArtifact):
+        with pytest.raises(BadArtifactError):
             Artifact.open(tmp_path / "faces-2.joblib", KEY)
 
     def test_a_planted_pickle_is_not_loaded(self, tmp_path):
@@ -95,7 +95,7 @@ class TestArtifact:
         joblib.dump(Planted(), buffer)
         content = path.read_bytes()
         path.write_bytes(buffer.getvalue() + content[len(buffer.getvalue()) :])
-        with pytest.raises(BadArtifact, match="chunk 1 of 1 is damaged"):
+        with pytest.raises(BadArtifactError, match="chunk 1 of 1 is damaged"):
             list(Artifact.open(path, KEY))
         assert not (tmp_path / "was run").exists()
         pickle.loads(buffer.getvalue())

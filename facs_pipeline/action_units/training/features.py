@@ -7,10 +7,9 @@ teacher has found a still's face, its place saves the search; its points are not
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
@@ -32,6 +32,11 @@ from facs_pipeline.video.reader import IMAGE_SUFFIXES, folder_images, read_frame
 
 _FEATURES_VERSION = 2
 _CHUNK = 500
+
+_Work = Callable[[], Iterator[tuple[int, np.ndarray]]]
+"""Rows of a piece and their features, computed when it is called."""
+_Task = tuple[Mapping[str, object], range, _Work]
+"""What a piece depends on, which faces it holds, and how it is computed."""
 
 
 class Features(NamedTuple):
@@ -72,11 +77,11 @@ def picture_features(
     progress : called with the number of images just done.
     """
     known = "" if near is None else hashlib.sha256(np.ascontiguousarray(near, np.float32).tobytes()).hexdigest()
-    about = f"pictures|{pictures.digest()}|{known}|{mirror}"
+    inputs = {"pictures": pictures.digest(), "near": known, "mirror": mirror}
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
-    work = [joblib.delayed(_picture_chunk)(pictures, span, _part(near, span), mirror, landmarks) for span in spans]
-    tasks = [(f"{about}|{span.start}", span, todo) for span, todo in zip(spans, work, strict=True)]
-    return _run(tasks, Path(cache), landmarks, jobs, progress)
+    work = [partial(_picture_chunk, pictures, span, _part(near, span), mirror, landmarks) for span in spans]
+    tasks = [({**inputs, "first": span.start}, span, todo) for span, todo in zip(spans, work, strict=True)]
+    return _run(tasks, ResultStore(cache), landmarks, progress, jobs)
 
 
 def clip_features(
@@ -97,13 +102,14 @@ def clip_features(
     VideoError
         If a clip cannot be decoded.
     """
-    tasks, start = [], 0
+    tasks: list[_Task] = []
+    start = 0
     for clip in clips:
-        about = f"clip|{_clip_digest(clip)}|{mirror}"
-        work = joblib.delayed(_clip_rows)(clip, mirror, landmarks)
-        tasks.append((about, range(start, start + len(clip.frames)), work))
+        inputs = {"clip": _clip_digest(clip), "mirror": mirror}
+        work = partial(_clip_rows, clip, mirror, landmarks)
+        tasks.append((inputs, range(start, start + len(clip.frames)), work))
         start += len(clip.frames)
-    return _run(tasks, Path(cache), landmarks, jobs, progress)
+    return _run(tasks, ResultStore(cache), landmarks, progress, jobs)
 
 
 @lru_cache(maxsize=1)
@@ -113,46 +119,45 @@ def _model(landmarks: str | os.PathLike | None) -> LandmarkModel | DlibLandmarks
 
 
 def _run(
-    tasks: list, cache: Path, landmarks: str | os.PathLike | None, jobs: int, progress: Callable[[int], object]
+    tasks: list[_Task],
+    store: ResultStore,
+    landmarks: str | os.PathLike | None,
+    progress: Callable[[int], object],
+    jobs: int,
 ) -> Features:
-    """Compute what is not in the cache, then read all of it: tasks are (what it depends on, numbers, work)."""
-    made_by = json.dumps(
-        [_FEATURES_VERSION, SEARCH_SETTINGS, vector.made_by(), _model(landmarks).sha256], sort_keys=True
-    )
-    files = [
-        cache / f"features-{hashlib.sha256(f'{made_by}|{about}'.encode()).hexdigest()[:24]}.npz"
-        for about, _, _ in tasks
-    ]
-    todo = [(span, work, file) for (_, span, work), file in zip(tasks, files, strict=True) if not file.is_file()]
-    progress(sum(len(span) for _, span, _ in tasks) - sum(len(span) for span, _, _ in todo))
-    run = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for done in run(joblib.delayed(_store)(work, len(span), file) for span, work, file in todo):
-        progress(done)
+    """All features, stored or computed, with rows counted through all tasks."""
+    made_by = {
+        "features": _FEATURES_VERSION,
+        "search": SEARCH_SETTINGS,
+        "vector": vector.made_by(),
+        "landmarks": _model(landmarks).sha256,
+    }
+    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
+    pieces = run(joblib.delayed(_piece)(store, {**made_by, "faces": inputs}, work) for inputs, _, work in tasks)
     found, rows = [], []
-    for (_, span, _), file in zip(tasks, files, strict=True):
-        with np.load(file, allow_pickle=False) as stored:
-            # A piece without a face does not know the type of the others.
-            if len(stored["rows"]):
-                found.append(stored["X"])
-                rows.append(stored["rows"] + span.start)
+    for (_, span, _), piece in zip(tasks, pieces, strict=True):
+        progress(len(span))
+        # A piece without a face does not know the type of the others.
+        if len(piece.rows):
+            found.append(piece.X)
+            rows.append(piece.rows + span.start)
     if not rows:
         return Features(np.zeros((0, vector.N_FEATURES), np.uint8), np.zeros(0, np.int64))
     return Features(np.concatenate(found), np.concatenate(rows))
 
 
-def _store(work: tuple, n_rows: int, file: Path) -> int:
-    """Do one piece of work (a joblib `delayed` triple) and keep its features; float32 becomes float16."""
-    from facs_pipeline.foundation.files.atomic import atomic_write
+def _piece(store: ResultStore, inputs: Mapping[str, object], work: _Work) -> Features:
+    """Features of one piece of work, with rows counted from its first; float32 becomes float16."""
 
-    function, args, kwargs = work
-    vectors, rows = [], []
-    for row, values in function(*args, **kwargs):
-        vectors.append(values if values.dtype == np.uint8 else values.astype(np.float16))
-        rows.append(row)
-    empty = np.zeros((0, vector.N_FEATURES), np.uint8)
-    with atomic_write(file, "wb") as out:
-        np.savez(out, X=np.array(vectors) if vectors else empty, rows=np.array(rows, dtype=np.int64))
-    return n_rows
+    def compute() -> Features:
+        vectors, rows = [], []
+        for row, values in work():
+            vectors.append(values if values.dtype == np.uint8 else values.astype(np.float16))
+            rows.append(row)
+        empty = np.zeros((0, vector.N_FEATURES), np.uint8)
+        return Features(np.array(vectors) if vectors else empty, np.array(rows, dtype=np.int64))
+
+    return store.get(inputs, compute)
 
 
 def _features(grey: np.ndarray, points: np.ndarray, mirror: bool) -> np.ndarray:

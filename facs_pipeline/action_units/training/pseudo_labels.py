@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import joblib
@@ -22,7 +22,7 @@ import numpy as np
 from facs_pipeline.action_units.names import MAX_INTENSITY
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.landmarks.training.teacher import TeacherLabels, label_stills, mesh_to_68
 
 _LABELS_VERSION = 1
@@ -108,7 +108,7 @@ def label_pictures(
     jobs: int = 1,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> TeacherLabels:
-    """Converged teacher labels of every image, computed once and kept under `cache`.
+    """Converged teacher labels of every image, computed once and stored under `cache`.
 
     Parameters
     ----------
@@ -126,35 +126,35 @@ def label_pictures(
     task_file = Path(task_file)
     if not task_file.is_file():
         raise InputError(f"{task_file}: no such file; expected MediaPipe's face_landmarker.task")
-    about = f"{_LABELS_VERSION}|{pictures.digest()}|{hashlib.sha256(task_file.read_bytes()).hexdigest()}"
-    key = hashlib.sha256(about.encode()).hexdigest()[:16]
-    starts = range(0, len(pictures), _CHUNK)
-    files = [Path(cache) / f"labels-{key}-{start:06d}.npz" for start in starts]
-    spans = [range(start, min(start + _CHUNK, len(pictures))) for start in starts]
-    todo = [(file, span) for file, span in zip(files, spans, strict=True) if not file.is_file()]
-    progress(len(pictures) - sum(len(span) for _, span in todo))
-    run = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for done in run(joblib.delayed(_label_chunk)(pictures, span, task_file, file) for file, span in todo):
-        progress(done)
+    made_of = {
+        "labels": _LABELS_VERSION,
+        "pictures": pictures.digest(),
+        "teacher": hashlib.sha256(task_file.read_bytes()).hexdigest(),
+    }
+    store = ResultStore(cache)
+    spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
+    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     parts = []
-    for file in files:
-        with np.load(file, allow_pickle=False) as stored:
-            parts.append((stored["points"], stored["blendshapes"]))
-    return TeacherLabels(*(np.concatenate(part) for part in zip(*parts, strict=True)), BLENDSHAPES)
+    for part in run(joblib.delayed(_label_chunk)(store, made_of, pictures, span, task_file) for span in spans):
+        parts.append(part)
+        progress(len(part[0]))
+    points, blendshapes = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return TeacherLabels(points, blendshapes, BLENDSHAPES)
 
 
-def _label_chunk(pictures: Pictures, span: range, task_file: Path, file: Path) -> int:
-    try:
-        labels = list(label_stills((pictures.grey(number) for number in span), task_file))
-    except ImportError as error:
-        raise InputError(str(error)) from None
-    with atomic_write(file, "wb") as out:
-        np.savez(
-            out,
-            points=np.array([points for points, _ in labels]),
-            blendshapes=np.array([scores for _, scores in labels]),
-        )
-    return len(span)
+def _label_chunk(
+    store: ResultStore, made_of: Mapping[str, object], pictures: Pictures, span: range, task_file: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points [n, 68, 2] and blendshapes [n, 52] of one piece."""
+
+    def compute() -> tuple[np.ndarray, np.ndarray]:
+        try:
+            labels = list(label_stills((pictures.grey(number) for number in span), task_file))
+        except ImportError as error:
+            raise InputError(str(error)) from None
+        return np.array([points for points, _ in labels]), np.array([scores for _, scores in labels])
+
+    return store.get({**made_of, "first": span.start}, compute)
 
 
 def read_labels(path: str | os.PathLike, pictures: Pictures) -> TeacherLabels:

@@ -12,7 +12,10 @@ import numpy as np
 from facs_pipeline.action_units.training.recipe import Progress, silent
 from facs_pipeline.emotions.faces import SeenFaces
 from facs_pipeline.emotions.training.recipe import train_emotion
-from facs_pipeline.foundation.evaluation.learning_curve import SHARES, kept_point, nested_rows, point
+from facs_pipeline.foundation.evaluation.learning_curve import SHARES, nested_rows, point
+from facs_pipeline.foundation.files.result_store import ResultStore
+
+_VERSION = 1
 
 
 def emotion_curve(
@@ -48,7 +51,8 @@ def emotion_curve(
         ``n`` training faces, ``accuracy``, and Wilson's interval ``low``, ``high``; ascending, the full model last.
     """
     digest = _digest(seen.crops, seen.features, y, tested.crops, tested.features, truth)
-    found = []
+    store = ResultStore(cache)
+    found: list[dict[str, Any]] = []
     for rows in nested_rows(y, shares, seed=seed):
         if len(rows) >= len(y) or (found and len(rows) <= found[-1]["n"]):
             continue
@@ -61,7 +65,8 @@ def emotion_curve(
             decided = model.predict_proba(tested, jobs=jobs).argmax(axis=1)
             return point(len(rows), int((decided == truth).sum()), len(truth))
 
-        found.append(kept_point(cache, [name, digest, len(rows), seed], measure))
+        inputs = {"curve": _VERSION, "row": name, "faces": digest, "n": len(rows), "seed": seed}
+        found.append(store.get(inputs, measure))
     low, high = full["wilson_95"]
     return [*found, {"n": len(y), "accuracy": full["accuracy"], "low": low, "high": high}]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 
 from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Progress, feature_weights, silent, versions
 from facs_pipeline.emotions.dense_encoding import DenseEncoder
-from facs_pipeline.emotions.encoded_faces import EncodedFaces
+from facs_pipeline.emotions.encoded_faces import EncodedFaces, Parts
 from facs_pipeline.emotions.faces import SeenFaces
 from facs_pipeline.emotions.heads import FullKernel
 from facs_pipeline.emotions.hog_directions import HogDirections, mirrored_parts, principal_axes
@@ -27,8 +26,12 @@ from facs_pipeline.emotions.training.heads import fit_lightgbm, fit_logistic, fi
 from facs_pipeline.emotions.training.models import ROWS, Row
 from facs_pipeline.features.vector import BLOCKS
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import peak_memory_bytes, reset_peak_memory
+
+_Fitted = tuple[dict[str, np.ndarray], Parts]
+"""A family's arrays, and the features that it gives the faces it was fitted on."""
+_FAMILY_VERSION = 1
 
 LABELS = "emotions as people labelled the images: what a face looks like to others, not what someone feels"
 
@@ -216,23 +219,20 @@ def _encode(
     """Families of encoded faces, fitted, and their features side by side."""
     families, found = [], []
     digest = hashlib.sha256(np.ascontiguousarray(seen.crops)).hexdigest()
+    store = ResultStore(cache)
     for settings in row.families:
         encoder = DenseEncoder(**{name: settings[name] for name in DenseEncoder.SETTINGS})
         family = EncodedFaces(encoder, components=_COMPONENTS, power=0.5)
+        inputs = {"family": _FAMILY_VERSION, "crops": digest, "settings": family.settings(), "seed": seed}
         step = progress(f"{family.name}: codes", len(seen.crops))
-        about = json.dumps([1, digest, family.settings(), seed], sort_keys=True)
-        file = None if cache is None else Path(cache) / f"family-{hashlib.sha256(about.encode()).hexdigest()[:24]}.npz"
-        if file is not None and file.is_file():
-            with np.load(file, allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in stored.files}
-            X = arrays.pop("X_symmetric"), arrays.pop("X_antisymmetric")
-            family = EncodedFaces.restore(family.settings(), arrays)
+        if inputs in store:
             step(len(seen.crops))
-        else:
+
+        def fit(family: EncodedFaces = family, step: Callable[[int], object] = step) -> _Fitted:
             X = family.fit(seen.crops, seed=seed, jobs=jobs, progress=step)
-            if file is not None:
-                with atomic_write(file, "wb") as out:
-                    np.savez(out, X_symmetric=X[0], X_antisymmetric=X[1], **family.arrays())
-        families.append(family)
+            return family.arrays(), X
+
+        arrays, X = store.get(inputs, fit)
+        families.append(EncodedFaces.restore(family.settings(), arrays))
         found.append(X)
     return families, side_by_side(found)

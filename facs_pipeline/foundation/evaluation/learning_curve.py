@@ -5,22 +5,16 @@ Subsets are nested, every one inside the next, so that a curve shows more data a
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from facs_pipeline.foundation.evaluation.accuracy import wilson_interval
-from facs_pipeline.foundation.files.atomic import atomic_write
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)
 """Parts of the training data that a curve is measured on, beside all of it."""
 _FEWEST = 3
-_VERSION = 1
 
 
 def nested_rows(y: np.ndarray, shares: Sequence[float] = SHARES, *, seed: int = 0) -> list[np.ndarray]:
@@ -54,18 +48,3 @@ def point(n: int, correct: float, of: int) -> dict[str, Any]:
     """
     low, high = wilson_interval(correct, of)
     return {"n": int(n), "accuracy": float(correct) / of, "low": low, "high": high}
-
-
-def kept_point(cache: str | os.PathLike, depends_on: Sequence[Any], make: Callable[[], dict[str, Any]]) -> dict:
-    """A point from the folder `cache` if one was made of the same things before, else `make()`, which is then kept.
-
-    `depends_on` is everything that the point is made of, as JSON has it.
-    """
-    key = hashlib.sha256(json.dumps([_VERSION, *depends_on]).encode()).hexdigest()[:24]
-    file = Path(cache) / f"point-{key}.json"
-    if file.is_file():
-        return json.loads(file.read_text(encoding="utf-8"))
-    made = make()
-    with atomic_write(file) as out:
-        json.dump(made, out)
-    return made

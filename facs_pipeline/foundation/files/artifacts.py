@@ -2,7 +2,7 @@
 
 An artifact is one file: joblib dumps one after the other, one per chunk of frames, so that neither writing nor reading
 one needs memory that grows with the video; then a JSON index, written last. The index holds a keyed digest of every
-chunk and of itself. The key belongs to the user, so a file that somebody else made is never unpickled.
+chunk and of itself. Only the user has the key, so a file that somebody else made is never unpickled.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import io
 import json
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_write, discard, remove_leftovers, temporary_path
+from facs_pipeline.foundation.files.atomic import atomic_write, temporary_path
 
 _MAGIC = b"FACSART1"
 _FOOTER = struct.Struct("<Q8s")  # length of the index before it, magic
 
 
-class BadArtifact(Exception):
-    """An artifact that is incomplete, damaged or not ours; the text says which. It counts as absent."""
+class BadArtifactError(Exception):
+    """An artifact that is incomplete, damaged or foreign, as its text tells; it counts as absent."""
 
 
 class ArtifactWriter:
@@ -34,9 +34,12 @@ class ArtifactWriter:
 
     Parameters
     ----------
-    path : the artifact's final name.
-    key : the user's secret key, bytes.
-    about : JSON-able facts about what the artifact is made of; kept in its index.
+    path : Path
+        The artifact's final name.
+    key : bytes
+        The user's secret key, see `load_key`.
+    about : mapping
+        JSON-able facts that the result depends on; they become part of the index.
 
     Examples
     --------
@@ -50,14 +53,14 @@ class ArtifactWriter:
     (2, [[1, 2]])
     """
 
-    def __init__(self, path: Path, key: bytes, about: dict[str, Any]) -> None:
-        self.path, self._key, self._about = Path(path), key, about
+    def __init__(self, path: Path, key: bytes, about: Mapping[str, object]) -> None:
+        self.path, self._key, self._about = Path(path), key, dict(about)
         self._stack = contextlib.ExitStack()
         self._file = self._stack.enter_context(atomic_write(self.path, "wb"))
         self._chunks: list[tuple[int, str]] = []
 
-    def append(self, chunk: Any) -> None:
-        """Write the next chunk."""
+    def append(self, chunk: object) -> None:
+        """Write the next chunk, anything that joblib can dump."""
         import joblib
 
         buffer = io.BytesIO()
@@ -66,27 +69,37 @@ class ArtifactWriter:
         self._file.write(content)
         self._chunks.append((len(content), digest(self._key, content)))
 
-    def finish(self, facts: dict[str, Any] | None = None) -> None:
+    def finish(self, facts: Mapping[str, object] | None = None) -> None:
         """Write the index with `facts` (JSON-able, known only at the end) and give the artifact its name."""
-        index = {"name": self.path.name, "about": self._about, "facts": facts or {}, "chunks": self._chunks}
-        text = _canonical({"index": index, "digest": digest(self._key, _canonical(index))})
+        index = {"name": self.path.name, "about": self._about, "facts": dict(facts or {}), "chunks": self._chunks}
+        text = canonical_json({"index": index, "digest": digest(self._key, canonical_json(index))})
         self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
         self._stack.close()
 
     def __enter__(self) -> ArtifactWriter:
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        with contextlib.suppress(_Abandoned):
-            self._stack.__exit__(_Abandoned, _Abandoned(), None)
+    def __exit__(self, *_error: object) -> None:
+        with contextlib.suppress(_AbandonedError):
+            self._stack.__exit__(_AbandonedError, _AbandonedError(), None)
 
 
-class _Abandoned(Exception):
+class _AbandonedError(Exception):
     """Tells `atomic_write` that an artifact was not finished."""
 
 
 class Artifact:
-    """A finished artifact whose index was verified; iterating verifies and loads one chunk after the other."""
+    """A finished artifact whose index was verified; iterating verifies and loads one chunk after the other.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    about : dict
+        Facts that the result depends on, as given to `ArtifactWriter`.
+    facts : dict
+        Facts known only at the end, as given to `ArtifactWriter.finish`.
+    """
 
     def __init__(self, path: Path, key: bytes, index: dict[str, Any]) -> None:
         self.path, self._key, self._chunks = path, key, index["chunks"]
@@ -101,7 +114,7 @@ class Artifact:
         ------
         FileNotFoundError
             If there is none.
-        BadArtifact
+        BadArtifactError
             If its index is damaged or signed with another key.
         """
         path = Path(path)
@@ -116,9 +129,9 @@ class Artifact:
         except FileNotFoundError:
             raise
         except (OSError, ValueError, KeyError, TypeError):
-            raise BadArtifact("damaged, or cut short") from None
-        if not whole or not hmac.compare_digest(str(claimed), digest(key, _canonical(index))):
-            raise BadArtifact("damaged, or not written by this user")
+            raise BadArtifactError("damaged, or cut short") from None
+        if not whole or not hmac.compare_digest(str(claimed), digest(key, canonical_json(index))):
+            raise BadArtifactError("damaged, or not written by this user")
         return cls(path, key, index)
 
     def __len__(self) -> int:
@@ -130,8 +143,8 @@ class Artifact:
         for content in self._verified():
             try:
                 chunk = joblib.load(io.BytesIO(content))
-            except (ImportError, AttributeError) as error:
-                raise BadArtifact(f"made by other versions of the packages: {error}") from None
+            except (ImportError, AttributeError, TypeError) as error:
+                raise BadArtifactError(f"made by other versions of the packages: {error}") from None
             yield chunk
 
     def _verified(self) -> Iterator[bytes]:
@@ -139,73 +152,19 @@ class Artifact:
             for number, (length, expected) in enumerate(self._chunks):
                 content = file.read(length)
                 if not hmac.compare_digest(expected, digest(self._key, content)):
-                    raise BadArtifact(f"chunk {number + 1} of {len(self)} is damaged")
+                    raise BadArtifactError(f"chunk {number + 1} of {len(self)} is damaged")
                 yield content
 
     def check(self) -> None:
-        """Verify every chunk without unpickling any; raises `BadArtifact`."""
+        """Verify every chunk without unpickling any.
+
+        Raises
+        ------
+        BadArtifactError
+            If one is damaged.
+        """
         for _ in self._verified():
             pass
-
-
-class Unfinished:
-    """Results of a run's pieces, kept in a folder until the run is done, so that one that was killed goes on.
-
-    Parameters
-    ----------
-    folder : made when the first result is kept; None keeps nothing.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> unfinished = Unfinished(pathlib.Path(tempfile.mkdtemp()) / "stills.csv.unfinished")
-    >>> unfinished.kept({"piece": 1}, lambda: 42), unfinished.kept({"piece": 1}, lambda: 43), unfinished.pieces
-    (42, 42, 1)
-    >>> unfinished.done()
-    >>> unfinished.pieces
-    0
-    """
-
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
-
-    def kept(self, about: dict[str, Any], make: Callable[[], Any]) -> Any:
-        """The result of an earlier run for the piece that is `about` the same (JSON-able), else that of `make`."""
-        if self.folder is None:
-            return make()
-        key, _warning = load_key()
-        path = self.folder / f"{hashlib.sha256(_canonical(about)).hexdigest()[:24]}.joblib"
-        with contextlib.suppress(FileNotFoundError, BadArtifact):
-            [result] = Artifact.open(path, key)
-            return result
-        result = make()
-        # Where nothing can be kept, the run is none the worse until it is killed.
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with ArtifactWriter(path, key, about) as writer:
-                writer.append(result)
-                writer.finish()
-        return result
-
-    @property
-    def pieces(self) -> int:
-        """How many are kept, with those of `videos`."""
-        return 0 if self.folder is None else len(list(self.folder.rglob("*.joblib")))
-
-    @property
-    def videos(self) -> Path:
-        """Where such a run's videos are extracted to, with the cache of their stages."""
-        return self.folder / "videos"
-
-    def done(self) -> None:
-        """The whole is written: forget its pieces."""
-        if self.folder is not None and self.folder.is_dir():
-            remove_leftovers(self.folder, depth=0)
-            for path in [*self.folder.glob("*.joblib"), self.videos]:
-                discard(path)
-            # Whatever else lies in it is not ours.
-            with contextlib.suppress(OSError):
-                self.folder.rmdir()
 
 
 def digest(key: bytes, content: bytes | memoryview) -> str:
@@ -213,7 +172,8 @@ def digest(key: bytes, content: bytes | memoryview) -> str:
     return hashlib.blake2b(content, key=key[:64], digest_size=32).hexdigest()
 
 
-def _canonical(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
+    """JSON of one form for equal values: keys sorted, no spaces, ASCII only; NaN and infinity are refused."""
     return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -231,8 +191,10 @@ def load_key() -> tuple[bytes, str | None]:
 
     Returns
     -------
-    key : 32 bytes.
-    warning : None, or why the key could not be kept and serves this run only.
+    key : bytes
+        32 of them.
+    warning : str or None
+        Why the key could not be stored and serves this run only.
 
     Raises
     ------
