@@ -22,7 +22,7 @@ from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, intensities
 from facs_pipeline.extraction.frame_chunk import FrameChunk
 from facs_pipeline.faces.tracker import FaceTracker
-from facs_pipeline.features.vector import features
+from facs_pipeline.features.vector import face_features
 from facs_pipeline.foundation.evaluation.agreement import bias, ccc, mae, pearson
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import default_landmarks
@@ -45,7 +45,7 @@ def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = 
     for frame in read_frames(video):
         frames += 1
         faces = follower.update(frame.image, frame.time_s)
-        chunk.add(frame, faces, [features(frame.image, face.points) for face in faces])
+        chunk.add(frame, faces, [face_features(frame.image, face.points) for face in faces])
     rows = chunk.arrays()
     found = au_model.predict(rows["features"])
     if steady:

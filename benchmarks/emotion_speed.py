@@ -17,7 +17,7 @@ from facs_pipeline.emotions.model import EmotionModel, face_numbers
 from facs_pipeline.emotions.series import emotion_probabilities
 from facs_pipeline.extraction.emotions import see_located
 from facs_pipeline.faces.tracker import FaceTracker
-from facs_pipeline.features.vector import features
+from facs_pipeline.features.vector import face_features
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.video.reader import read_frames
 
@@ -41,7 +41,7 @@ def main() -> None:
 
     def all_features() -> None:
         for image, places in zip(images, points, strict=True):
-            features(image, places)
+            face_features(image, places)
 
     parts = {
         "features": all_features,

@@ -11,7 +11,7 @@ import click
 from facs_pipeline.foundation.files.model_file import load_model
 from facs_pipeline.models.card import card_text
 
-OF_THE_PACKAGE = ("action_units", "landmarks", "emotions")
+OF_THE_PACKAGE = ("action_units", "landmarks", "shape_modes", "emotions")
 
 
 @click.group()
@@ -33,8 +33,8 @@ Examples:
 def show(file: str, as_json: bool) -> None:
     """Print what FILE says of itself: training data, action units, metrics, versions, hash.
 
-    FILE may also be action_units (the default), landmarks or emotions: a model of the package. The file is verified
-    first; nothing in it is run.
+    FILE may also be action_units (the default), landmarks, shape_modes or emotions: a model of the package. The file is
+    verified first; nothing in it is run.
     """
     if file in OF_THE_PACKAGE and not os.path.exists(file):
         file = str(files("facs_pipeline.models").joinpath(f"{file}.npz"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_b
 
 from facs_pipeline.action_units.training.pseudo_labels import label_pictures, read_labels
 from facs_pipeline.foundation.files.atomic import atomic_write
-from facs_pipeline.landmarks.training.recipe import gather_faces, train
+from facs_pipeline.landmarks.training.recipe import gather_faces, train, train_shape_modes
 from facs_pipeline.landmarks.training.supervised_descent import LandmarkTraining
 from facs_pipeline.models.card import card_text
 
@@ -45,6 +46,9 @@ def command(teacher, images, out, repeats, warped, ridge, hold_out, seed, jobs, 
 
     The teacher's points are cached: a second run only trains. Use the model with
     `facs extract-features --landmarks OUT`; `facs train-au --landmarks OUT` trains an action-unit model on its points.
+
+    Beside OUT its card is written as JSON, and, given 98 faces of 128 px or more, the principal modes of their shape:
+    OUT's name with -shape-modes.npz. Features are made with the package's own modes, whatever the landmark model is.
     """
     out = Path(out)
     if out.suffix != ".npz":
@@ -69,3 +73,7 @@ def command(teacher, images, out, repeats, warped, ridge, hold_out, seed, jobs, 
         file.write("\n")
     click.echo(card_text(card))
     click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
+    modes = train_shape_modes(model, sources, hold_out_percent=hold_out)
+    if modes is not None:
+        modes = replace(modes, card={**modes.card, "landmark_model": card["content_sha256"]})
+        click.echo(f"Shape modes: {modes.save(out.with_name(f'{out.stem}-shape-modes.npz'))}")

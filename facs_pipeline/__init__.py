@@ -18,7 +18,7 @@ _WHERE = {
     "load_landmarks": "landmarks.loading",
     "default_landmarks": "landmarks.model",
     "head_pose": "landmarks.pose",
-    "features": "features.vector",
+    "face_features": "features.vector",
     "registered_texture": "features.registration",
     "lbp_histograms": "features.lbp",
     "hog": "features.hog",

@@ -53,7 +53,7 @@ class SeenFaces(NamedTuple):
     pixels : ndarray [m, 48, 48] uint8
         The whole image, scaled.
     features : ndarray [m, 9055] uint8
-        See `facs_pipeline.features.vector.features`.
+        See `facs_pipeline.features.face_features`.
     mirrored : ndarray [m, 9055] uint8
         The same of the face as a mirror shows it.
     skipped : tuple of Skipped
@@ -157,7 +157,7 @@ def _inputs(images: list[np.ndarray]) -> dict[str, object]:
         "emotion_faces": _VERSION,
         "zoom": _ZOOM,
         "search": SEARCH_SETTINGS,
-        "features": vector.SETTINGS,
+        "features": vector.SETTINGS.as_json(),
         "landmarks": default_landmarks().sha256,
         "shapes": [image.shape for image in images],
         "content": content.hexdigest(),
@@ -173,6 +173,6 @@ def _look(images: list[np.ndarray]) -> dict[str, np.ndarray]:
         columns["crops"].append(registered_crop_48(grey, points))
         small = grey if grey.shape == (SIDE, SIDE) else cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         columns["pixels"].append(small)
-        columns["features"].append(vector.features(grey, points))
-        columns["mirrored"].append(vector.features(*mirrored(grey, points)))
+        columns["features"].append(vector.face_features(grey, points))
+        columns["mirrored"].append(vector.face_features(*mirrored(grey, points)))
     return {name: np.array(values) for name, values in columns.items()}

@@ -133,7 +133,7 @@ class EmotionModel:
             "head_weight": self.head_weight,
             "temperature": self.temperature,
             "families": [family.settings() for family in self.families],
-            "settings": vector.SETTINGS,
+            "settings": vector.SETTINGS.as_json(),
             "landmark_model": default_landmarks().sha256,
         }
         return save_model(path, KIND, arrays, card)
@@ -149,7 +149,7 @@ class EmotionModel:
         """
         stored = load_model(path, KIND)
         card, arrays = stored.card, stored.arrays
-        if card.get("settings") != vector.SETTINGS or card.get("landmark_model") != default_landmarks().sha256:
+        if card.get("settings") != vector.SETTINGS.as_json() or card.get("landmark_model") != default_landmarks().sha256:
             raise ModelError(
                 f"{path}: trained on other landmarks or features than this version computes; "
                 "train it again with `facs train-emotion`, or use the version that trained it"

@@ -54,7 +54,7 @@ class Face(NamedTuple):
         """The face with landmarks `points` [68, 2] in `grey` [h, w] uint8."""
         matrix = registration.registration(points)
         texture = registration.registered_texture(grey, points, matrix)
-        return cls(vector.features(grey, points), texture, geometry.apply(matrix, points), name)
+        return cls(vector.face_features(grey, points), texture, geometry.apply(matrix, points), name)
 
 
 class Explanation(NamedTuple):
@@ -159,13 +159,14 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
 
 def _shares_of_products(weights: np.ndarray, x: np.ndarray, r: np.ndarray, total: float) -> np.ndarray:
     """What each registered coordinate [98] has of the `total` that products of shape modes contribute."""
-    modes = default_landmarks().shape_modes.astype(np.float64)
+    modes = shape_modes.default_shape_modes()
+    mean, axes = modes.mean.astype(np.float64), modes.axes.astype(np.float64)
     first, second = np.triu_indices(shape_modes.N_MODES)
     form = np.zeros((shape_modes.N_MODES, shape_modes.N_MODES))
     form[first, second] = shape_modes.PRODUCT_SCALE * weights[vector.BLOCKS["products"]]
     where = vector.BLOCKS["landmarks"]
-    half_way = modes[1:] @ ((x[where] + r[where]) / 2 - modes[0])
-    shares = ((form + form.T) @ half_way @ modes[1:]) * (x[where] - r[where])
+    half_way = axes @ ((x[where] + r[where]) / 2 - mean)
+    shares = ((form + form.T) @ half_way @ axes) * (x[where] - r[where])
     size = np.abs(shares).sum()
     return shares + (total - shares.sum()) * (np.abs(shares) / size if size else 1 / len(shares))
 

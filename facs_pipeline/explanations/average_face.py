@@ -28,7 +28,7 @@ class AverageFace(NamedTuple):
     Attributes
     ----------
     features : ndarray [9055]
-        Of `facs_pipeline.features.vector.features`.
+        Of `facs_pipeline.features.face_features`.
     pixels [2304], windows [1800], action_units [k] : ndarray
         Of the other numbers of `facs_pipeline.emotions.model.face_numbers`.
     action_units_sd : ndarray [k]
@@ -76,7 +76,7 @@ def _load_default() -> AverageFace:
 
 def made_by() -> dict[str, Any]:
     """What the numbers depend on."""
-    return {"settings": vector.SETTINGS, "landmark_model": default_landmarks().sha256}
+    return {"settings": vector.SETTINGS.as_json(), "landmark_model": default_landmarks().sha256}
 
 
 def average_face(seen: SeenFaces, title: str) -> AverageFace:

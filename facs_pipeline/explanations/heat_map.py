@@ -44,7 +44,7 @@ def hog_heat(values: np.ndarray) -> np.ndarray:
     >>> round(float(heat[60:73, 24:37].sum()), 9), round(float(heat.sum()), 9)
     (1.0, 1.0)
     """
-    window, stride, orientations = SETTINGS["hog"]
+    window, stride, orientations = SETTINGS.hog
     side = int(np.sqrt(len(values) / orientations))
     sums = values.reshape(side, side, orientations).sum(axis=2) / window**2
     heat = np.zeros((TEXTURE, TEXTURE))

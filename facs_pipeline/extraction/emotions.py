@@ -63,7 +63,7 @@ def see_located(images: Sequence[np.ndarray], points: Sequence[np.ndarray], foun
         crops.append(registered_crop_48(grey, places))
         small = grey if grey.shape == (SIDE, SIDE) else cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         pixels.append(small)
-        features.append(vector.features(grey, places))
+        features.append(vector.face_features(grey, places))
     m = len(crops)
     return SeenFaces(
         np.arange(m),

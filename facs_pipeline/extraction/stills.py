@@ -19,7 +19,7 @@ from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features import vector
-from facs_pipeline.features.vector import features
+from facs_pipeline.features.vector import face_features
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
@@ -187,7 +187,7 @@ def _measured(paths: list[Path], faces: str, model: LandmarkModel | DlibLandmark
         path, grey, places = still
         seen = [points for points, is_face in places if is_face]
         found += [
-            StillFace(path, number, default_landmarks().judge(grey, points), points, features(grey, points))
+            StillFace(path, number, default_landmarks().judge(grey, points), points, face_features(grey, points))
             for number, points in enumerate(seen)
         ] or [StillFace(path)]
     return found

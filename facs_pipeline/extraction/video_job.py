@@ -27,7 +27,7 @@ from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.stages import STAGES, Cache, StageKey, content_sha256, stage_keys, table_key
 from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.faces.tracker import FaceTracker
-from facs_pipeline.features.vector import features
+from facs_pipeline.features.vector import face_features
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel
@@ -262,7 +262,7 @@ class VideoRun:
                 with self._timed("faces and landmarks"):
                     faces = follower.update(frame.image, frame.time_s)
                 with self._timed("features"):
-                    chunk.add(frame, faces, [features(frame.image, face.points) for face in faces])
+                    chunk.add(frame, faces, [face_features(frame.image, face.points) for face in faces])
                 facts["first_s"] = frame.time_s if frame.index == 0 else facts["first_s"]
                 facts["last_s"] = frame.time_s
                 facts["frames"] += 1

@@ -1,4 +1,12 @@
-"""Registered texture -> histograms of oriented gradients in overlapping windows."""
+"""Registered texture -> histograms of oriented gradients in overlapping windows.
+
+With w_k the sum over a window of ``max(0, gradient along direction k)``, and B the mean over the window and its eight
+neighbours of ``sum over k of w_k``, its values are ``255 sqrt(w_k / (B + 2000))``, at most 255. Linear rectification
+along signed directions takes the place of binning by angle; the constant keeps flat skin flat.
+
+Dalal and Triggs, "Histograms of oriented gradients for human detection", CVPR 2005, doi:10.1109/CVPR.2005.177
+(overlapping blocks, L1-sqrt).
+"""
 
 from __future__ import annotations
 
@@ -9,33 +17,38 @@ from facs_pipeline.features.registration import TEXTURE
 from facs_pipeline.foundation.images.gradients import directions, oriented_gradients
 
 ORIENTATIONS = 8
-
+"""Directions round the circle, the first to the right, then clockwise (y is down)."""
 WINDOW = 13
-
+"""Side of a window, in pixels of the texture."""
 STRIDE = 6
+"""Pixels from one window to the next."""
 
 _SIDE = (TEXTURE - WINDOW) // STRIDE + 1
-
 HOG_SHAPE = (_SIDE, _SIDE, ORIENTATIONS)
 """Rows and columns of windows, and directions."""
-
 N_HOG = _SIDE * _SIDE * ORIENTATIONS
+"""Values of all windows."""
 
 _DIRECTIONS = directions(ORIENTATIONS)
-
+# Added to the sum of gradients nearby, in grey levels: less than this is noise.
 _FLAT = 2000.0
-
 # Rows of the summed gradients, of all directions one below the other, at which windows begin and end.
 _TOP = np.arange(ORIENTATIONS)[:, None] * TEXTURE + np.arange(_SIDE) * STRIDE
-
 _BOTTOM = _TOP + WINDOW
 
 
 def hog(texture: np.ndarray) -> np.ndarray:
-    """Histograms of oriented gradients [2592] over a texture [120, 120]: 18 x 18 overlapping windows, 8 directions.
+    """Histograms of oriented gradients in 18 x 18 overlapping windows, 8 directions each.
 
-    Signed orientations, linear rectification instead of binning. A window of 13 pixels every 6; each window's
-    8 values are divided by the sum over it and its neighbours (Dalal & Triggs 2005, L1-sqrt), times 255, uint8.
+    Parameters
+    ----------
+    texture : ndarray of uint8
+        Registered texture [120, 120].
+
+    Returns
+    -------
+    ndarray of uint8
+        ``[2592]``: window by window in reading order, 8 values each; see the formula above.
 
     Example
     -------

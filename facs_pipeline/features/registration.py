@@ -1,4 +1,10 @@
-"""Landmarks -> registered texture: a similarity brings the inner landmarks onto those of a mean face."""
+"""Landmarks -> registered texture: a similarity brings the inner landmarks onto those of a mean face.
+
+With landmarks z and those of the mean face m as complex numbers, the similarity ``z -> a z + b`` minimises
+``sum |a z + b - m|^2``: least squares without reflection (Umeyama, "Least-squares estimation of transformation parameters
+between two point patterns", IEEE TPAMI 13, 1991, doi:10.1109/34.88573). Place, size and roll of the head drop out; the
+mean face is upright, its outer eye corners `EYE_DISTANCE` apart.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,6 @@ from facs_pipeline.landmarks.pose import MEAN_HEAD
 
 TEXTURE = 120
 """Side of the registered texture in pixels; divides evenly into the LBP grid."""
-
 EYE_DISTANCE = 58.0
 """Distance of the outer eye corners in the registered texture, in pixels."""
 
@@ -19,19 +24,43 @@ MEAN_49 = (MEAN_HEAD[INNER_49, :2] - MEAN_HEAD[INNER_49, :2].mean(axis=0)) * EYE
     TEXTURE / 2,
     0.46 * TEXTURE,
 ]
+"""The mean face's 49 inner landmarks in the registered texture [49, 2]."""
 
 _REGISTRATION = geometry.Registration(MEAN_49)
 
 
 def registration(points: np.ndarray) -> np.ndarray:
-    """Similarity [2, 3] from image pixels to the registered texture, by the 49 inner of 68 points [68, 2]."""
+    """Similarity from pixels of the image to those of the registered texture.
+
+    Parameters
+    ----------
+    points : ndarray
+        The face's landmarks [68, 2]; the 49 inner ones count.
+
+    Returns
+    -------
+    ndarray of float64
+        ``[2, 3]``, as OpenCV takes it.
+    """
     return geometry.matrix(*_REGISTRATION(points[INNER_49]))
 
 
 def registered_texture(grey: np.ndarray, points: np.ndarray, matrix: np.ndarray | None = None) -> np.ndarray:
-    """Grey texture [120, 120] uint8 of the face with `points` [68, 2] in `grey` [h, w] uint8.
+    """The face's registered texture.
 
-    `matrix` is `registration(points)`, where the caller has it already.
+    Parameters
+    ----------
+    grey : ndarray of uint8
+        The image [h, w].
+    points : ndarray
+        The face's landmarks [68, 2] in pixels of the image.
+    matrix : ndarray, optional
+        ``registration(points)``, where the caller has it already.
+
+    Returns
+    -------
+    ndarray of uint8
+        ``[120, 120]``.
 
     Example
     -------

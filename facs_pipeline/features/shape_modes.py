@@ -1,28 +1,130 @@
-"""Landmarks -> their registered places, and products of the main modes in which faces differ in shape."""
+"""Landmarks -> their registered places, and products of the main modes in which faces differ in shape.
+
+A face's scores on the principal modes of registered landmarks x (a point distribution model: Cootes, Taylor, Cooper and
+Graham, "Active shape models", CVIU 61, 1995, doi:10.1006/cviu.1995.1004) are ``s = A (x - mean)``, of unit variance.
+The features are ``128 + 8 s_i s_j`` for each pair i <= j. Distances between points, such as how far an eye or the mouth
+is open, are not linear in the points; linear in these products they are.
+"""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from facs_pipeline.features.registration import MEAN_49, registration
+from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.files.model_file import load_model, save_model
 from facs_pipeline.foundation.images import geometry
-from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.landmarks.points import INNER_49
 
-N_LANDMARKS = 2 * len(INNER_49)
+KIND = "shape-modes"
+DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "shape_modes.npz"
+"""The modes that all features are made with."""
 
+N_LANDMARKS = 2 * len(INNER_49)
+"""Values of the registered landmarks: 49 points, x and y."""
 N_MODES = 30
 """Principal shape modes whose products are features."""
-
 N_PRODUCTS = N_MODES * (N_MODES + 1) // 2
-
-# Registered landmarks are stored as quarters of a texture pixel from the mean face, 128 is on it.
-_LANDMARK_SCALE = 4.0
-
+"""Products of pairs of modes, squares among them."""
 PRODUCT_SCALE = 8.0
 """Steps of a product of two shape modes' standard deviations."""
 
+# Registered landmarks are stored as quarters of a texture pixel from the mean face, 128 is on it.
+_LANDMARK_SCALE = 4.0
+_LIMIT = 4.0
 _PAIRS = np.triu_indices(N_MODES)
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeModes:
+    """Mean and principal axes of registered landmarks, in a model file of their own.
+
+    Attributes
+    ----------
+    mean : ndarray of float32
+        Of registered landmarks [98].
+    axes : ndarray of float32
+        ``[30, 98]``, the one of largest variance first, each divided by the standard deviation along it.
+    card : Mapping of str to Any
+        Facts about the faces they come from.
+
+    Example
+    -------
+    >>> modes = ShapeModes.load()
+    >>> modes.scores(modes.mean.round()).shape
+    (30,)
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mean.shape != (N_LANDMARKS,) or self.axes.shape != (N_MODES, N_LANDMARKS):
+            raise ModelError(
+                f"shape modes: expected a mean [{N_LANDMARKS}] and axes [{N_MODES}, {N_LANDMARKS}], "
+                f"got {list(self.mean.shape)} and {list(self.axes.shape)}"
+            )
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the numbers in the file; part of the key of every result that features go into."""
+        return self.card.get("content_sha256", "unsaved")
+
+    @classmethod
+    def fit(cls, registered: np.ndarray, card: Mapping[str, Any] | None = None) -> ShapeModes:
+        """The modes of a set of faces.
+
+        Parameters
+        ----------
+        registered : ndarray of uint8
+            Registered landmarks [n, 98], see `registered_landmarks`; at least 98 faces.
+        card : Mapping of str to Any, optional
+            Facts about these faces.
+        """
+        mean = registered.mean(axis=0)
+        _u, spread, axes = np.linalg.svd(registered - mean, full_matrices=False)
+        scale = spread[:N_MODES, None] / np.sqrt(len(registered))
+        # The sign of an axis is arbitrary; its largest part is made positive so that refitting gives the same features.
+        axes = axes[:N_MODES]
+        axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1))
+        return cls(mean.astype(np.float32), (axes / scale).astype(np.float32), card or {})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] = DEFAULT_MODEL) -> ShapeModes:
+        """Read a model file.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing, damaged, of another kind or of other sizes.
+        """
+        stored = load_model(path, KIND)
+        try:
+            return cls(stored.arrays["mean"], stored.arrays["axes"], stored.card)
+        except KeyError as error:
+            raise ModelError(f"{path}: shape modes without {error}; train them again") from None
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the modes and their card to an ``.npz`` that runs no code when loaded."""
+        return save_model(path, KIND, {"mean": self.mean, "axes": self.axes}, dict(self.card))
+
+    def scores(self, registered: np.ndarray) -> np.ndarray:
+        """Scores [30] of registered landmarks [98], in standard deviations, not limited."""
+        return self.axes @ (registered - self.mean)
+
+
+@cache
+def default_shape_modes() -> ShapeModes:
+    """The modes that come with the package, read once per process."""
+    return ShapeModes.load()
 
 
 def _byte(values: np.ndarray) -> np.ndarray:
@@ -31,9 +133,19 @@ def _byte(values: np.ndarray) -> np.ndarray:
 
 
 def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -> np.ndarray:
-    """49 inner points relative to the mean face after registration [98] (x, y, x, y ...): 128 + 4 per pixel, uint8.
+    """49 inner points relative to the mean face after registration.
 
-    `matrix` is `registration(points)`, where the caller has it already.
+    Parameters
+    ----------
+    points : ndarray
+        The face's landmarks [68, 2].
+    matrix : ndarray, optional
+        ``registration(points)``, where the caller has it already.
+
+    Returns
+    -------
+    ndarray of uint8
+        ``[98]`` (x, y, x, y ...): 128 + 4 per pixel of the registered texture.
 
     Example
     -------
@@ -57,23 +169,19 @@ def landmark_places(registered: np.ndarray) -> np.ndarray:
     return (registered.reshape(-1, 2).astype(np.float64) - 128) / _LANDMARK_SCALE + MEAN_49
 
 
-def fit_shape_modes(registered: np.ndarray) -> np.ndarray:
-    """Mean and 30 principal axes of registered landmarks [n, 98] uint8, each scaled to unit variance: [31, 98]."""
-    mean = registered.mean(axis=0)
-    _u, spread, axes = np.linalg.svd(registered - mean, full_matrices=False)
-    scale = spread[:N_MODES, None] / np.sqrt(len(registered))
-    # The sign of an axis is arbitrary; its largest part is made positive so that refitting gives the same features.
-    axes = axes[:N_MODES]
-    axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1))
-    return np.vstack([mean, axes / scale]).astype(np.float32)
-
-
 def shape_products(registered: np.ndarray) -> np.ndarray:
-    """Products of any two of 30 shape modes [465] of registered landmarks [98] uint8: 128 + 8 times each, uint8.
+    """Products of any two of 30 shape modes.
 
-    Distances between points, such as how far an eye or the mouth is open, are not linear in the points; linear in
-    these products they are. The modes belong to the embedded landmark model and are clipped at 4 standard deviations.
+    Parameters
+    ----------
+    registered : ndarray of uint8
+        Registered landmarks [98].
+
+    Returns
+    -------
+    ndarray of uint8
+        ``[465]``: 128 + 8 times each product, the scores being limited to 4 standard deviations.
     """
-    modes, (first, second) = default_landmarks().shape_modes, _PAIRS
-    scores = np.minimum(np.maximum(modes[1:] @ (registered - modes[0]), -4), 4)
+    first, second = _PAIRS
+    scores = np.minimum(np.maximum(default_shape_modes().scores(registered), -_LIMIT), _LIMIT)
     return _byte(128 + PRODUCT_SCALE * scores[first] * scores[second])

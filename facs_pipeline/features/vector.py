@@ -6,17 +6,24 @@ scale is given at its function; linear models are indifferent to it.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from facs_pipeline.features.hog import N_HOG, ORIENTATIONS, STRIDE, WINDOW, hog
 from facs_pipeline.features.lbp import GRID, N_LBP, lbp_histograms
 from facs_pipeline.features.registration import EYE_DISTANCE, TEXTURE, registered_texture, registration
-from facs_pipeline.features.shape_modes import N_LANDMARKS, N_MODES, N_PRODUCTS, registered_landmarks, shape_products
-from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.features.shape_modes import (
+    N_LANDMARKS,
+    N_MODES,
+    N_PRODUCTS,
+    default_shape_modes,
+    registered_landmarks,
+    shape_products,
+)
 
 N_FEATURES = N_LBP + N_HOG + N_LANDMARKS + N_PRODUCTS
+"""Values of one face."""
 BLOCKS: dict[str, slice] = {
     "lbp": slice(0, N_LBP),
     "hog": slice(N_LBP, N_LBP + N_HOG),
@@ -25,37 +32,70 @@ BLOCKS: dict[str, slice] = {
 }
 """Which values of the vector belong to which kind of feature."""
 
-SETTINGS: dict[str, Any] = {
-    "version": 3,
-    "texture": TEXTURE,
-    "lbp_grid": GRID,
-    "eye_distance": EYE_DISTANCE,
-    "hog": [WINDOW, STRIDE, ORIENTATIONS],
-    "shape_modes": N_MODES,
-    "registration": "similarity, 49 inner landmarks",
-}
-"""What a model trained on these features depends on."""
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """What a model trained on these features depends on, besides the landmarks.
+
+    Attributes
+    ----------
+    version : int
+        Raised when the same landmarks give other features in a way that no other setting tells.
+    texture : int
+        Side of the registered texture in pixels.
+    lbp_grid : int
+        LBP cells along a side.
+    eye_distance : float
+        Distance of the outer eye corners in the registered texture, in pixels.
+    hog : tuple of int
+        Side of a window and distance to the next, in pixels of the texture, and number of directions.
+    shape_modes : int
+        Principal shape modes whose products are features.
+    registration : str
+        By which map and which points faces are registered.
+    """
+
+    version: int = 3
+    texture: int = TEXTURE
+    lbp_grid: int = GRID
+    eye_distance: float = EYE_DISTANCE
+    hog: tuple[int, int, int] = (WINDOW, STRIDE, ORIENTATIONS)
+    shape_modes: int = N_MODES
+    registration: str = "similarity, 49 inner landmarks"
+
+    def as_json(self) -> dict[str, int | float | str | list[int]]:
+        """The settings as they stand in model files, just as JSON gives them back."""
+        return asdict(self) | {"hog": list(self.hog)}
 
 
-def made_by() -> dict[str, Any]:
-    """`SETTINGS`, and whose shape modes are multiplied: what kept features depend on, besides the landmarks."""
-    return SETTINGS | {"shape_modes_of": default_landmarks().sha256}
+SETTINGS = FeatureSettings()
+"""Those of this version."""
 
 
-def features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """All features of one face [9055] uint8: LBP, HOG, registered landmarks, products; `BLOCKS` says what is where.
+def made_by() -> dict[str, int | float | str | list[int]]:
+    """What stored features depend on besides the landmarks: the settings, and the hash of the shape modes' file."""
+    return SETTINGS.as_json() | {"shape_modes_sha256": default_shape_modes().sha256}
+
+
+def face_features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """All features of one face: LBP, HOG, registered landmarks and their products; `BLOCKS` says what is where.
 
     Parameters
     ----------
-    grey : ndarray [h, w] uint8
-        The frame.
-    points : ndarray [68, 2]
-        The face's landmarks in pixels of the frame.
+    grey : ndarray of uint8
+        The frame [h, w].
+    points : ndarray
+        The face's landmarks [68, 2] in pixels of the frame.
+
+    Returns
+    -------
+    ndarray of uint8
+        ``[9055]``.
 
     Example
     -------
     >>> from facs_pipeline.landmarks.pose import MEAN_HEAD
-    >>> features(np.zeros((300, 300), np.uint8), 80 * MEAN_HEAD[:, :2] + 150).shape
+    >>> face_features(np.zeros((300, 300), np.uint8), 80 * MEAN_HEAD[:, :2] + 150).shape
     (9055,)
     """
     matrix = registration(points)

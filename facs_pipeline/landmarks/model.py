@@ -77,8 +77,6 @@ class LandmarkModel:
         Linear map last features (and 1) -> log-odds that the points lie on a face.
     box_shape : ndarray [68, 2]
         Mean points in a detector's box scaled to 0..1.
-    shape_modes : ndarray [31, 98], optional
-        Mean and 30 scaled principal axes of registered landmarks, see `facs_pipeline.features.shape.shape_products`.
 
     Example
     -------
@@ -87,14 +85,13 @@ class LandmarkModel:
     >>> points, confidence = model.follow(next_grey, points)  # doctest: +SKIP
     """
 
-    def __init__(self, mean_shape, steps, lid_weights, face_weights, box_shape, card=None, shape_modes=None):
+    def __init__(self, mean_shape, steps, lid_weights, face_weights, box_shape, card=None):
         self.mean_shape = np.asarray(mean_shape, np.float32)
         self._register = geometry.Registration(self.mean_shape)
         self._coarse, self._middle, self._last = steps
         self._lids = Eyelids(lid_weights)
         self._face = np.asarray(face_weights, np.float32)
         self.box_shape = np.asarray(box_shape, np.float32)
-        self.shape_modes = None if shape_modes is None else np.asarray(shape_modes, np.float32)
         self.card = dict(card or {})
         self._far, self._close = PatchFeatures(FAR), PatchFeatures(CLOSE)
         self._coarse_places = self._far.places(self.mean_shape, COARSE_CELL)
@@ -122,7 +119,7 @@ class LandmarkModel:
             lids, *others = (model.arrays[name] for name in ("lids", "face", "box_shape"))
             if lids.shape != (N_VALUES + 1, 12):
                 raise other
-            return cls(model.arrays["mean_shape"], steps, lids, *others, model.card, model.arrays.get("shape_modes"))
+            return cls(model.arrays["mean_shape"], steps, lids, *others, model.card)
         except KeyError as error:
             raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
 
@@ -135,8 +132,6 @@ class LandmarkModel:
         }
         arrays |= {"lids": self._lids.weights.astype(np.float16), "face": self._face.astype(np.float32)}
         arrays |= {"mean_shape": self.mean_shape, "box_shape": self.box_shape}
-        if self.shape_modes is not None:
-            arrays["shape_modes"] = self.shape_modes
         return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
 
     def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:

@@ -171,3 +171,50 @@ def test_chunks_change_nothing():
         np.testing.assert_allclose(steadied(rows, values, sizes), whole, atol=1e-6)
     nobody = rows_of(range(4), [-1] * 4)
     assert steadied(nobody, np.zeros((0, 3)), [2, 2]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("fps", [10, 30, 240])
+def test_frame_by_frame_gives_the_numbers_of_chunks_after_a_stated_delay(fps):
+    """With two faces, gaps, a cut, and frames without anybody."""
+    rng = np.random.default_rng(4)
+    there = {face: rng.random(300) > share for face, share in ((0, 0.1), (1, 0.4))}
+    there[0][120:150] = there[1][110:150] = False
+    pairs = [(frame, face) for frame in range(300) for face in (0, 1, -1) if face < 0 or there[face][frame]]
+    pairs = [(frame, face) for frame, face in pairs if face >= 0 or not (there[0][frame] or there[1][frame])]
+    frames, ids = np.array(pairs).T
+    rows = rows_of(frames, ids, fps, cuts=[77, 200])
+    values = (rng.uniform(0, 5, (int((ids >= 0).sum()), 3)) / 4).astype(np.float32)
+    whole = steadied(rows, values)
+    bilateral, given, delays = BilateralFilter(), [], []
+    time_of = rows["time_s"][ids >= 0]
+    for frame in range(300):
+        mine = (frames == frame) & (ids >= 0)
+        faces = ids[mine].tolist()
+        before = int((frames[ids >= 0] < frame).sum())
+        final = bilateral.push_frame(faces, values[before : before + len(faces)], frame / fps, cut=frame in (77, 200))
+        delays += [frame / fps - time_s for time_s in time_of[len(given) : len(given) + len(final)]]
+        given += list(final)
+    assert min(delays) > bilateral.reach_s - 1e-9
+    assert max(delays) < bilateral.reach_s + 1 / fps + 1e-9
+    given += list(bilateral.finish())
+    np.testing.assert_allclose(np.array(given), whole, atol=1e-6)
+    # They differ from what went in, and chunks of any length give the same.
+    assert np.abs(whole - values).max() > 0.01
+    np.testing.assert_allclose(steadied(rows, values, [60] * (len(ids) // 60) + [len(ids) % 60 or 60]), whole, atol=1e-6)
+
+
+def test_no_frame_further_away_than_its_reach_counts():
+    values = np.array([[0.0], [0.2], [0.0]])
+    reach_s = BilateralFilter().reach_s
+    assert reach_s == pytest.approx(0.152, abs=5e-4)
+    for factor, moves in ((0.99, True), (1.01, False)):
+        rows = rows_of(range(3), fps=1 / (factor * reach_s))
+        assert (np.abs(steadied(rows, values) - values).max() > 1e-4) == moves
+
+
+def test_nothing_pushed_nothing_given():
+    assert BilateralFilter().finish() is None
+    bilateral = BilateralFilter()
+    for frame in range(20):
+        assert bilateral.push_frame([], np.zeros((0, 3), np.float32), frame / 30).shape == (0, 3)
+    assert bilateral.finish().shape == (0, 3)

@@ -33,8 +33,8 @@ def fitted(hogs):
 def test_a_mirrored_face_keeps_its_sums_and_turns_its_differences():
     grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
     [(points, _)] = faces_in_still(grey)
-    there = mirrored_parts(vector.features(grey, points)[None, vector.BLOCKS["hog"]])
-    back = mirrored_parts(vector.features(*mirrored(grey, points))[None, vector.BLOCKS["hog"]])
+    there = mirrored_parts(vector.face_features(grey, points)[None, vector.BLOCKS["hog"]])
+    back = mirrored_parts(vector.face_features(*mirrored(grey, points))[None, vector.BLOCKS["hog"]])
     # Its windows meet their counterparts to a pixel, one of the 13 that each has.
     assert np.corrcoef(there[0], back[0])[0, 1] > 0.99
     assert np.corrcoef(there[1], -back[1])[0, 1] > 0.98
@@ -46,7 +46,7 @@ def test_a_mirrored_face_gets_nearly_the_same_scores():
     [(points, _)] = faces_in_still(grey)
     model, hog = EmotionModel.load_default(), vector.BLOCKS["hog"]
     there, back = (
-        model.kernel.scores(model.families[0].values(vector.features(*face)[None, hog]))
+        model.kernel.scores(model.families[0].values(vector.face_features(*face)[None, hog]))
         for face in ((grey, points), mirrored(grey, points))
     )
     np.testing.assert_allclose(there, back, atol=0.02)

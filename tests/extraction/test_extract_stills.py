@@ -13,7 +13,7 @@ from skimage.data import astronaut
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.names import column_name
 from facs_pipeline.extraction.stills import read_still
-from facs_pipeline.features.vector import features
+from facs_pipeline.features.vector import face_features
 from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.landmarks.pose import head_pose
@@ -84,7 +84,7 @@ def test_the_table_says_what_the_functions_give(folder, tmp_path):
     grey = read_still(folder / "plain.png")
     found = default_landmarks().follow(grey, points.astype(np.float32)).points
     assert np.abs(found - points).max() < 2
-    expected = MODEL.predict(features(grey, points))
+    expected = MODEL.predict(face_features(grey, points))
     # The table's points are rounded to a thousandth of a pixel.
     assert [row[name] for name in UNITS] == pytest.approx(expected.tolist(), abs=0.05)
     pose = head_pose(points[None])[0]

@@ -8,13 +8,17 @@ import pytest
 from skimage.feature import local_binary_pattern
 from video_files import frames_of
 
+import facs_pipeline
 from facs_pipeline.features import hog, lbp, registration, shape_modes, vector
 from facs_pipeline.features.hog import N_HOG
 from facs_pipeline.features.lbp import GRID, N_LBP, N_UNIFORM
 from facs_pipeline.features.registration import TEXTURE
+from facs_pipeline.features.shape_modes import ShapeModes, default_shape_modes
 from facs_pipeline.features.vector import BLOCKS, N_FEATURES
+from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.files.model_file import load_model, save_model
 from facs_pipeline.foundation.images import geometry
-from facs_pipeline.landmarks.model import LandmarkModel
+from facs_pipeline.landmarks.model import DEFAULT_MODEL, LandmarkModel
 from facs_pipeline.landmarks.points import INNER_49, MIRROR_68
 from facs_pipeline.landmarks.pose import MEAN_HEAD
 
@@ -168,17 +172,86 @@ def test_extreme_shapes_saturate_instead_of_wrapping():
     assert values[list(INNER_49).index(57), 1] == 255
 
 
+def some_faces(n: int) -> np.ndarray:
+    """Registered landmarks [n, 98] of the mean face with noise."""
+    rng = np.random.default_rng(5)
+    return np.array(
+        [shape_modes.registered_landmarks(100 * MEAN_HEAD[:, :2] + rng.normal(0, 4, (68, 2))) for _ in range(n)]
+    )
+
+
+def test_shape_modes_are_scores_of_unit_variance():
+    faces = some_faces(300)
+    modes = ShapeModes.fit(faces)
+    scores = np.array([modes.scores(face) for face in faces])
+    np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(scores.T @ scores / 300, np.eye(shape_modes.N_MODES), atol=1e-3)
+
+
+def test_products_are_those_of_the_modes_in_the_package():
+    modes, face = default_shape_modes(), some_faces(1)[0]
+    scores = np.clip(modes.scores(face), -4, 4)
+    expected = [128 + 8 * scores[i] * scores[j] for i in range(30) for j in range(i, 30)]
+    assert np.abs(shape_modes.shape_products(face) - np.clip(expected, 0, 255)).max() <= 0.501
+
+
+def test_the_modes_in_the_package_are_those_its_models_were_trained_with():
+    """They lay in the landmark model before; its file still carries them."""
+    modes, stored = default_shape_modes(), load_model(DEFAULT_MODEL)
+    np.testing.assert_array_equal(np.vstack([modes.mean, modes.axes]), stored.arrays["shape_modes"])
+    assert modes.mean.dtype == modes.axes.dtype == np.float32
+    assert modes.card["landmark_model"] == stored.card["content_sha256"]
+
+
+def test_saved_shape_modes_are_the_same_and_others_are_refused(tmp_path):
+    modes = ShapeModes.fit(some_faces(120), {"title": "some faces"})
+    again = ShapeModes.load(modes.save(tmp_path / "modes.npz"))
+    np.testing.assert_array_equal(again.axes, modes.axes)
+    assert again.card["title"] == "some faces"
+    assert len(again.sha256) == 64
+    assert modes.sha256 == "unsaved"
+    with pytest.raises(ModelError, match="expected 'shape-modes'"):
+        ShapeModes.load(DEFAULT_MODEL)
+    save_model(tmp_path / "part.npz", shape_modes.KIND, {"mean": modes.mean}, {})
+    with pytest.raises(ModelError, match=r"part\.npz: shape modes without 'axes'"):
+        ShapeModes.load(tmp_path / "part.npz")
+    with pytest.raises(ModelError, match=r"expected a mean \[98\] and axes \[30, 98\], got \[98\] and \[29, 98\]"):
+        ShapeModes(modes.mean, modes.axes[1:])
+
+
+def test_stored_features_depend_on_the_shape_modes_file(monkeypatch):
+    before = vector.made_by()
+    assert before["shape_modes_sha256"] == load_model(shape_modes.DEFAULT_MODEL).card["content_sha256"]
+    other = ShapeModes.fit(some_faces(120), {"content_sha256": "another version's"})
+    monkeypatch.setattr(vector, "default_shape_modes", lambda: other)
+    assert vector.made_by() != before
+
+
+def test_settings_are_those_in_the_models_of_the_package():
+    of_emotions = load_model(DEFAULT_MODEL.with_name("emotions.npz")).card["settings"]
+    assert vector.SETTINGS.as_json() == of_emotions
+    of_action_units = load_model(DEFAULT_MODEL.with_name("action_units.npz")).card["settings"]
+    assert of_action_units.items() > of_emotions.items()
+
+
+def test_the_former_name_still_works_and_warns():
+    grey, points = np.zeros((300, 300), np.uint8), 80 * MEAN_HEAD[:, :2] + 150
+    with pytest.warns(DeprecationWarning, match="face_features"):
+        former = facs_pipeline.features(grey, points)
+    np.testing.assert_array_equal(former, facs_pipeline.face_features(grey, points))
+
+
 @pytest.mark.shared
 def test_features_of_a_real_face(real_face):
     grey, points = real_face
-    values = vector.features(grey, points)
+    values = vector.face_features(grey, points)
     assert values.shape == (N_FEATURES,)
     assert values.dtype == np.uint8
     texture = registration.registered_texture(grey, points)
     assert np.array_equal(values[BLOCKS["lbp"]], lbp.lbp_histograms(texture))
     assert np.array_equal(values[BLOCKS["hog"]], hog.hog(texture))
     assert np.array_equal(values[BLOCKS["landmarks"]], shape_modes.registered_landmarks(points))
-    assert np.array_equal(values, vector.features(grey, points))
+    assert np.array_equal(values, vector.face_features(grey, points))
     # The face fills the texture: eyes where they are said to be, at equal height.
     eyes = geometry.apply(registration.registration(points), points[[36, 45]])
     assert eyes[1, 0] - eyes[0, 0] == pytest.approx(registration.EYE_DISTANCE, rel=0.15)
@@ -195,8 +268,8 @@ def test_features_do_not_know_where_and_how_large_the_face_is(real_face, size, t
     matrix = np.array([[cosine, -sine, shift[0] + 40], [sine, cosine, shift[1] + 40]])
     side = int(512 * size + 200)
     moved = cv2.warpAffine(grey, matrix, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    one = vector.features(grey, points).astype(float)
-    other = vector.features(moved, geometry.apply(matrix, points)).astype(float)
+    one = vector.face_features(grey, points).astype(float)
+    other = vector.face_features(moved, geometry.apply(matrix, points)).astype(float)
     assert np.abs(one - other)[BLOCKS["landmarks"]].max() <= 1
     # What resampling changes is small beside what another expression or person would.
     assert np.corrcoef(one[BLOCKS["hog"]], other[BLOCKS["hog"]])[0, 1] > 0.98
@@ -219,7 +292,7 @@ def test_another_expression_of_the_same_person_differs_more_than_resampling(vide
     grey, points = real_face
     model = LandmarkModel.load()
     later = cv2.cvtColor(frames_of(videos_dir / "d0.mp4", 1, start=60)[0], cv2.COLOR_BGR2GRAY)
-    other = vector.features(later, model.follow(later, model.follow(later, points).points).points)
-    same = vector.features(cv2.GaussianBlur(grey, (3, 3), 0.5), points)
-    one = vector.features(grey, points).astype(float)
+    other = vector.face_features(later, model.follow(later, model.follow(later, points).points).points)
+    same = vector.face_features(cv2.GaussianBlur(grey, (3, 3), 0.5), points)
+    one = vector.face_features(grey, points).astype(float)
     assert np.abs(one - other).mean() > 1.5 * np.abs(one - same).mean()

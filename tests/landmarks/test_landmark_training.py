@@ -13,12 +13,19 @@ from facs_cli.train_landmarks import command
 
 from facs_pipeline.action_units.training.pseudo_labels import read_labels
 from facs_pipeline.datasets.pictures import open_pictures
+from facs_pipeline.features.shape_modes import ShapeModes, registered_landmarks
 from facs_pipeline.foundation.errors import FacsError, InputError
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.landmarks.model import LandmarkModel
 from facs_pipeline.landmarks.points import MIRROR_68
 from facs_pipeline.landmarks.pose import MEAN_HEAD
-from facs_pipeline.landmarks.training.recipe import gather_faces, held_out, point_errors
+from facs_pipeline.landmarks.training.recipe import (
+    LabelledFaces,
+    gather_faces,
+    held_out,
+    point_errors,
+    train_shape_modes,
+)
 from facs_pipeline.landmarks.training.supervised_descent import (
     CROP,
     EYE_DISTANCE,
@@ -147,7 +154,23 @@ def test_the_command_trains_measures_and_says_so(shared_dir, tmp_path):
     assert card["hold_out_percent"] == 30
     assert card["settings"]["repeats"] == 1
     assert card["settings"]["warped"] == 0.2
+    # Fewer than 98 faces have no shape modes.
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces", "mine.json", "mine.npz", "who.csv"]
+
+
+@pytest.mark.shared
+def test_shape_modes_are_learnt_from_the_faces_trained_on(faces, small_model, tmp_path):
+    images, points, persons = faces
+    source = LabelledFaces("frames", images, points, persons, 1.0, {"images": len(images)})
+    modes = train_shape_modes(small_model, [source], hold_out_percent=10)
+    assert modes is not None
+    assert 98 <= modes.card["faces"] == int((~held_out([f"frames/{p}" for p in persons], 10)).sum())
+    again = ShapeModes.load(modes.save(tmp_path / "modes.npz"))
+    np.testing.assert_array_equal(again.axes, modes.axes)
+    # Faces differ in shape much as those do that the package's modes come from.
+    registered = registered_landmarks(small_model.follow(images[0], points[0].astype(np.float32)).points)
+    assert np.abs(modes.scores(registered)).max() < 6
+    assert train_shape_modes(small_model, [source], hold_out_percent=50) is None
 
 
 def test_the_command_refuses_what_it_cannot_use(tmp_path):

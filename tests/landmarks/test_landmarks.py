@@ -14,7 +14,6 @@ import pytest
 
 from facs_pipeline.action_units.training.pseudo_labels import read_labels
 from facs_pipeline.datasets.pictures import open_pictures
-from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.files.model_file import load_model, save_model
 from facs_pipeline.foundation.images import geometry
@@ -378,18 +377,15 @@ def dlib_file(path, images, points, parts: int) -> None:
 
 @pytest.mark.shared
 def test_results_with_a_file_of_dlibs_depend_on_the_embedded_model_too(unseen, tmp_path, monkeypatch):
-    """It judges dlib's points, and its shape modes are features: what is kept is not taken for another version's."""
+    """It judges dlib's points: stored results are not taken for another version's."""
     path = tmp_path / "small.dat"
     dlib_file(path, unseen[0][:4], unseen[1][:4], 68)
     before = DlibLandmarks(path).sha256
     assert before == DlibLandmarks(path).sha256
     other = LandmarkModel.load()
     other.card["content_sha256"] = "another version's"
-    features_before = vector.made_by()
-    for module in ("landmarks.dlib_predictor", "features.vector"):
-        monkeypatch.setattr(f"facs_pipeline.{module}.default_landmarks", lambda: other)
+    monkeypatch.setattr("facs_pipeline.landmarks.dlib_predictor.default_landmarks", lambda: other)
     assert DlibLandmarks(path).sha256 != before
-    assert vector.made_by() != features_before
 
 
 @pytest.mark.shared

@@ -161,7 +161,7 @@ def _piece(store: ResultStore, inputs: Mapping[str, object], work: _Work) -> Fea
 
 
 def _features(grey: np.ndarray, points: np.ndarray, mirror: bool) -> np.ndarray:
-    return vector.features(*(mirrored(grey, points) if mirror else (grey, points)))
+    return vector.face_features(*(mirrored(grey, points) if mirror else (grey, points)))
 
 
 def _part(near: np.ndarray | None, span: range) -> np.ndarray | None:

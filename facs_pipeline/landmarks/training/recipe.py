@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.datasets.pictures import Pictures
-from facs_pipeline.features.shape_modes import N_LANDMARKS, fit_shape_modes, registered_landmarks
+from facs_pipeline.features.shape_modes import N_LANDMARKS, ShapeModes, registered_landmarks
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.machine import versions_of
@@ -86,7 +86,6 @@ def train(
     model = train_landmarks(
         [images[i] for i in chosen], points[chosen], persons[chosen], settings, weights=weights[chosen], log=log
     )
-    model.shape_modes = shape_modes(model, [images[i] for i in chosen], points[chosen])
     measured, start = {}, 0
     for source in sources:
         rows = start + np.flatnonzero(out[start : start + len(source.images)])
@@ -102,22 +101,51 @@ def train(
         "hold_out_percent": hold_out_percent,
         "error_on_persons_held_out": measured,
         "settings": asdict(settings),
-        "versions": versions_of("numpy", "scipy", "opencv", "facs-pipeline") | {"python": platform.python_version()},
+        "versions": versions(),
     }
     return model
 
 
-def shape_modes(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray | None:
-    """Principal modes [31, 98] of the registered landmarks that the model finds in faces of at least 128 px.
+def versions() -> dict[str, str | None]:
+    """Versions of what made the model."""
+    return versions_of("numpy", "scipy", "opencv", "facs-pipeline") | {"python": platform.python_version()}
 
-    None where there are too few; only the embedded model's modes are used for features.
+
+def train_shape_modes(
+    model: LandmarkModel, sources: Sequence[LabelledFaces], *, hold_out_percent: float = 10.0
+) -> ShapeModes | None:
+    """Principal modes of the registered landmarks that `model` finds in the faces it was trained on.
+
+    Parameters
+    ----------
+    model : LandmarkModel
+        As `train` made it, or as it was loaded again.
+    sources : sequence of LabelledFaces
+        The sources it was trained on; images of less than 128 px are left out.
+    hold_out_percent : float
+        As it was for `train`, so that the same persons are left out.
+
+    Returns
+    -------
+    ShapeModes or None
+        None where fewer than 98 faces are left.
     """
-    found = [
-        registered_landmarks(model.follow(image, start.astype(np.float32)).points)
-        for image, start in zip(images, points, strict=True)
-        if max(image.shape) >= 128
-    ]
-    return fit_shape_modes(np.array(found)) if len(found) >= N_LANDMARKS else None
+    registered = []
+    for source in sources:
+        out = held_out([f"{source.name}/{person}" for person in source.persons], hold_out_percent)
+        for image, points, left_out in zip(source.images, source.points, out, strict=True):
+            if not left_out and max(image.shape) >= 128:
+                registered.append(registered_landmarks(model.follow(image, points.astype(np.float32)).points))
+    if len(registered) < N_LANDMARKS:
+        return None
+    card = {
+        "title": "30 principal modes of 49 registered landmarks",
+        "faces": len(registered),
+        "rights": RIGHTS,
+        "training_data": {source.name: source.facts for source in sources},
+        "versions": versions(),
+    }
+    return ShapeModes.fit(np.array(registered), card)
 
 
 def error_on_stills(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray, seed: int = 0) -> dict:
