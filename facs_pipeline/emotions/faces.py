@@ -18,7 +18,7 @@ from skimage.feature import hog as skimage_hog
 
 from facs_pipeline.analysis.still_faces import locate_face
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
-from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
+from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import registration, vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
@@ -156,7 +156,7 @@ def _inputs(images: list[np.ndarray]) -> dict[str, object]:
     return {
         "emotion_faces": _VERSION,
         "zoom": _ZOOM,
-        "search": SEARCH_SETTINGS,
+        "search": TRACKER_SETTINGS.as_json(),
         "features": vector.SETTINGS.as_json(),
         "landmarks": default_landmarks().sha256,
         "shapes": [image.shape for image in images],

@@ -149,7 +149,10 @@ class EmotionModel:
         """
         stored = load_model(path, KIND)
         card, arrays = stored.card, stored.arrays
-        if card.get("settings") != vector.SETTINGS.as_json() or card.get("landmark_model") != default_landmarks().sha256:
+        if (
+            card.get("settings") != vector.SETTINGS.as_json()
+            or card.get("landmark_model") != default_landmarks().sha256
+        ):
             raise ModelError(
                 f"{path}: trained on other landmarks or features than this version computes; "
                 "train it again with `facs train-emotion`, or use the version that trained it"

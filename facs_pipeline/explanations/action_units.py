@@ -25,7 +25,6 @@ from facs_pipeline.explanations.heat_map import (
 )
 from facs_pipeline.features import registration, shape_modes, vector
 from facs_pipeline.foundation.images import geometry
-from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.landmarks.points import INNER_49
 
 _TOLD = 0.05

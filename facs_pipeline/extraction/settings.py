@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.emotions.series import why_not_for_videos
-from facs_pipeline.faces.tracker import SETTINGS as FACE_SETTINGS
+from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.model_file import load_model
@@ -83,7 +83,7 @@ def run_settings(options: Options) -> RunSettings:
         load_landmarks(landmark_path)
     stages = {
         "faces": options.faces,
-        "face_search": FACE_SETTINGS,
+        "face_search": TRACKER_SETTINGS.as_json(),
         "landmark_model": landmark_hash,
         "appearance": vector.made_by(),
         "au_model": au_hash,

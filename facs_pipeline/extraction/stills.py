@@ -16,7 +16,7 @@ import pandas as pd
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.analysis.still_faces import SMALL_PX, locate_face
 from facs_pipeline.datasets.labelled_faces import Skipped
-from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
+from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features import vector
 from facs_pipeline.features.vector import face_features
@@ -167,7 +167,7 @@ def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | D
         with contextlib.suppress(OSError):
             stat = path.stat()
             stamps.append([str(path), stat.st_size, stat.st_mtime_ns])
-    made_by = {"search": SEARCH_SETTINGS, "features": vector.made_by(), "landmarks": landmarks.sha256}
+    made_by = {"search": TRACKER_SETTINGS.as_json(), "features": vector.made_by(), "landmarks": landmarks.sha256}
     return {"images": stamps, "faces": faces, **made_by}
 
 

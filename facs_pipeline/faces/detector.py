@@ -10,6 +10,7 @@ import cv2
 import dlib
 import numpy as np
 
+from facs_pipeline.faces.settings import SETTINGS
 from facs_pipeline.foundation.images.crops import registered_crop
 from facs_pipeline.landmarks.model import LandmarkModel
 
@@ -17,9 +18,6 @@ Box = tuple[float, float, float, float]
 """Left, top, width and height in pixels."""
 
 _DETECTOR = Path(__file__).parents[1] / "models" / "face_detector.svm"
-_SEARCH_SIDES = (400, 800, 1600)  # px of the longer side; dlib's detector sees faces from 80 px
-_PATCH = 192  # px: the face fills about half of it
-_SURE = 0.5
 
 
 @cache
@@ -35,7 +33,7 @@ def frontal_detector():
 @cache
 def search_scales(longest: int) -> tuple[float, ...]:
     """How much a picture whose longer side is `longest` px is enlarged or shrunk for each search, coarse to fine."""
-    return tuple(dict.fromkeys(min(side / longest, 2.0) for side in _SEARCH_SIDES))
+    return tuple(dict.fromkeys(min(side / longest, 2.0) for side in SETTINGS.search_sides))
 
 
 def find_faces(detector, grey: np.ndarray, scale: float) -> list[Box]:
@@ -51,9 +49,14 @@ def find_faces(detector, grey: np.ndarray, scale: float) -> list[Box]:
 def find_near(detector, grey: np.ndarray, points: np.ndarray, threshold: float) -> Box | None:
     """The face on a patch of constant size round points [68, 2], scored above `threshold`; None where there is none."""
     centre, size = points[17:].mean(axis=0), face_size(points)
-    scale = _PATCH / (2.1 * size)
-    matrix = np.array([[scale, 0, _PATCH / 2 - scale * centre[0]], [0, scale, _PATCH / 2 - scale * centre[1]]])
-    boxes, _scores, _ = detector.run(registered_crop(grey, matrix, _PATCH), 0, threshold)
+    scale = SETTINGS.patch_side / (2.1 * size)
+    matrix = np.array(
+        [
+            [scale, 0, SETTINGS.patch_side / 2 - scale * centre[0]],
+            [0, scale, SETTINGS.patch_side / 2 - scale * centre[1]],
+        ]
+    )
+    boxes, _scores, _ = detector.run(registered_crop(grey, matrix, SETTINGS.patch_side), 0, threshold)
     if not boxes:
         return None
     box = max(boxes, key=lambda b: b.area())
@@ -83,11 +86,11 @@ def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkModel) ->
     90
     """
     for grey in frames:
-        scale = min(_SEARCH_SIDES[0] / max(grey.shape), 1.0)
+        scale = min(SETTINGS.search_sides[0] / max(grey.shape), 1.0)
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         for degrees, code in _QUARTER_TURNS.items():
             turned = cv2.rotate(small, code)
             boxes = find_faces(frontal_detector(), turned, 1.0)
-            if any(landmark_model.find(turned, box).confidence >= _SURE for box in boxes):
+            if any(landmark_model.find(turned, box).confidence >= SETTINGS.sure_confidence for box in boxes):
                 return degrees
     return 0

@@ -15,29 +15,11 @@ import cv2
 import numpy as np
 
 from facs_pipeline.faces.detector import Box, face_size, find_faces, find_near, frontal_detector, search_scales
+from facs_pipeline.faces.settings import SETTINGS
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.images.crops import registered_crop
 from facs_pipeline.foundation.one_euro_filter import OneEuroFilter
 from facs_pipeline.landmarks.model import LandmarkModel
-
-SETTINGS = {"version": 11, "search_sides": [400, 800, 1600], "sure": 0.5}
-"""What a stored result of this stage depends on."""
-
-_SEARCH_EVERY = (4, 16, 100)  # frames, while nobody is there
-_JUST_LOST = 15  # frames in which a lost face is looked for where it was, too
-_BLANK_LEVELS = 10  # a picture with less contrast shows nobody
-_SURE = 0.5
-_LOST = 0.1
-_SURER = 0.2  # so much more confidence makes the detector's place better than where the points had gone
-_RECHECK_S = 1.0
-_SEARCH_AGAIN_S = 1.0
-_SAME_FACE = 0.7  # correlation of portraits above which a face that comes back keeps its id
-_PORTRAITS = 12  # kept of a person, each unlike the others: one does not show the same head turned or laughing
-_NEW_PORTRAIT = 0.9
-_REMEMBER_S = 0.2
-_BACK_SOON_S = 3.0  # whoever comes back to the same place within this is most likely the same
-_CUT_LEVELS = 28.0
-_THUMB = 32
 
 
 class TrackedFace(NamedTuple):
@@ -94,7 +76,7 @@ class _Track:
 
     def remember(self, portrait: np.ndarray, time_s: float) -> None:
         self.remembered_s = time_s
-        if len(self.portraits) < _PORTRAITS and self.likeness(portrait) < _NEW_PORTRAIT:
+        if len(self.portraits) < SETTINGS.portraits and self.likeness(portrait) < SETTINGS.new_portrait:
             self.portraits.append(portrait)
 
 
@@ -151,7 +133,7 @@ class FaceTracker:
                 self._followed.remove(track)
                 self._gone.append(track)
                 # Most faces come back where they were a moment ago: not worth the finer searches at once.
-                self._frames_lost = _SEARCH_EVERY[0]
+                self._frames_lost = SETTINGS.search_every[0]
             else:
                 seen.append((track, *located))
         if not self._one:
@@ -181,7 +163,7 @@ class FaceTracker:
 
     def _remember(self, grey: np.ndarray, seen: list[_Seen], time_s: float) -> None:
         for track, points, confidence in seen:
-            if confidence >= _SURE and time_s - track.remembered_s >= _REMEMBER_S:
+            if confidence >= SETTINGS.sure_confidence and time_s - track.remembered_s >= SETTINGS.portrait_every_s:
                 track.remember(_portrait(grey, points, self._model.mean_shape), time_s)
 
     def _report(
@@ -198,19 +180,19 @@ class FaceTracker:
     def _follow(self, track: _Track, grey: np.ndarray, time_s: float) -> tuple[np.ndarray, float] | None:
         before = track.points
         points, confidence = self._model.follow(grey, before)
-        if confidence < _SURE:
+        if confidence < SETTINGS.sure_confidence:
             points, confidence = self._model.follow(grey, points)
-        recheck = time_s - track.checked_s >= _RECHECK_S and confidence + _SURER < 1
-        if confidence < _SURE or recheck:
+        recheck = time_s - track.checked_s >= SETTINGS.recheck_s and confidence + SETTINGS.surer_by < 1
+        if confidence < SETTINGS.sure_confidence or recheck:
             track.checked_s = time_s
             found = find_near(self._detector, grey, before, -0.3)
             if found is not None:
                 again = self._model.find(grey, found)
-                if again.confidence > confidence + _SURER:
+                if again.confidence > confidence + SETTINGS.surer_by:
                     points, confidence = again
-            elif confidence < _LOST:
+            elif confidence < SETTINGS.lost_confidence:
                 return None
-        if confidence < _LOST and not _plausible(points, grey.shape):
+        if confidence < SETTINGS.lost_confidence and not _plausible(points, grey.shape):
             return None
         track.see(points, time_s)
         return points, confidence
@@ -218,7 +200,7 @@ class FaceTracker:
     def _must_search(self, time_s: float, cut: bool) -> bool:
         if cut or not self._followed:
             return True
-        return not self._one and time_s - self._searched_s >= _SEARCH_AGAIN_S
+        return not self._one and time_s - self._searched_s >= SETTINGS.search_again_s
 
     def _search(self, grey: np.ndarray, time_s: float, known: list[np.ndarray]) -> list[_Seen]:
         self._searched_s = time_s
@@ -228,7 +210,7 @@ class FaceTracker:
             if any(np.all(np.abs(centre - p.mean(axis=0)) < 0.6 * face_size(p)) for p in known):
                 continue
             points, confidence = self._model.find(grey, box)
-            if confidence >= _LOST and _plausible(points, grey.shape):
+            if confidence >= SETTINGS.lost_confidence and _plausible(points, grey.shape):
                 found.append((points, confidence))
                 known = [*known, points]
         if self._one and found:
@@ -259,11 +241,11 @@ class FaceTracker:
     def _recognise(self, portrait: np.ndarray, points: np.ndarray, time_s: float) -> _Track | None:
         if self._one:
             return self._gone[0] if self._gone else None
-        best, best_likeness = None, _SAME_FACE
+        best, best_likeness = None, SETTINGS.same_person
         for track in self._gone:
             likeness = track.likeness(portrait)
             near = np.linalg.norm(track.points.mean(axis=0) - points.mean(axis=0)) < face_size(points)
-            if near and time_s - track.last_seen_s < _BACK_SOON_S:
+            if near and time_s - track.last_seen_s < SETTINGS.back_soon_s:
                 likeness += 0.25
             if likeness > best_likeness:
                 best, best_likeness = track, likeness
@@ -271,7 +253,7 @@ class FaceTracker:
 
     def _look_where_lost(self, grey: np.ndarray) -> list[Box]:
         """The box of a face that is seen again where it was lost a moment ago, whatever its size."""
-        if self._followed or not self._gone or not 0 < self._frames_lost < _JUST_LOST:
+        if self._followed or not self._gone or not 0 < self._frames_lost < SETTINGS.just_lost_frames:
             return []
         last = max(self._gone, key=lambda track: track.last_seen_s)
         found = find_near(self._detector, grey, last.points, 0.0) if last.last_seen_s > -np.inf else None
@@ -282,10 +264,12 @@ class FaceTracker:
 
         While nobody is there, the searches take turns so that empty scenes stay fast.
         """
-        if int(self._thumb.max()) - int(self._thumb.min()) < _BLANK_LEVELS:
+        if int(self._thumb.max()) - int(self._thumb.min()) < SETTINGS.blank_levels:
             return []
         scales = search_scales(max(grey.shape))
-        due = [scale for scale, every in zip(scales, _SEARCH_EVERY, strict=False) if self._frames_lost % every == 0]
+        due = [
+            scale for scale, every in zip(scales, SETTINGS.search_every, strict=False) if self._frames_lost % every == 0
+        ]
         # A finer search finds what a coarser one does; trying the cheap one first pays only where a face is likely.
         for scale in due[-1:] if self._frames_lost else due:
             if boxes := find_faces(self._detector, grey, scale):
@@ -298,15 +282,15 @@ class FaceTracker:
         return (
             last is not None
             and last.shape == thumb.shape
-            and cv2.norm(thumb, last, cv2.NORM_L1) > _CUT_LEVELS * thumb.size
+            and cv2.norm(thumb, last, cv2.NORM_L1) > SETTINGS.cut_levels * thumb.size
         )
 
 
 @cache
 def _thumb_pixels(height: int, width: int) -> np.ndarray:
     """Flat indices [32, 32] of a coarse grid over a frame."""
-    rows = np.linspace(0, height - 1, _THUMB).astype(np.intp)
-    return rows[:, None] * width + np.linspace(0, width - 1, _THUMB).astype(np.intp)
+    rows = np.linspace(0, height - 1, SETTINGS.thumbnail).astype(np.intp)
+    return rows[:, None] * width + np.linspace(0, width - 1, SETTINGS.thumbnail).astype(np.intp)
 
 
 def _same_place(one: np.ndarray, other: np.ndarray) -> bool:

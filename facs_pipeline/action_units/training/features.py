@@ -19,7 +19,7 @@ import numpy as np
 from facs_pipeline.analysis.still_faces import find_points
 from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import Pictures
-from facs_pipeline.faces.tracker import SETTINGS as SEARCH_SETTINGS
+from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
@@ -128,7 +128,7 @@ def _run(
     """All features, stored or computed, with rows counted through all tasks."""
     made_by = {
         "features": _FEATURES_VERSION,
-        "search": SEARCH_SETTINGS,
+        "search": TRACKER_SETTINGS.as_json(),
         "vector": vector.made_by(),
         "landmarks": _model(landmarks).sha256,
     }

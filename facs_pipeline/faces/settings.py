@@ -1,0 +1,78 @@
+"""Settings of finding and tracking faces: all that the results depend on, besides the landmark model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """How faces are found and tracked.
+
+    Attributes
+    ----------
+    version : int
+        Raised when tracking changes in a way that no other setting tells.
+    search_sides : tuple of int
+        Longer sides in pixels at which a picture is searched, coarse to fine; dlib's detector finds faces from 80 px.
+    patch_side : int
+        Side in pixels of the patch round a known face that the detector searches; the face fills about half of it.
+    search_every : tuple of int
+        While nobody is there, each of `search_sides` is searched once in so many frames.
+    search_again_s : float
+        With ``faces="all"`` the whole picture is searched once in so many seconds.
+    recheck_s : float
+        A tracked face is looked for by the detector once in so many seconds.
+    just_lost_frames : int
+        For so many frames a lost face is looked for where it was, too.
+    blank_levels : int
+        A picture with less contrast, in grey levels, shows nobody.
+    sure_confidence : float
+        Below it the detector is asked again.
+    lost_confidence : float
+        Below it a face that the detector does not find either is lost.
+    surer_by : float
+        So much more confidence makes the detector's place better than where the landmarks had gone.
+    same_person : float
+        Correlation of portraits above which a face that comes back keeps its id.
+    new_portrait : float
+        A portrait more like a stored one than this is not stored.
+    portraits : int
+        Stored portraits of a person; one does not show the same head turned or laughing.
+    portrait_every_s : float
+        A person's portraits are at least so far apart, in seconds.
+    back_soon_s : float
+        Whoever comes back to the same place within so many seconds is most likely the same person.
+    cut_levels : float
+        A mean difference of so many grey levels between frames is a cut.
+    thumbnail : int
+        Side in pixels of the thumbnails that are compared for cuts.
+    """
+
+    version: int = 12
+    search_sides: tuple[int, ...] = (400, 800, 1600)
+    patch_side: int = 192
+    search_every: tuple[int, ...] = (4, 16, 100)
+    search_again_s: float = 1.0
+    recheck_s: float = 1.0
+    just_lost_frames: int = 15
+    blank_levels: int = 10
+    sure_confidence: float = 0.5
+    lost_confidence: float = 0.1
+    surer_by: float = 0.2
+    same_person: float = 0.7
+    new_portrait: float = 0.9
+    portraits: int = 12
+    portrait_every_s: float = 0.2
+    back_soon_s: float = 3.0
+    cut_levels: float = 28.0
+    thumbnail: int = 32
+
+    def as_json(self) -> dict[str, int | float | list[int]]:
+        """The settings just as JSON gives them back."""
+        lists = {"search_sides": list(self.search_sides), "search_every": list(self.search_every)}
+        return asdict(self) | lists
+
+
+SETTINGS = TrackerSettings()
+"""Those of this version."""
