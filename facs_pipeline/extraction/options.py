@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Options:
     cache: Path | None = None
     keep_cache: bool = True
     jobs: int | None = None
-    format: str = "csv"
+    format: Literal["csv", "parquet"] = "csv"
     au_model: Path | None = None
     landmarks: Path | None = None
     emotion: bool = False
     emotion_model: Path | None = None
-    faces: str = "one"
+    faces: Literal["one", "all"] = "one"
     baseline: str = "none"
     overlay: bool = False
     metadata: Path | None = None
@@ -52,3 +53,14 @@ class Options:
     image_fps: float = 25.0
     fail_fast: bool = False
     timeout_s: float = 120.0
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-able values of all options."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Options:
+        """The options of `as_json`."""
+        paths = {field.name for field in fields(cls) if "Path" in str(field.type)}
+        typed: dict[str, Any] = {name: Path(value) if value and name in paths else value for name, value in values.items()}
+        return cls(**typed)

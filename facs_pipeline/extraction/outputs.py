@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from facs_pipeline.extraction.stages import content_sha256
+from facs_pipeline.extraction.cache import content_sha256
 from facs_pipeline.foundation.files.atomic import atomic_write
 
 FORMATS = ("csv", "parquet")
@@ -49,13 +49,14 @@ class Outputs:
         """Path of a video's annotated copy."""
         return self.folder / "overlays" / f"{name}.mp4"
 
-    def table_is_current(self, name: str, key: str, baseline: Any) -> bool:
-        """Whether the table (and the annotated copy) made of these results is there and nobody has changed it."""
+    def table_is_current(self, name: str, keys: Sequence[str], baseline: Any) -> bool:
+        """Whether the table (and the annotated copy) made of the results of one of `keys` is there, unchanged."""
+        baseline = list(baseline) if isinstance(baseline, tuple) else baseline
         try:
             record = json.loads(self._record(name).read_text(encoding="utf-8"))
-            if record["made_of"] != key or record["baseline"] != baseline:
+            if record["made_of"] not in keys or record["baseline"] != baseline:
                 return False
-            return record == self._state(name, key, baseline)
+            return record == self._state(name, record["made_of"], baseline)
         except (OSError, ValueError, KeyError, TypeError):
             return False
 

@@ -9,25 +9,26 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facs_pipeline.action_units.baseline import resting_intensity
+from facs_pipeline.extraction.cache import Cache, stage_keys, table_keys
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.metadata import read_metadata, without_row
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
+from facs_pipeline.extraction.plan import check_options, stages_for
 from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
-from facs_pipeline.extraction.settings import run_settings
-from facs_pipeline.extraction.stages import Cache, stage_keys, table_key
+from facs_pipeline.extraction.stages.base import VideoSettings
 from facs_pipeline.extraction.tables import VideoResult, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.artifacts import BadArtifactError, load_key
+from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError, load_key
 from facs_pipeline.foundation.files.atomic import discard, make_writable, remove_leftovers, temporary_path
 
 
@@ -74,13 +75,15 @@ class RunResult:
 
 
 def extract_features(
-    videos: Sequence[str | os.PathLike], options: Options | None = None, observer: Observer | None = None
+    videos: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    options: Options | None = None,
+    observer: Observer | None = None,
 ) -> RunResult:
     """Action-unit tables and descriptors of videos.
 
     Parameters
     ----------
-    videos : files, folders, globs, ``.txt`` lists, folders of images.
+    videos : one or several files, folders, globs, ``.txt`` lists, folders of images.
     options : see `Options`; its defaults unless given.
     observer : told of progress.
 
@@ -100,7 +103,8 @@ def extract_features(
     >>> [(video.name, video.status) for video in result.videos]  # doctest: +SKIP
     [('anna', 'ok'), ('ben', 'ok')]
     """
-    return _Run(options or Options(), observer or Observer()).run(videos)
+    named = [videos] if isinstance(videos, str | os.PathLike) else list(videos)
+    return _Run(options or Options(), observer or Observer()).run(named)
 
 
 class _Run:
@@ -122,8 +126,7 @@ class _Run:
             _require_subjects(videos, metadata, options)
         if options.baseline not in ("none", "video") and options.faces == "all":
             raise InputError("a resting face of a subject or clip is one person's; use it with --faces one")
-        self.settings = run_settings(options)
-        for note in self.settings.notes:
+        for note in check_options(options):
             self.observer.warn(note)
         key, warning = load_key()
         if warning:
@@ -144,7 +147,7 @@ class _Run:
             if not options.keep_cache:
                 discard(cache_folder)
         self.seconds["total"] = time.perf_counter() - start
-        write_run(self.out, results, metadata, self.settings, options, dict(self.seconds))
+        write_run(self.out, results, metadata, options, dict(self.seconds))
         others = self.outputs.others(result.name for result in results)
         if others:
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
@@ -163,16 +166,14 @@ class _Run:
 
     def _process(self, videos: list[VideoInput], metadata: dict[str, dict[str, str]]) -> list[VideoResult]:
         per_video = {
-            video.name: {**self.settings.stages, "image_fps": self.options.image_fps if video.is_images else None}
-            for video in videos
+            video.name: VideoSettings(image_fps=self.options.image_fps if video.is_images else None) for video in videos
         }
         results = {video.name: VideoResult.failed(video, video.problem) for video in videos if video.problem}
         good = [video for video in videos if not video.problem]
         with Pool(self._workers(len(good)), self._common(), self.options.timeout_s) as self.pool:
             if self.options.baseline in ("none", "video"):
                 resting = self.options.baseline if self.options.baseline == "video" else None
-                for video in good:
-                    per_video[video.name]["baseline"] = resting
+                _set_baseline(good, per_video, resting)
             else:
                 failed = self._find_baselines(good, per_video, metadata)
                 results |= failed
@@ -186,20 +187,14 @@ class _Run:
         return max(1, min(self.options.jobs or cores, videos))
 
     def _common(self) -> dict[str, Any]:
-        options = self.options
         return {
             "cache": str(self.cache.folder),
             "key": self.cache.key.hex(),
-            "out": str(self.out),
-            "format": options.format,
-            "overlay": options.overlay,
-            "landmarks": str(self.settings.landmarks),
-            "au_model": str(self.settings.au_model),
-            "emotion_model": str(self.settings.emotion_model or ""),
+            "options": replace(self.options, out=self.out).as_json(),
         }
 
     def _do(
-        self, videos: list[VideoInput], settings: dict[str, dict[str, Any]], *, only_action_units: bool = False
+        self, videos: list[VideoInput], settings: dict[str, VideoSettings], *, only_action_units: bool = False
     ) -> dict[str, VideoResult]:
         results: dict[str, VideoResult] = {}
         pending = []
@@ -220,7 +215,7 @@ class _Run:
                 "path": str(video.path),
                 "name": video.name,
                 "is_images": video.is_images,
-                "settings": settings[video.name],
+                "settings": asdict(settings[video.name]),
                 "sha256": self.hashes.known(video),
                 "only_action_units": only_action_units,
             }
@@ -256,39 +251,36 @@ class _Run:
         for stage, seconds in content["seconds"].items():
             self.seconds[stage] += seconds
         self.hashes.learn(video, content["sha256"])
-        return VideoResult.done(
-            video, content["sha256"], content["facts"], content.get("descriptors"), content.get("emotions")
-        )
+        return VideoResult.done(video, content["sha256"], content["facts"], content["descriptors"])
 
-    def _cached(self, video: VideoInput, settings: dict[str, Any], only_action_units: bool) -> VideoResult | None:
+    def _cached(self, video: VideoInput, settings: VideoSettings, only_action_units: bool) -> VideoResult | None:
         sha256 = self.hashes.known(video)
         if not sha256:
             return None
-        keys = stage_keys(sha256, settings)
+        stages = stages_for(self.options, settings)
+        keys = stage_keys(sha256, stages)
         try:
-            facts = self.cache.open(keys["faces"]).facts
             if only_action_units:
-                self.cache.open(keys["action_units"])
+                facts = {name: self.cache.open(keys[name]).facts for name in ("faces", "action_units")}
                 return VideoResult.done(video, sha256, facts, None)
-            if not self.outputs.table_is_current(video.name, table_key(keys), settings["baseline"]):
+            if not self.outputs.table_is_current(video.name, table_keys(keys, stages), settings.baseline):
                 return None
-            emotions = self.cache.open(keys["emotions"]).facts if "emotions" in keys else None
-            [descriptors] = self.cache.open(keys["descriptors"])
+            stored = {name: self.cache.open(key) for name, key in keys.items() if name != "features"}
+            [descriptors] = stored["descriptors"]
         except (FileNotFoundError, BadArtifactError):
             # The worker finds out what is missing, and says so.
             return None
-        return VideoResult.done(video, sha256, facts, descriptors, emotions)
+        return VideoResult.done(video, sha256, {name: one.facts for name, one in stored.items()}, descriptors)
 
     # --------------------------------------------------------------------------------------------------- baselines
 
     def _find_baselines(
         self,
         videos: list[VideoInput],
-        settings: dict[str, dict[str, Any]],
+        settings: dict[str, VideoSettings],
         metadata: dict[str, dict[str, str]],
     ) -> dict[str, VideoResult]:
         """Put each video's resting face into its settings; return the videos that failed on the way."""
-        anything = {**next(iter(settings.values())), "baseline": None}
         if self.options.baseline != "subject":
             try:
                 found = find_videos([self.options.baseline])
@@ -296,14 +288,9 @@ class _Run:
                 raise InputError(f"--baseline is none, video, subject or a clip of the resting face; {error}") from None
             clips = [replace(clip, name=f"rest clip {clip.name}") for clip in found]
             image_fps = self.options.image_fps if clips[0].is_images else None
-            resting = self._resting(
-                clips, {clip.name: {**anything, "image_fps": image_fps} for clip in clips}, share=1.0
-            )
-            for video in videos:
-                settings[video.name]["baseline"] = resting
+            resting = self._resting(clips, {clip.name: VideoSettings(image_fps) for clip in clips}, share=1.0)
+            _set_baseline(videos, settings, resting)
             return {}
-        for video in videos:
-            settings[video.name]["baseline"] = None
         done = self._do(videos, settings, only_action_units=True)
         failed = {name: result for name, result in done.items() if result.status == "failed"}
         groups: dict[str, list[VideoInput]] = defaultdict(list)
@@ -311,29 +298,33 @@ class _Run:
             if video.name not in failed:
                 groups[metadata[video.name]["subject"]].append(video)
         for group in groups.values():
-            resting = self._resting(group, settings)
-            for video in group:
-                settings[video.name]["baseline"] = resting
+            _set_baseline(group, settings, self._resting(group, settings))
         return failed
 
     def _resting(
-        self, videos: list[VideoInput], settings: dict[str, dict[str, Any]], share: float | None = None
-    ) -> list[float] | None:
+        self, videos: list[VideoInput], settings: dict[str, VideoSettings], share: float | None = None
+    ) -> tuple[float, ...] | None:
         for name, result in self._do(videos, settings, only_action_units=True).items():
             if result.status == "failed":
                 raise InputError(f"{name}: {result.reason}")
-        parts = [
-            chunk
-            for video in videos
-            for chunk in self.cache.open(stage_keys(self.hashes.known(video), settings[video.name])["action_units"])
-            if len(chunk)
-        ]
+        parts = [chunk for video in videos for chunk in self._stored_intensities(video, settings) if len(chunk)]
         if not parts:
             if share is not None:
                 raise InputError(f"{self.options.baseline}: no face found in the clip of the resting face")
             return None
         resting = resting_intensity(np.concatenate(parts), **({} if share is None else {"share": share}))
-        return resting.tolist()
+        return tuple(resting.tolist())
+
+    def _stored_intensities(self, video: VideoInput, settings: dict[str, VideoSettings]) -> Artifact:
+        keys = stage_keys(self.hashes.known(video), stages_for(self.options, settings[video.name]))
+        return self.cache.open(keys["action_units"])
+
+
+def _set_baseline(
+    videos: list[VideoInput], settings: dict[str, VideoSettings], baseline: str | tuple[float, ...] | None
+) -> None:
+    for video in videos:
+        settings[video.name] = replace(settings[video.name], baseline=baseline)
 
 
 def _require_subjects(videos: list[VideoInput], metadata: dict[str, dict[str, str]], options: Options) -> None:

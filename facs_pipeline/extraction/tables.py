@@ -7,22 +7,21 @@ import datetime
 import errno
 import json
 import platform
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facs_pipeline.emotions.series import most_frequent
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.extraction.metadata import COLUMNS as METADATA_COLUMNS
-from facs_pipeline.extraction.stages import EXTRA_STAGES, STAGES
+from facs_pipeline.extraction.plan import record_of, stages_for
+from facs_pipeline.extraction.stages.base import VideoSettings
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.foundation.machine import about_machine, versions_of
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction.options import Options
-    from facs_pipeline.extraction.settings import RunSettings
 
 VIDEO_COLUMNS = (
     "video",
@@ -36,8 +35,6 @@ VIDEO_COLUMNS = (
     "blink_rate_hz",
     "sha256",
 )
-EMOTION_COLUMNS = ("main_emotion", "main_emotion_share")
-"""Of ``videos.csv``, after the others, where emotions were asked for."""
 ENDS_EARLY_S, ENDS_EARLY_SHARE = 1.0, 0.05
 """So much of the stated duration may lack frames before it is worth a word; headers round, the last frame stands."""
 _LYING = {
@@ -63,7 +60,7 @@ class VideoResult:
         failed.
     descriptors : ``columns``; ``faces``: face id -> values; ``blinks``, and ``blinks_s``, in how many seconds they
         were counted. None if it failed.
-    emotions : ``emotions``: names; ``frames``: how many show each. None if it failed, or they were not asked for.
+    stage_facts : facts that each stage stored with its result, by its name; empty if it failed.
     """
 
     name: str
@@ -73,7 +70,7 @@ class VideoResult:
     sha256: str
     facts: dict[str, Any]
     descriptors: dict[str, Any] | None
-    emotions: dict[str, Any] | None = None
+    stage_facts: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def failed(cls, video: VideoInput, reason: str) -> VideoResult:
@@ -87,12 +84,12 @@ class VideoResult:
         cls,
         video: VideoInput,
         sha256: str,
-        facts: dict[str, Any],
+        stage_facts: Mapping[str, dict[str, Any]],
         descriptors: dict[str, Any] | None,
-        emotions: dict[str, Any] | None = None,
     ) -> VideoResult:
         """A video that was decoded to its end."""
         status, reasons = "ok", []
+        facts = stage_facts["faces"]
         if facts["stated_s"] - facts["last_s"] > max(ENDS_EARLY_S, ENDS_EARLY_SHARE * facts["stated_s"]):
             reasons.append(
                 f"the frames end at {facts['last_s']:.1f} s of {facts['stated_s']:.1f} s: is the file cut or damaged?"
@@ -104,7 +101,7 @@ class VideoResult:
             reasons.append(f"no face found in {facts['frames']} frames{_LYING.get(facts.get('upright_turn'), '')}")
         left_out = (descriptors or {}).get("not_described", {})
         reasons += [f"face {face} has no descriptors: {why}" for face, why in left_out.items()]
-        return cls(video.name, video.path, status, "; ".join(reasons), sha256, facts, descriptors, emotions)
+        return cls(video.name, video.path, status, "; ".join(reasons), sha256, facts, descriptors, stage_facts)
 
     @property
     def fps(self) -> float | None:
@@ -131,18 +128,11 @@ class VideoResult:
             self.sha256,
         ]
 
-    @property
-    def emotion_row(self) -> list[str]:
-        """What follows in ``videos.csv`` where emotions were asked for."""
-        emotion, share = most_frequent(**self.emotions) if self.emotions else ("", None)
-        return [emotion, "" if share is None else f"{share:.4f}"]
-
 
 def write_run(
     out: Path,
     results: list[VideoResult],
     metadata: dict[str, dict[str, str]],
-    settings: RunSettings,
     options: Options,
     seconds: dict[str, float],
 ) -> None:
@@ -157,14 +147,9 @@ def write_run(
     header = ["video", "face_id", *METADATA_COLUMNS, *columns]
     try:
         _write_csv(out / "descriptors.csv", header, _descriptor_rows(results, metadata))
-        if settings.emotion_model:
-            header_of_videos = (*VIDEO_COLUMNS, *EMOTION_COLUMNS)
-            rows_of_videos = [result.row + result.emotion_row for result in results]
-        else:
-            header_of_videos, rows_of_videos = VIDEO_COLUMNS, [result.row for result in results]
-        _write_csv(out / "videos.csv", header_of_videos, rows_of_videos)
+        _write_csv(out / "videos.csv", *_videos(results, options))
         with atomic_write(out / "run.json") as file:
-            json.dump(_about(results, settings, options, seconds), file, indent=1, ensure_ascii=True)
+            json.dump(_about(results, options, seconds), file, indent=1, ensure_ascii=True)
             file.write("\n")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -173,6 +158,18 @@ def write_run(
             f"{out}: the tables of the run cannot be written ({why}); what is finished is kept, "
             "the same command goes on from there"
         ) from None
+
+
+def _videos(results: list[VideoResult], options: Options) -> tuple[list[str], list[list[Any]]]:
+    """Header and rows of ``videos.csv``, with what the stages add to them."""
+    header, rows = list(VIDEO_COLUMNS), [result.row for result in results]
+    for stage in stages_for(options, VideoSettings()):
+        columns = list(stage.video_columns())
+        header += columns
+        for result, row in zip(results, rows, strict=True):
+            facts = result.stage_facts.get(stage.name)
+            row += stage.video_cells(facts) if facts and columns else [""] * len(columns)
+    return header, rows
 
 
 def _descriptor_rows(results: list[VideoResult], metadata: dict[str, dict[str, str]]) -> Iterable[list[Any]]:
@@ -192,7 +189,6 @@ def _write_csv(path: Path, header: Iterable[str], rows: Iterable[list[Any]]) -> 
 
 def _about(
     results: list[VideoResult],
-    settings: RunSettings,
     options: Options,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
@@ -203,16 +199,10 @@ def _about(
         "machine": about_machine(),
         "packages": versions_of(*PACKAGES),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "options": {field.name: _plain(getattr(options, field.name)) for field in fields(options)},
-        "stage_settings": settings.stages,
-        "stage_versions": {stage.name: stage.version for stage in (STAGES | EXTRA_STAGES).values()},
-        "models": settings.models,
+        "options": options.as_json(),
+        **record_of(options),
         "frames": frames,
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
         "videos": {result.name: str(result.path) for result in results},
         "cuts": {result.name: result.facts["cuts"] for result in results if result.facts},
     }
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value

@@ -7,8 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from facs_pipeline.extraction.cache import file_stamp
 from facs_pipeline.extraction.inputs import VideoInput
-from facs_pipeline.extraction.stages import file_stamp
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.video.reader import folder_images
 

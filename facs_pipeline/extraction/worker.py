@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,15 +45,17 @@ def _one_thread() -> None:
     threadpoolctl.threadpool_limits(1)
 
 
-def _server(run: dict[str, Any], answers: IO[str]):
+def _server(run: dict[str, Any], answers: IO[str]) -> Callable[[dict[str, Any]], None]:
+    from facs_pipeline.extraction.cache import Cache
+    from facs_pipeline.extraction.options import Options
     from facs_pipeline.extraction.outputs import Outputs
-    from facs_pipeline.extraction.stages import Cache
-    from facs_pipeline.extraction.video_job import Models, VideoJob, VideoRun
+    from facs_pipeline.extraction.stages.base import VideoSettings
+    from facs_pipeline.extraction.video_job import VideoJob, VideoRun
     from facs_pipeline.foundation.errors import FacsError
 
-    cache = Cache(run["cache"], bytes.fromhex(run["key"]))
-    models = Models(run["landmarks"], run["au_model"], run["emotion_model"])
-    outputs = Outputs(Path(run["out"]), run["format"], run["overlay"], cache.folder / "outputs")
+    options = Options.from_json(run["options"])
+    cache = Cache(Path(run["cache"]), bytes.fromhex(run["key"]))
+    outputs = Outputs(options.out, options.format, options.overlay, cache.folder / "outputs")
 
     def send(kind: str, **content: Any) -> None:
         answers.write(json.dumps({"kind": kind, **content}) + "\n")
@@ -67,12 +71,14 @@ def _server(run: dict[str, Any], answers: IO[str]):
                 last = now
                 send("progress", frames=frames)
 
-        video = VideoJob(**{**job, "path": Path(job["path"]), "outputs": outputs})
+        settings = VideoSettings.from_json(job["settings"])
+        video = VideoJob(**{**job, "path": Path(job["path"]), "settings": settings})
         try:
-            result = VideoRun(
+            outcome = VideoRun(
                 video,
+                options,
+                outputs,
                 cache,
-                models,
                 tick=tick,
                 expect=lambda frames: send("expect", frames=frames),
                 log=lambda text: send("log", text=text),
@@ -92,7 +98,7 @@ def _server(run: dict[str, Any], answers: IO[str]):
             traceback.print_exc()
             send("failed", reason=f"{video.path}: unexpected {type(error).__name__}: {error}", unexpected=True)
         else:
-            send("done", **result)
+            send("done", **asdict(outcome))
 
     return serve
 

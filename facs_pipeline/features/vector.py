@@ -12,7 +12,7 @@ import numpy as np
 
 from facs_pipeline.features.hog import N_HOG, ORIENTATIONS, STRIDE, WINDOW, hog
 from facs_pipeline.features.lbp import GRID, N_LBP, lbp_histograms
-from facs_pipeline.features.registration import EYE_DISTANCE, TEXTURE, registered_texture, registration
+from facs_pipeline.features.registration import EYE_DISTANCE, TEXTURE, registered_texture
 from facs_pipeline.features.shape_modes import (
     N_LANDMARKS,
     N_MODES,
@@ -21,6 +21,7 @@ from facs_pipeline.features.shape_modes import (
     registered_landmarks,
     shape_products,
 )
+from facs_pipeline.landmarks.points import mirrored
 
 N_FEATURES = N_LBP + N_HOG + N_LANDMARKS + N_PRODUCTS
 """Values of one face."""
@@ -98,7 +99,15 @@ def face_features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     >>> face_features(np.zeros((300, 300), np.uint8), 80 * MEAN_HEAD[:, :2] + 150).shape
     (9055,)
     """
-    matrix = registration(points)
-    texture = registered_texture(grey, points, matrix)
-    registered = registered_landmarks(points, matrix)
+    return features_of_texture(registered_texture(grey, points), points)
+
+
+def features_of_texture(texture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """As `face_features`, where the registered texture [120, 120] uint8 is there already."""
+    registered = registered_landmarks(points)
     return np.concatenate([lbp_histograms(texture), hog(texture), registered, shape_products(registered)])
+
+
+def mirrored_features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """As `face_features`, of the face as a mirror shows it; for training."""
+    return face_features(*mirrored(grey, points))

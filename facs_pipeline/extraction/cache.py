@@ -1,7 +1,7 @@
-"""What runs after what, what each stage's result depends on, and why a stored result does or does not serve.
+"""What each stage's result depends on, where stored results lie, and why one does or does not serve.
 
-A stage's result depends on the video's content, the stage's version, those settings that the stage uses, and the
-results it builds on. All of that goes into its key, so changing the smoothing leaves the faces as they are.
+A result depends on the video's content, the stage's version and settings, and the results that it takes. All of that
+goes into its key, so changing the smoothing leaves the faces as they are.
 """
 
 from __future__ import annotations
@@ -9,96 +9,89 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facs_pipeline.extraction.stages import STAGES
+from facs_pipeline.extraction.stages.base import FRAMES, Stage
+from facs_pipeline.extraction.version_0_1 import earlier_about
 from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One step of the pipeline.
+class StageKey:
+    """Identity of one stage's result for one video.
 
     Attributes
     ----------
-    name : str
-    version : int
-        Raised whenever the same inputs would give another result.
-    settings : tuple of str
-        Names of the settings that the stage's own work uses.
-    builds_on : str or None
-        The stage whose result it takes; None takes the video.
+    stage : str
+    key : str
+        SHA-256 of `about`.
+    about : dict
+        All that the result depends on, JSON-able.
+    earlier : StageKey or None
+        The identity that version 0.1 gave the same result.
     """
-
-    name: str
-    version: int
-    settings: tuple[str, ...]
-    builds_on: str | None
-
-
-STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        Stage("faces", 4, ("faces", "face_search", "landmark_model", "image_fps"), None),
-        Stage("landmarks", 1, ("landmark_model",), "faces"),
-        Stage("features", 1, ("appearance",), "landmarks"),
-        Stage("action_units", 2, ("au_model",), "features"),
-        Stage("descriptors", 2, ("cutoff_hz", "baseline"), "action_units"),
-    )
-}
-"""The stages in the order the data flow."""
-
-EXTRA_STAGES: dict[str, Stage] = {
-    stage.name: stage for stage in (Stage("emotions", 1, ("emotion_model",), "features"),)
-}
-"""Stages that are only there when all of their settings are given."""
-
-
-@dataclass(frozen=True)
-class StageKey:
-    """Identity of one stage's result for one video: `key` is the SHA-256 of `about`."""
 
     stage: str
     key: str
     about: Mapping[str, Any]
+    earlier: StageKey | None = None
 
 
-def stage_keys(video_sha256: str, settings: Mapping[str, Any]) -> dict[str, StageKey]:
+def stage_keys(video_sha256: str, stages: Sequence[Stage]) -> dict[str, StageKey]:
     """Keys of all stages' results for one video.
 
     Parameters
     ----------
-    video_sha256 : hash of the video's content.
-    settings : name -> JSON-able value, for every name in `Stage.settings`; those of `EXTRA_STAGES` may be missing or
-        None, then their keys are missing too.
+    video_sha256 : str
+        Hash of the video's content.
+    stages : sequence of Stage
+        In the order of the data.
 
     Examples
     --------
-    >>> base = {name: None for stage in STAGES.values() for name in stage.settings}
-    >>> one, two = (stage_keys("f" * 64, {**base, "cutoff_hz": hz}) for hz in (1.0, 2.0))
-    >>> [name for name in STAGES if one[name] != two[name]]
+    >>> from facs_pipeline.extraction.options import Options
+    >>> from facs_pipeline.extraction.plan import stages_for
+    >>> from facs_pipeline.extraction.stages.base import VideoSettings
+    >>> one, two = (stage_keys("f" * 64, stages_for(Options(cutoff_hz=hz), VideoSettings())) for hz in (1.0, 2.0))
+    >>> [name for name in one if one[name] != two[name]]
     ['descriptors']
     """
     keys: dict[str, StageKey] = {}
-    extra = [stage for stage in EXTRA_STAGES.values() if all(settings.get(name) for name in stage.settings)]
-    for stage in (*STAGES.values(), *extra):
+    for stage in stages:
         about = {
             "video": video_sha256,
             "stage": stage.name,
             "version": stage.version,
-            "settings": {name: settings[name] for name in stage.settings},
-            "builds_on": keys[stage.builds_on].key if stage.builds_on else None,
+            "settings": stage.settings.key(),
+            "inputs": {name: keys[name].key for name in stage.inputs if name != FRAMES},
         }
-        text = json.dumps(about, sort_keys=True, ensure_ascii=True, allow_nan=False)
-        keys[stage.name] = StageKey(stage.name, hashlib.sha256(text.encode()).hexdigest(), about)
+        before = earlier_about(
+            stage, video_sha256, {name: key.earlier.key for name, key in keys.items() if key.earlier}
+        )
+        earlier = StageKey(stage.name, _hash(before), before) if before else None
+        # As JSON gives it back: tuples are lists there.
+        keys[stage.name] = StageKey(stage.name, _hash(about), json.loads(json.dumps(about)), earlier)
     return keys
 
 
-def table_key(keys: Mapping[str, StageKey]) -> str:
-    """What a video's action-unit table is made of."""
-    return "+".join(keys[stage].key for stage in ("action_units", *EXTRA_STAGES) if stage in keys)
+def table_keys(keys: Mapping[str, StageKey], stages: Sequence[Stage]) -> tuple[str, ...]:
+    """What a video's action-unit table is made of: today's name for it, and that of version 0.1 where it had one.
+
+    A table is made of whatever has a chunk for each chunk of frames.
+    """
+    mine = [stage.name for stage in stages if not stage.of_whole_video]
+    now = _hash({"made_of": [keys[name].key for name in mine]})
+    before = [keys[name].earlier for name in mine if name not in ("faces", "landmarks", "features")]
+    return (now,) if None in before else (now, "+".join(key.key for key in before if key))
+
+
+def _hash(about: Mapping[str, Any]) -> str:
+    text = json.dumps(about, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Cache:
@@ -119,7 +112,12 @@ class Cache:
 
     def open(self, identity: StageKey) -> Artifact:
         """The verified result; raises `FileNotFoundError` or `facs_pipeline.foundation.files.artifacts.BadArtifactError`."""
-        artifact = Artifact.open(self.path(identity), self.key)
+        try:
+            artifact = Artifact.open(self.path(identity), self.key)
+        except FileNotFoundError:
+            if identity.earlier is None:
+                raise
+            return self.open(identity.earlier)
         if artifact.about != identity.about:
             raise BadArtifactError("made of other inputs than its name says")
         return artifact
@@ -144,11 +142,10 @@ class Cache:
 
     def artifacts(self) -> Iterator[Path]:
         """All files that are results, verified or not, in the order of their names."""
+        names = {stage.name for stage in STAGES}
         for folder in sorted(self.folder.glob("*")):
             if folder.is_dir():
-                yield from sorted(
-                    p for p in folder.glob("*-*.joblib") if p.name.split("-")[0] in {*STAGES, *EXTRA_STAGES}
-                )
+                yield from sorted(p for p in folder.glob("*-*.joblib") if p.name.split("-")[0] in names)
 
 
 def _difference(before: Mapping[str, Any], now: StageKey) -> str:

@@ -1,0 +1,317 @@
+"""The one chain: picture -> faces -> landmarks -> features -> action units (and emotions), frame by frame.
+
+Everything that measures faces goes through `FaceAnalyser`: runs over videos, stills, training, explanations, a camera.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from facs_pipeline.action_units.bilateral_filter import BilateralFilter
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.analysis.pictures import Colour, as_grey
+from facs_pipeline.analysis.stills import face_near, face_places, is_face
+from facs_pipeline.faces.detector import Box
+from facs_pipeline.faces.tracker import FaceTracker, TrackedFace
+from facs_pipeline.features.registration import registered_texture
+from facs_pipeline.features.vector import features_of_texture
+from facs_pipeline.foundation.threads import one_thread
+from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
+from facs_pipeline.landmarks.pose import head_pose
+
+if TYPE_CHECKING:
+    from facs_pipeline.emotions.model import EmotionModel
+
+Default = Literal["default"]
+"""The model that comes with the package."""
+Landmarks = LandmarkModel | DlibLandmarks
+
+
+@dataclass(eq=False)
+class AnalysedFace:
+    """One face in one picture, and what was measured of it.
+
+    Attributes
+    ----------
+    face_id : int
+        The person's number within the video, from 0; within a still, the number of the face.
+    frame : int
+        Number of the frame, from 0, counted by the analyser.
+    time_s : float
+        Time of the frame in seconds, as it was given.
+    box : tuple of float
+        Left, top, width and height of the frame round the points, brows to chin, in pixels.
+    points : ndarray of float32
+        iBUG's 68 landmarks [68, 2] in pixels.
+    confidence : float
+        0..1, that the points lie on an unhidden face.
+    cut : bool
+        The picture changed altogether since the frame before.
+    texture : ndarray of uint8
+        The registered face [120, 120].
+    intensities : ndarray of float32, or None
+        Of the action units [k], 0..5, in the order of `FaceAnalyser.aus`; None without an action-unit model.
+    emotions : ndarray of float32, or None
+        Probabilities [c] of the labels in the order of `FaceAnalyser.emotions`; None without an emotion model.
+    found : bool
+        False only for the default place of a still in which no face was found, where that was asked for.
+    """
+
+    face_id: int
+    frame: int
+    time_s: float
+    box: Box
+    points: np.ndarray = field(repr=False)
+    confidence: float
+    cut: bool
+    texture: np.ndarray = field(repr=False)
+    intensities: np.ndarray | None = None
+    emotions: np.ndarray | None = None
+    found: bool = True
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """LBP, HOG and shape [9055] uint8, see `facs_pipeline.features`; computed on first use."""
+        return features_of_texture(self.texture, self.points)
+
+    @cached_property
+    def pose(self) -> np.ndarray:
+        """Pitch, yaw and roll [3] in radians, see `facs_pipeline.head_pose`; computed on first use."""
+        return head_pose(self.points[None])[0]
+
+
+class FaceAnalyser:
+    """Measures the faces of one video, camera or image; feed it the frames in order.
+
+    Parameters
+    ----------
+    landmarks : LandmarkModel, DlibLandmarks, path, or "default"
+        Model of the 68 points.
+    action_units : ActionUnitModel, path, "default", or None
+        Model of the intensities; None measures none.
+    emotions : EmotionModel, path, "default", or None
+        Model of emotion labels that takes a face's features; None measures none.
+    faces : "one" or "all"
+        The main face only (the largest, middlemost), always with id 0, or everybody.
+    smoothing : bool
+        Smooth points and intensities over time, as in the tables. Points come without delay. Intensities are averaged
+        with those of the frames just before and after, so a face is given `delay_s` later; False gives each at once.
+    colour : "rgb", "bgr" or None
+        Order of the channels of colour pictures; must be said where pictures are in colour.
+
+    Attributes
+    ----------
+    landmarks, action_units, emotion_model
+        The models.
+    cut : bool
+        Whether the last frame was the first after a cut, with or without a face.
+
+    Notes
+    -----
+    What a loop gives is what the tables of `facs extract-features` hold, but for rounding (0.0001 intensity units).
+
+    Example
+    -------
+    >>> from skimage.data import astronaut
+    >>> analyser = FaceAnalyser(smoothing=False, colour="rgb")
+    >>> [face] = analyser.update(astronaut(), 0.0)
+    >>> face.points.shape, len(face.intensities) == len(analyser.aus), round(float(face.confidence), 1)
+    ((68, 2), True, 1.0)
+    """
+
+    def __init__(
+        self,
+        landmarks: Landmarks | str | os.PathLike[str] = "default",
+        action_units: ActionUnitModel | str | os.PathLike[str] | None = "default",
+        emotions: EmotionModel | str | os.PathLike[str] | None = None,
+        *,
+        faces: Literal["one", "all"] = "one",
+        smoothing: bool = True,
+        colour: Colour | None = None,
+    ) -> None:
+        self.landmarks: Landmarks = _landmarks(landmarks)
+        self.action_units = _action_units(action_units)
+        self.emotion_model = _emotions(emotions)
+        self._faces: Literal["one", "all"] = faces
+        self._smoothing, self._colour = smoothing, colour
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next frame begins another video."""
+        self._tracker = FaceTracker(self.landmarks, faces=self._faces, smoothing=self._smoothing)
+        self._filter = BilateralFilter()
+        self._waiting: deque[AnalysedFace] = deque()
+        self._frame = 0
+        self.cut = False
+
+    @property
+    def aus(self) -> tuple[int, ...]:
+        """FACS numbers of `AnalysedFace.intensities`."""
+        return self.action_units.aus if self.action_units else ()
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """Names of `AnalysedFace.emotions`."""
+        return tuple(self.emotion_model.emotions) if self.emotion_model else ()
+
+    @property
+    def delay_s(self) -> float:
+        """How much later than its frame a face is given, in seconds."""
+        return self._filter.reach_s if self._smooths else 0.0
+
+    @property
+    def _smooths(self) -> bool:
+        return self._smoothing and self.action_units is not None
+
+    def update(self, picture: np.ndarray, time_s: float) -> list[AnalysedFace]:
+        """The faces that are finished once the next frame is there.
+
+        Parameters
+        ----------
+        picture : ndarray
+            Grey or colour, see `facs_pipeline.analysis.pictures.as_grey`.
+        time_s : float
+            Its time in seconds; must increase.
+
+        Returns
+        -------
+        list of AnalysedFace
+            With smoothing those of frames up to `delay_s` ago that were not given yet, by `frame`; else this frame's.
+
+        Raises
+        ------
+        InputError
+            If the picture is not one.
+        """
+        faces = self.track(as_grey(picture, self._colour), time_s)
+        for face in faces:
+            self._measure(face)
+        if not self._smooths:
+            return faces
+        self._waiting.extend(faces)
+        intensities = np.array([face.intensities for face in faces]).reshape(-1, len(self.aus))
+        return self._finished(self._filter.push(_rows(faces, self._frame - 1, time_s), intensities))
+
+    def finish(self) -> list[AnalysedFace]:
+        """The faces that are still due after the last frame."""
+        return self._finished(self._filter.finish()) if self._smooths else []
+
+    def track(self, grey: np.ndarray, time_s: float) -> list[AnalysedFace]:
+        """The faces of the next frame, a grey picture [h, w] uint8, without intensities and emotions.
+
+        For callers that predict many faces at once from their `features`.
+        """
+        tracked = self._tracker.update(grey, time_s)
+        self.cut = self._tracker.cut
+        faces = [self._face(grey, one, time_s) for one in tracked]
+        self._frame += 1
+        return faces
+
+    def analyse_image(
+        self, picture: np.ndarray, *, near: np.ndarray | None = None, default_place: bool = False
+    ) -> list[AnalysedFace]:
+        """The faces of a picture that stands for itself.
+
+        Parameters
+        ----------
+        picture : ndarray
+            Grey or colour, see `facs_pipeline.analysis.pictures.as_grey`. One of less than 128 pixels is taken for the
+            tight crop of one face.
+        near : ndarray, optional
+            Landmarks [68, 2] in pixels that say where the one face is: its place, size and tilt, which saves the
+            search.
+        default_place : bool
+            Where no face is found, give the place where the face of a tight crop would be, with `found` False.
+
+        Returns
+        -------
+        list of AnalysedFace
+            Empty where no face is found.
+        """
+        grey = as_grey(picture, self._colour)
+        if near is not None:
+            points, confidence = face_near(grey, self.landmarks, near)
+            faces = [self._still_face(grey, points, confidence)] if is_face(confidence) else []
+        else:
+            places = face_places(grey, self.landmarks, self._faces)
+            faces = [
+                self._still_face(grey, points, self.landmarks.judge(grey, points), number, found)
+                for number, (points, found) in enumerate(places)
+                if found or default_place
+            ]
+        for face in faces:
+            self._measure(face)
+        return faces
+
+    def _measure(self, face: AnalysedFace) -> None:
+        if self.action_units is None and self.emotion_model is None:
+            return
+        with one_thread():
+            if self.action_units is not None:
+                face.intensities = self.action_units.predict(face.features)
+            if self.emotion_model is not None:
+                from facs_pipeline.emotions.series import emotion_probabilities
+
+                face.emotions = emotion_probabilities(self.emotion_model, face.features[None])[0]
+
+    def _face(self, grey: np.ndarray, tracked: TrackedFace, time_s: float) -> AnalysedFace:
+        texture = registered_texture(grey, tracked.points)
+        return AnalysedFace(
+            tracked.face_id, self._frame, time_s, tracked.box, tracked.points, tracked.confidence, tracked.cut, texture
+        )
+
+    @staticmethod
+    def _still_face(
+        grey: np.ndarray, points: np.ndarray, confidence: float, face_id: int = 0, found: bool = True
+    ) -> AnalysedFace:
+        (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        box = left, top, right - left, bottom - top
+        texture = registered_texture(grey, points)
+        return AnalysedFace(face_id, 0, 0.0, box, points, confidence, False, texture, found=found)
+
+    def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
+        """The faces whose smoothed intensities [m, k] are there: the m that have waited longest."""
+        faces = [self._waiting.popleft() for _ in range(0 if smoothed is None else len(smoothed))]
+        for face, intensities in zip(faces, smoothed if faces else (), strict=True):
+            face.intensities = intensities
+        return faces
+
+
+def _rows(faces: Sequence[AnalysedFace], frame: int, time_s: float) -> dict[str, np.ndarray]:
+    """One frame's rows, as `BilateralFilter` takes them."""
+    n = max(len(faces), 1)
+    return {
+        "frame": np.full(n, frame),
+        "face_id": np.array([face.face_id for face in faces] or [-1]),
+        "time_s": np.full(n, time_s),
+        "cut": np.array([face.cut for face in faces] or [False]),
+    }
+
+
+def _landmarks(given: Landmarks | str | os.PathLike[str]) -> Landmarks:
+    if isinstance(given, str) and given == "default":
+        return default_landmarks()
+    return load_landmarks(given) if isinstance(given, str | os.PathLike) else given
+
+
+def _action_units(given: ActionUnitModel | str | os.PathLike[str] | None) -> ActionUnitModel | None:
+    if isinstance(given, str) and given == "default":
+        return ActionUnitModel.load_default()
+    return ActionUnitModel.load(given) if isinstance(given, str | os.PathLike) else given
+
+
+def _emotions(given: EmotionModel | str | os.PathLike[str] | None) -> EmotionModel | None:
+    if not isinstance(given, str | os.PathLike):
+        return given
+    from facs_pipeline.emotions.model import COMPACT_MODEL, EmotionModel
+
+    return EmotionModel.load(COMPACT_MODEL if given == "default" else given)

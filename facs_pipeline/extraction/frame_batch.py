@@ -1,0 +1,61 @@
+"""A stretch of frames with their faces: what the stages that look at frames are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.analysis.analyser import AnalysedFace
+from facs_pipeline.features.vector import N_FEATURES
+from facs_pipeline.video.reader import Frame
+
+
+class FrameBatch:
+    """Consecutive frames and their faces, without the pictures.
+
+    Attributes
+    ----------
+    facts : dict
+        What is known of the video so far, JSON-able: number of frames, times, cuts.
+    """
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+        self._rows: list[tuple[int, int, float, float, tuple[float, ...], bool]] = []
+        self._faces: list[AnalysedFace] = []
+        self._frames = 0
+
+    def __len__(self) -> int:
+        return self._frames
+
+    def add(self, frame: Frame, faces: Sequence[AnalysedFace]) -> None:
+        """Append a frame with its faces."""
+        self._frames += 1
+        if not faces:
+            self._rows.append((frame.index, -1, frame.time_s, 0.0, (np.nan,) * 4, False))
+        for face in faces:
+            row = frame.index, face.face_id, frame.time_s, float(face.confidence), tuple(face.box), face.cut
+            self._rows.append(row)
+            self._faces.append(face)
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """Columns [n], a row a face: ``frame``, ``face_id``, ``time_s``, ``confidence``, ``box`` [n, 4], ``cut``."""
+        frame, face_id, time_s, confidence, box, cut = zip(*self._rows, strict=True)
+        return {
+            "frame": np.array(frame, np.int64),
+            "face_id": np.array(face_id, np.int64),
+            "time_s": np.array(time_s, np.float64),
+            "confidence": np.array(confidence, np.float32),
+            "box": np.array(box, np.float32),
+            "cut": np.array(cut, bool),
+        }
+
+    def points(self) -> np.ndarray:
+        """Landmarks [m, 68, 2] float32 of the faces, in pixels."""
+        return np.array([face.points for face in self._faces], np.float32).reshape(-1, 68, 2)
+
+    def features(self) -> np.ndarray:
+        """Feature vectors [m, 9055] uint8 of the faces."""
+        return np.array([face.features for face in self._faces], np.uint8).reshape(-1, N_FEATURES)

@@ -1,0 +1,132 @@
+"""The models of a run: checked and named by their hashes before it, loaded once per process where they are needed.
+
+Naming a model reads its file only. Making a model of it imports what takes longer than a run in which everything is
+stored, so that is left to the stages at work.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facs_pipeline.extraction.stages.base import ModelFile
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.model_file import load_model
+
+if TYPE_CHECKING:
+    from facs_pipeline.action_units.model import ActionUnitModel
+    from facs_pipeline.emotions.model import EmotionModel
+    from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
+    from facs_pipeline.landmarks.model import LandmarkModel
+
+_EMBEDDED = Path(str(files("facs_pipeline.models")))
+LANDMARK_MODEL = _EMBEDDED / "landmarks.npz"
+AU_MODEL = _EMBEDDED / "action_units.npz"
+EMOTION_MODEL = _EMBEDDED / "emotions.npz"
+
+
+@cache
+def landmark_model(path: Path | None) -> ModelFile:
+    """The landmark model at `path`, ours or dlib's; the embedded one for None.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, foreign or of a newer version; likewise below.
+    """
+    place = Path(os.path.abspath(path or LANDMARK_MODEL))
+    if path:
+        # Only the model itself can say whether this version can use it.
+        return ModelFile(place, _landmarks(place).sha256)
+    return ModelFile(place, load_model(place, "landmarks").card["content_sha256"])
+
+
+@cache
+def action_unit_model(path: Path | None) -> ModelFile:
+    """The action-unit model at `path`; the embedded one for None."""
+    place = Path(os.path.abspath(path or AU_MODEL))
+    stored = load_model(place, "action-units")
+    if path:
+        _action_units(place)
+    return ModelFile(place, stored.card["content_sha256"])
+
+
+@cache
+def measured_aus(path: Path | None) -> tuple[int, ...]:
+    """FACS numbers of the action units that the model at `path` (None: the embedded one) measures, in its order."""
+    place = Path(os.path.abspath(path or AU_MODEL))
+    return tuple(load_model(place, "action-units").arrays["aus"].tolist())
+
+
+@cache
+def emotion_model(path: Path | None) -> ModelFile:
+    """The emotion model at `path`; the embedded one for None.
+
+    Raises
+    ------
+    InputError
+        If the model takes more of a face than its features.
+    """
+    from facs_pipeline.emotions.series import why_not_for_videos
+
+    place = Path(os.path.abspath(path or EMOTION_MODEL))
+    card = load_model(place, "emotion").card
+    reason = why_not_for_videos(card)
+    if reason:
+        raise InputError(
+            f"{place}: {reason}; use the package's own with --emotion, train one with `facs train-emotion --model "
+            "compact`, or use `facs predict-emotion`, which takes any"
+        )
+    if path:
+        _emotions(place)
+    return ModelFile(place, card["content_sha256"])
+
+
+def other_landmarks(landmarks: ModelFile, action_units: ModelFile) -> str:
+    """A note where an action-unit model was trained on the points of another landmark model; else empty."""
+    card = load_model(action_units.path, "action-units").card
+    if card.get("landmark_model", landmarks.sha256) == landmarks.sha256:
+        return ""
+    return (
+        f"{action_units.path.name} was trained on the points of another landmark model than {landmarks.path.name}: its "
+        "levels may be off; `facs train-au --landmarks` trains one on these points"
+    )
+
+
+def load_landmarks(file: ModelFile) -> LandmarkModel | DlibLandmarks:
+    """The landmark model itself; read once per process, likewise below."""
+    return _landmarks(file.path)
+
+
+def load_action_units(file: ModelFile) -> ActionUnitModel:
+    """The action-unit model itself."""
+    return _action_units(file.path)
+
+
+def load_emotions(file: ModelFile) -> EmotionModel:
+    """The emotion model itself."""
+    return _emotions(file.path)
+
+
+@cache
+def _landmarks(path: Path) -> LandmarkModel | DlibLandmarks:
+    from facs_pipeline.landmarks import loading
+
+    return loading.load_landmarks(path)
+
+
+@cache
+def _action_units(path: Path) -> ActionUnitModel:
+    from facs_pipeline.action_units.model import ActionUnitModel
+
+    return ActionUnitModel.load(path)
+
+
+@cache
+def _emotions(path: Path) -> EmotionModel:
+    from facs_pipeline.emotions.model import EmotionModel
+
+    return EmotionModel.load(path)

@@ -1,0 +1,21 @@
+"""The stages of a run, in the order in which the data flow; a new stage is one module here and one line in `STAGES`."""
+
+from __future__ import annotations
+
+from facs_pipeline.extraction.stages.action_units import ActionUnits
+from facs_pipeline.extraction.stages.base import Stage
+from facs_pipeline.extraction.stages.descriptors import Descriptors
+from facs_pipeline.extraction.stages.emotions import Emotions
+from facs_pipeline.extraction.stages.faces import Faces
+from facs_pipeline.extraction.stages.features import Features
+from facs_pipeline.extraction.stages.landmarks import Landmarks
+
+STAGES: tuple[type[Stage], ...] = (
+    Faces,
+    Landmarks,
+    Features,
+    ActionUnits,
+    Emotions,
+    Descriptors,
+)
+"""Each takes results of stages before it, never of those after it."""

@@ -1,0 +1,60 @@
+"""Stage: frames -> the 68 landmarks of each face, smoothed over time, and the pose of its head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from facs_pipeline.extraction.models import landmark_model
+from facs_pipeline.extraction.options import Options
+from facs_pipeline.extraction.stages.base import (
+    FRAMES,
+    Computation,
+    ModelFile,
+    PerChunk,
+    Stage,
+    StageSettings,
+    VideoSettings,
+)
+
+
+@dataclass(frozen=True)
+class LandmarksSettings(StageSettings):
+    """Settings of the stage.
+
+    Attributes
+    ----------
+    landmark_model : ModelFile
+    """
+
+    landmark_model: ModelFile
+
+
+@dataclass(frozen=True)
+class Landmarks(Stage):
+    """Points and pose of the faces in `Faces`' rows."""
+
+    name = "landmarks"
+    version = 2
+    inputs = (FRAMES, "faces")
+
+    settings: LandmarksSettings
+
+    @classmethod
+    def configured(cls, options: Options, video: VideoSettings) -> Self:
+        """Always there."""
+        return cls(LandmarksSettings(landmark_model(options.landmarks)))
+
+    def computation(self, tick: Callable[[], None]) -> Computation:
+        """Take the points of each batch."""
+        return PerChunk(_points_and_pose)
+
+
+def _points_and_pose(chunks: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    from facs_pipeline.landmarks.pose import head_pose
+
+    points = chunks[FRAMES].points()
+    return {"points": points, "pose": np.asarray(head_pose(points), np.float32)}
