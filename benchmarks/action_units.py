@@ -16,11 +16,11 @@ from typing import Any
 
 import harness
 import numpy as np
+from facs_pipeline.extraction.frame_chunk import FrameChunk
 
 from facs_pipeline.action_units.bilateral_filter import BilateralFilter
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, intensities
-from facs_pipeline.extraction.frame_chunk import FrameChunk
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features.vector import face_features
 from facs_pipeline.foundation.evaluation.agreement import bias, ccc, mae, pearson

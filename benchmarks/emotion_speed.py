@@ -13,12 +13,11 @@ import harness
 import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.emotions.model import EmotionModel, face_numbers
 from facs_pipeline.emotions.series import emotion_probabilities
-from facs_pipeline.extraction.emotions import see_located
-from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.extraction.emotions import emotion_inputs
 from facs_pipeline.features.vector import face_features
-from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.video.reader import read_frames
 
 TARGET_MS = 0.1
@@ -30,13 +29,13 @@ def main() -> None:
     parser.add_argument("--video", default="d18")
     options = parser.parse_args()
     [video] = harness.videos(options.data, [options.video])
-    follower = FaceTracker(default_landmarks())
+    analyser = FaceAnalyser(action_units=None)
     images, points = [], []
     for frame in read_frames(video):
-        for face in follower.update(frame.image, frame.time_s):
+        for face in analyser.track(frame.image, frame.time_s):
             images.append(frame.image)
             points.append(face.points)
-    seen = see_located(images, points, [True] * len(images))
+    seen = emotion_inputs(images, [analyser.face_at(image, place) for image, place in zip(images, points, strict=True)])
     model, action_units = EmotionModel.load_default(), ActionUnitModel.load_default()
 
     def all_features() -> None:

@@ -26,10 +26,10 @@ from typing import Any
 import av
 import harness
 import numpy as np
+from facs_pipeline.extraction.settings import RunSettings, run_settings
 
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.run import Options, extract_features
-from facs_pipeline.extraction.settings import RunSettings, run_settings
 from facs_pipeline.extraction.stages import Cache
 from facs_pipeline.extraction.video_job import Models, VideoJob, VideoRun
 

@@ -52,8 +52,8 @@ def command(inputs: tuple[str, ...], out: Path, model: Path | None, faces: str, 
 
     from facs_pipeline.emotions.model import EmotionModel
     from facs_pipeline.extraction.image_inputs import find_images_and_videos
-    from facs_pipeline.foundation.files.result_store import ResultStore
     from facs_pipeline.foundation.files.atomic import atomic_csv
+    from facs_pipeline.foundation.files.result_store import ResultStore
 
     found = find_images_and_videos(inputs)
     loaded = EmotionModel.load(model) if model else EmotionModel.load_default()
@@ -161,7 +161,8 @@ class _Run:
         self.skipped.append(Skipped(str(path), reason.removeprefix(f"{os.path.abspath(path)}: ")))
 
     def _explain_video(self, name: Path, table, frames) -> None:
-        from facs_pipeline.extraction.emotions import see_located, telling_rows
+        from facs_pipeline.analysis.analyser import FaceAnalyser
+        from facs_pipeline.extraction.emotions import emotion_inputs, telling_rows
         from facs_pipeline.tables.reader import table_points
         from facs_pipeline.video.reader import grey_frames
 
@@ -170,7 +171,9 @@ class _Run:
         for row in telling_rows(frames, self.model.emotions):
             number, face = int(table["frame"].iloc[row]), int(table["face_id"].iloc[row])
             grey = grey_frames(name, [number])[number]
-            seen = see_located([grey], [table_points(table.iloc[[row]])[0]], [True])
+            seen = emotion_inputs(
+                [grey], [FaceAnalyser(action_units=None).face_at(grey, table_points(table.iloc[[row]])[0])]
+            )
             self._explain(seen, 0, grey, name, face, number)
 
     def _explain(self, seen, row: int, grey, path: Path, face: int, frame: int | None = None) -> None:

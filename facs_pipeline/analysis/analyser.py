@@ -147,7 +147,7 @@ class FaceAnalyser:
 
     def reset(self) -> None:
         """Forget the past: the next frame begins another video."""
-        self._tracker = FaceTracker(self.landmarks, faces=self._faces, smoothing=self._smoothing)
+        self._tracker = FaceTracker(self.landmarks, faces=self._faces, steady=self._smoothing)
         self._filter = BilateralFilter()
         self._waiting: deque[AnalysedFace] = deque()
         self._frame = 0
@@ -251,6 +251,14 @@ class FaceAnalyser:
         for face in faces:
             self._measure(face)
         return faces
+
+    def face_at(self, picture: np.ndarray, points: np.ndarray) -> AnalysedFace:
+        """The face whose landmarks [68, 2] in pixels are known, such as those of a table."""
+        grey = as_grey(picture, self._colour)
+        points = np.asarray(points, np.float32)
+        face = self._still_face(grey, points, self.landmarks.judge(grey, points))
+        self._measure(face)
+        return face
 
     def _measure(self, face: AnalysedFace) -> None:
         if self.action_units is None and self.emotion_model is None:

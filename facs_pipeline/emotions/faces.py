@@ -16,7 +16,7 @@ import joblib
 import numpy as np
 from skimage.feature import hog as skimage_hog
 
-from facs_pipeline.analysis.still_faces import locate_face
+from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import registration, vector
@@ -24,7 +24,6 @@ from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.crops import registered_crop
 from facs_pipeline.landmarks.model import default_landmarks
-from facs_pipeline.landmarks.points import mirrored
 
 SIDE = 48
 """Side of the small crops in pixels, that of FER2013's images."""
@@ -166,13 +165,14 @@ def _inputs(images: list[np.ndarray]) -> dict[str, object]:
 
 def _look(images: list[np.ndarray]) -> dict[str, np.ndarray]:
     columns: dict[str, list] = {"points": [], "found": [], "crops": [], "pixels": [], "features": [], "mirrored": []}
+    analyser = FaceAnalyser(action_units=None)
     for grey in images:
-        points, found = locate_face(grey)
-        columns["points"].append(points)
-        columns["found"].append(found)
-        columns["crops"].append(registered_crop_48(grey, points))
+        [face] = analyser.analyse_image(grey, default_place=True)
+        columns["points"].append(face.points)
+        columns["found"].append(face.found)
+        columns["crops"].append(registered_crop_48(grey, face.points))
         small = grey if grey.shape == (SIDE, SIDE) else cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         columns["pixels"].append(small)
-        columns["features"].append(vector.face_features(grey, points))
-        columns["mirrored"].append(vector.face_features(*mirrored(grey, points)))
+        columns["features"].append(face.features)
+        columns["mirrored"].append(vector.mirrored_features(grey, face.points))
     return {name: np.array(values) for name, values in columns.items()}

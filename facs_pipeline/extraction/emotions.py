@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotions.faces import SIDE, SeenFaces, registered_crop_48
 from facs_pipeline.emotions.model import EmotionModel
@@ -53,25 +54,24 @@ def prediction_columns(emotions: Sequence[str]) -> list[str]:
     return [*start, *(f"p_{emotion}" for emotion in emotions)]
 
 
-def see_located(images: Sequence[np.ndarray], points: Sequence[np.ndarray], found: Sequence[bool]) -> SeenFaces:
-    """What emotion models see of m faces with known landmarks [68, 2], each in its grey image.
+def emotion_inputs(images: Sequence[np.ndarray], faces: Sequence[AnalysedFace]) -> SeenFaces:
+    """What emotion models are given of m faces, each in its grey image.
 
     `SeenFaces.rows` counts the faces; what a mirror would show is left out, it is needed for training only.
     """
-    crops, pixels, features = [], [], []
-    for grey, places in zip(images, points, strict=True):
-        crops.append(registered_crop_48(grey, places))
+    crops, pixels = [], []
+    for grey, face in zip(images, faces, strict=True):
+        crops.append(registered_crop_48(grey, face.points))
         small = grey if grey.shape == (SIDE, SIDE) else cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         pixels.append(small)
-        features.append(vector.face_features(grey, places))
     m = len(crops)
     return SeenFaces(
         np.arange(m),
-        np.array(points, np.float32).reshape(m, 68, 2),
-        np.array(found, bool),
+        np.array([face.points for face in faces], np.float32).reshape(m, 68, 2),
+        np.array([face.found for face in faces], bool),
         np.array(crops, np.uint8).reshape(m, SIDE, SIDE),
         np.array(pixels, np.uint8).reshape(m, SIDE, SIDE),
-        np.array(features, np.uint8).reshape(m, vector.N_FEATURES),
+        np.array([face.features for face in faces], np.uint8).reshape(m, vector.N_FEATURES),
         np.empty((m, 0), np.uint8),
         (),
     )
@@ -130,19 +130,19 @@ def _see_files(paths: list[Path], faces: str, unfinished: ResultStore) -> _SeenF
 
 def _seen_files(paths: list[Path], faces: str) -> _SeenFiles:
     owners, face_ids, parts, skipped = [], [], [], []
-    for still in read_stills(paths, faces):
+    analyser = FaceAnalyser(action_units=None, faces=faces)
+    for still in read_stills(paths, analyser, default_place=True):
         if isinstance(still, Skipped):
             skipped.append(still)
             continue
-        points, found = zip(*still.places, strict=True)
-        owners += [still.path] * len(points)
-        face_ids += range(len(points))
-        parts.append(see_located([still.grey] * len(points), points, found))
+        owners += [still.path] * len(still.faces)
+        face_ids += [face.face_id for face in still.faces]
+        parts.append(emotion_inputs([still.grey] * len(still.faces), still.faces))
     return owners, face_ids, _joined(parts), skipped, len(paths)
 
 
 def _joined(parts: Sequence[SeenFaces]) -> SeenFaces:
-    parts = [part for part in parts if len(part.found)] or [see_located([], [], [])]
+    parts = [part for part in parts if len(part.found)] or [emotion_inputs([], [])]
     _, *whole = (np.concatenate(values) for values in list(zip(*parts, strict=True))[:7])
     return SeenFaces(np.arange(len(whole[1])), *whole, skipped=())
 
@@ -214,6 +214,7 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
     The columns frame, timestamp, face_id, success and ``emotion_<name>`` (NaN without a face).
     """
     points = table_points(table)
+    analyser = FaceAnalyser(action_units=None)
     rows_of = table.reset_index(drop=True).groupby("frame").indices
     probabilities = np.full((len(table), len(model.emotions)), np.nan)
     waiting: list[tuple[int, SeenFaces]] = []
@@ -228,7 +229,7 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
     for frame in read_frames(video):
         for row in rows_of.get(frame.index + 1, ()):
             if success[row]:
-                waiting.append((row, see_located([frame.image], [points[row]], [True])))
+                waiting.append((row, emotion_inputs([frame.image], [analyser.face_at(frame.image, points[row])])))
         if len(waiting) >= _BATCH:
             answer()
     answer()

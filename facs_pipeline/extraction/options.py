@@ -62,5 +62,7 @@ class Options:
     def from_json(cls, values: dict[str, Any]) -> Options:
         """The options of `as_json`."""
         paths = {field.name for field in fields(cls) if "Path" in str(field.type)}
-        typed: dict[str, Any] = {name: Path(value) if value and name in paths else value for name, value in values.items()}
+        typed: dict[str, Any] = {
+            name: Path(value) if value and name in paths else value for name, value in values.items()
+        }
         return cls(**typed)

@@ -14,12 +14,10 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.action_units.model import ActionUnitModel
-from facs_pipeline.analysis.still_faces import SMALL_PX, locate_face
+from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
-from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features import vector
-from facs_pipeline.features.vector import face_features
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
@@ -64,34 +62,30 @@ def read_still(path: str | Path) -> np.ndarray:
     return grey
 
 
-def faces_in_still(
-    grey: np.ndarray, faces: str = "one", landmarks: LandmarkModel | DlibLandmarks | None = None
-) -> list[tuple[np.ndarray, bool]]:
-    """Landmarks [68, 2] of the main face or of all faces in a still [h, w], and whether a face was found there.
-
-    Where none is found, there is one: the default place of `facs_pipeline.analysis.still_faces.locate_face`. An image of less
-    than 128 pixels is taken for the crop of one face. `landmarks` is the embedded model unless given.
-    """
-    if faces == "all" and max(grey.shape) >= SMALL_PX:
-        model = landmarks or default_landmarks()
-        found = FaceTracker(model, faces="all").update(grey, 0.0)
-        if found:
-            return [(face.points, True) for face in found]
-    return [locate_face(grey, landmarks)]
-
-
 class Still(NamedTuple):
-    """A still that could be read: `path`, `grey` [h, w] uint8, `places` as `faces_in_still` gives them."""
+    """A still that could be read.
+
+    Attributes
+    ----------
+    path : Path
+    grey : ndarray of uint8
+        [h, w].
+    faces : list of AnalysedFace
+        See `FaceAnalyser.analyse_image`.
+    """
 
     path: Path
     grey: np.ndarray
-    places: list[tuple[np.ndarray, bool]]
+    faces: list[AnalysedFace]
 
 
 def read_stills(
-    paths: Sequence[Path], faces: str = "one", landmarks: LandmarkModel | DlibLandmarks | None = None
+    paths: Sequence[Path], analyser: FaceAnalyser, *, default_place: bool = False
 ) -> Iterator[Still | Skipped]:
-    """Each still with its faces, in order; what cannot be read comes as `Skipped`."""
+    """Each still with its faces, in order; what cannot be read comes as `Skipped`.
+
+    `default_place` as in `FaceAnalyser.analyse_image`.
+    """
     # What OpenCV says of an image that it cannot decode names no file.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     for path in paths:
@@ -100,7 +94,7 @@ def read_stills(
         except ValueError as error:
             yield Skipped(str(path), str(error))
         else:
-            yield Still(path, grey, faces_in_still(grey, faces, landmarks))
+            yield Still(path, grey, analyser.analyse_image(grey, default_place=default_place))
 
 
 def measure_stills(
@@ -175,19 +169,18 @@ def _measure(
     paths: list[Path], faces: str, landmarks: str | os.PathLike | None, unfinished: ResultStore
 ) -> list[StillFace | Skipped]:
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
-    return unfinished.get(about_stills(paths, faces, model), lambda: _measured(paths, faces, model))
+    return unfinished.get(
+        about_stills(paths, faces, model), lambda: _measured(paths, FaceAnalyser(model, None, faces=faces))
+    )
 
 
-def _measured(paths: list[Path], faces: str, model: LandmarkModel | DlibLandmarks) -> list[StillFace | Skipped]:
-    found: list[StillFace | Skipped] = []
-    for still in read_stills(paths, faces, model):
+def _measured(paths: list[Path], analyser: FaceAnalyser) -> list[StillFace | Skipped]:
+    measured: list[StillFace | Skipped] = []
+    for still in read_stills(paths, analyser):
         if isinstance(still, Skipped):
-            found.append(still)
-            continue
-        path, grey, places = still
-        seen = [points for points, is_face in places if is_face]
-        found += [
-            StillFace(path, number, default_landmarks().judge(grey, points), points, face_features(grey, points))
-            for number, points in enumerate(seen)
-        ] or [StillFace(path)]
-    return found
+            measured.append(still)
+        else:
+            measured += [
+                StillFace(still.path, face.face_id, face.confidence, face.points, face.features) for face in still.faces
+            ] or [StillFace(still.path)]
+    return measured

@@ -52,3 +52,7 @@ class DlibLandmarks:
         corner = geometry.apply(box_from_points, np.array([[0.5, 0.5]]))[0]
         side = float(np.hypot(box_from_points[0, 0], box_from_points[1, 0]))
         return self.find(grey, (*(corner - side / 2), side, side))
+
+    def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
+        """Confidence 0..1 that points [68, 2] lie on an unhidden face, as the embedded model sees it."""
+        return self._judge.judge(grey, points)

@@ -17,7 +17,7 @@ from facs_pipeline.foundation.files.atomic import atomic_write
 N_POINTS = 68
 POSE_COLUMNS = ("pose_Rx", "pose_Ry", "pose_Rz")
 # Decimals: below a microsecond, a hundredth of a pixel and a thousandth of a degree there is noise only.
-_TIME, _CONFIDENCE, _ANGLE, _PIXEL, _INTENSITY, _PROBABILITY = 6, 4, 5, 3, 4, 4
+_TIME, _CONFIDENCE, _ANGLE, _PIXEL, _INTENSITY = 6, 4, 5, 3, 4
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class FaceRows:
     pose : ndarray [m, 3], radians, for the m rows that have a face.
     points : ndarray [m, 68, 2], pixels, likewise.
     intensities : ndarray [m, k], 0..5, likewise.
-    emotions : ndarray [m, c], probabilities, likewise; None without an emotion model.
+    extra : for each further column, the values [m] of those rows that have a face.
     """
 
     frame: np.ndarray
@@ -43,23 +43,19 @@ class FaceRows:
     pose: np.ndarray
     points: np.ndarray
     intensities: np.ndarray
-    emotions: np.ndarray | None = None
+    extra: Sequence[np.ndarray] = ()
 
 
-def au_table_columns(aus: Sequence[int], emotions: Sequence[str] = ()) -> list[str]:
-    """Names of the columns, in order; `emotions` are those of the emotion model, if there is one.
+def au_table_columns(aus: Sequence[int], extra: Sequence[Any] = ()) -> list[str]:
+    """Names of the columns, in order; `extra` columns come last.
 
     >>> au_table_columns([1, 12])[:6], au_table_columns([1, 12])[-2:]
     (['video', 'frame', 'face_id', 'timestamp', 'confidence', 'success'], ['AU01_r', 'AU12_r'])
-    >>> au_table_columns([1], ["happy", "sad"])[-4:]
-    ['emotion', 'emotion_confidence', 'emotion_happy', 'emotion_sad']
     """
     points = [f"{axis}_{number}" for axis in "xy" for number in range(N_POINTS)]
     intensities = [f"AU{au:02d}_r" for au in aus]
     start = ["video", "frame", "face_id", "timestamp", "confidence", "success"]
-    probabilities = [f"emotion_{emotion}" for emotion in emotions]
-    about_emotions = ["emotion", "emotion_confidence", *probabilities] if emotions else []
-    return [*start, *POSE_COLUMNS, *points, *intensities, *about_emotions]
+    return [*start, *POSE_COLUMNS, *points, *intensities, *(column.name for column in extra)]
 
 
 class CsvTable:
@@ -68,8 +64,8 @@ class CsvTable:
     Use it as a context manager: the file is there, complete, once the block has ended without an error.
     """
 
-    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], emotions: Sequence[str] = ()) -> None:
-        self._emotions = tuple(emotions)
+    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], extra: Sequence[Any] = ()) -> None:
+        self._extra = tuple(extra)
         self._stack = contextlib.ExitStack()
         self._file = self._stack.enter_context(atomic_write(path))
         buffer = io.StringIO()
@@ -80,22 +76,17 @@ class CsvTable:
             *[f"%.{_PIXEL}f"] * (2 * N_POINTS),
             *[f"%.{_INTENSITY}f"] * len(aus),
         ]
-        if emotions:
-            measured += ["%s", *[f"%.{_PROBABILITY}f"] * (1 + len(emotions))]
+        measured += ["%s" if column.decimals is None else f"%.{column.decimals}f" for column in extra]
         self._seen = f"%s,%d,%d,%.{_TIME}f,%.{_CONFIDENCE}f,1,{','.join(measured)}\n"
         self._unseen = f"%s,%d,,%.{_TIME}f,0,0{',' * len(measured)}\n"
-        self._file.write(",".join(au_table_columns(aus, emotions)) + "\n")
+        self._file.write(",".join(au_table_columns(aus, extra)) + "\n")
 
     def write(self, rows: FaceRows) -> None:
         """Append rows."""
         values = _measured(rows).tolist()
-        if self._emotions:
-            first, probabilities = _emotions(rows)
-            named = [self._emotions[number] for number in first]
-            values = [
-                [*before, name, *after]
-                for before, name, after in zip(values, named, probabilities.tolist(), strict=True)
-            ]
+        if self._extra:
+            further = zip(*(np.asarray(column).tolist() for column in _rounded(self._extra, rows)), strict=True)
+            values = [[*before, *after] for before, after in zip(values, further, strict=True)]
         measured = iter(values)
         lines = []
         for frame, face, time, confidence in zip(
@@ -117,15 +108,15 @@ class CsvTable:
 class ParquetTable:
     """Writes an action-unit table as Parquet; the counterpart of `CsvTable`, same columns and values."""
 
-    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], emotions: Sequence[str] = ()) -> None:
+    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], extra: Sequence[Any] = ()) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         types = {"video": pa.string(), "frame": pa.int64(), "face_id": pa.int64(), "success": pa.int8()}
-        types["emotion"] = pa.string()
-        names = au_table_columns(aus, emotions)
+        types |= {column.name: pa.string() for column in extra if column.decimals is None}
+        names = au_table_columns(aus, extra)
         self._schema = pa.schema([(name, types.get(name, pa.float64())) for name in names])
-        self._video, self._pa, self._emotions = video, pa, tuple(emotions)
+        self._video, self._pa, self._extra = video, pa, tuple(extra)
         self._stack = contextlib.ExitStack()
         file = self._stack.enter_context(atomic_write(path, "wb"))
         self._writer = self._stack.enter_context(pq.ParquetWriter(file, self._schema, compression="zstd"))
@@ -145,14 +136,11 @@ class ParquetTable:
             self._pa.array(seen.astype(np.int8)),
             *(self._pa.array(column, mask=~seen) for column in measured.T.copy()),
         ]
-        if self._emotions:
-            first, probabilities = _emotions(rows)
-            names = np.full(n, None, object)
-            names[seen] = [self._emotions[number] for number in first]
-            of_all = np.full((n, probabilities.shape[1]), np.nan)
-            of_all[seen] = probabilities
-            columns.append(self._pa.array(names, self._pa.string()))
-            columns += [self._pa.array(column, mask=~seen) for column in of_all.T.copy()]
+        for column, cells in zip(self._extra, _rounded(self._extra, rows), strict=True):
+            text = column.decimals is None
+            of_all = np.full(n, None, object) if text else np.full(n, np.nan)
+            of_all[seen] = cells
+            columns.append(self._pa.array(of_all, self._pa.string() if text else None, mask=~seen))
         self._writer.write_table(self._pa.Table.from_arrays(columns, schema=self._schema))
 
     def __enter__(self) -> ParquetTable:
@@ -177,7 +165,8 @@ def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray
     return np.hstack([np.round(np.asarray(part, dtype=float), decimals) + 0.0 for part, decimals in parts])
 
 
-def _emotions(rows: FaceRows) -> tuple[np.ndarray, np.ndarray]:
-    """Positions [m] of the most probable emotions; their probabilities and all others' [m, 1 + c], rounded."""
-    probabilities = np.round(np.asarray(rows.emotions, dtype=float), _PROBABILITY)
-    return rows.emotions.argmax(axis=1), np.column_stack([probabilities.max(axis=1), probabilities])
+def _rounded(extra: Sequence[Any], rows: FaceRows) -> list[np.ndarray]:
+    return [
+        cells if column.decimals is None else np.round(np.asarray(cells, float), column.decimals)
+        for column, cells in zip(extra, rows.extra, strict=True)
+    ]

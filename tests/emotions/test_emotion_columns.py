@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from extraction_runs import Remembering, tables_in, videos_csv
 from facs_cli.predict_emotion import command as predict
 
+from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.emotions import series as emotion_series
 from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel
-from facs_pipeline.extraction.emotions import see_located, table_points
+from facs_pipeline.extraction.emotions import emotion_inputs, table_points
 from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.au_table import au_table_columns
@@ -61,7 +62,9 @@ def test_columns_hold_what_the_model_says_of_each_frame(run, clips, model):
     assert list(emotions["emotion"][~gone]) == [model.emotions[k] for k in probabilities.argmax(axis=1)]
     frames = [frame.image for frame in read_frames(clips / "gap.mp4")]
     rows = np.flatnonzero(~gone)
-    seen = see_located([frames[row] for row in rows], table_points(table)[rows], [True] * len(rows))
+    analyser, points = FaceAnalyser(action_units=None), table_points(table)
+    faces = [analyser.face_at(frames[row], points[row]) for row in rows]
+    seen = emotion_inputs([frames[row] for row in rows], faces)
     np.testing.assert_allclose(model.predict_proba(seen), probabilities, atol=0.02)
     videos = videos_csv(run)
     most = emotions["emotion"].value_counts()

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from skimage.data import astronaut, lfw_subset
 
+from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.emotions import hog_directions
 from facs_pipeline.emotions.hog_directions import HogDirections, mirrored_parts, principal_axes
 from facs_pipeline.emotions.model import EmotionModel
-from facs_pipeline.extraction.stills import faces_in_still
 from facs_pipeline.features import hog, vector
 from facs_pipeline.landmarks.points import mirrored
 
@@ -32,7 +32,7 @@ def fitted(hogs):
 
 def test_a_mirrored_face_keeps_its_sums_and_turns_its_differences():
     grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
-    [(points, _)] = faces_in_still(grey)
+    points = FaceAnalyser(action_units=None).analyse_image(grey, default_place=True)[0].points
     there = mirrored_parts(vector.face_features(grey, points)[None, vector.BLOCKS["hog"]])
     back = mirrored_parts(vector.face_features(*mirrored(grey, points))[None, vector.BLOCKS["hog"]])
     # Its windows meet their counterparts to a pixel, one of the 13 that each has.
@@ -43,7 +43,7 @@ def test_a_mirrored_face_keeps_its_sums_and_turns_its_differences():
 
 def test_a_mirrored_face_gets_nearly_the_same_scores():
     grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
-    [(points, _)] = faces_in_still(grey)
+    points = FaceAnalyser(action_units=None).analyse_image(grey, default_place=True)[0].points
     model, hog = EmotionModel.load_default(), vector.BLOCKS["hog"]
     there, back = (
         model.kernel.scores(model.families[0].values(vector.face_features(*face)[None, hog]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.emotions import faces as emotion_faces
 from facs_pipeline.emotions.faces import SeenFaces
 from facs_pipeline.emotions.heads import FullKernel, LinearHead
@@ -20,8 +21,7 @@ from facs_pipeline.explanations.contributions import difference_weights
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
 from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
 from facs_pipeline.explanations.kernel_contributions import kernel_contributions
-from facs_pipeline.extraction.emotions import see_located
-from facs_pipeline.extraction.stills import faces_in_still
+from facs_pipeline.extraction.emotions import emotion_inputs
 from facs_pipeline.features import registration, vector
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.landmarks.pose import MEAN_HEAD
@@ -37,8 +37,7 @@ def grey():
 @pytest.fixture(scope="module")
 def seen(grey):
     """The face of a smiling woman."""
-    [(points, found)] = faces_in_still(grey)
-    return see_located([grey], [points], [found])
+    return emotion_inputs([grey], FaceAnalyser(action_units=None).analyse_image(grey, default_place=True))
 
 
 def linear(seen: SeenFaces, inputs, weights=None, k: int = 3) -> EmotionModel:

@@ -16,18 +16,16 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 
-from facs_pipeline.analysis.still_faces import find_points
+from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
-from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
-from facs_pipeline.landmarks.points import mirrored
 from facs_pipeline.video.reader import IMAGE_SUFFIXES, folder_images, read_frames, read_image
 
 _FEATURES_VERSION = 2
@@ -113,9 +111,13 @@ def clip_features(
 
 
 @lru_cache(maxsize=1)
-def _model(landmarks: str | os.PathLike | None) -> LandmarkModel | DlibLandmarks:
+def _landmarks(path: str | os.PathLike | None) -> LandmarkModel | DlibLandmarks:
     """Read once per process: a model does not travel to the workers, its file's name does."""
-    return load_landmarks(landmarks) if landmarks else default_landmarks()
+    return load_landmarks(path) if path else default_landmarks()
+
+
+def _analyser(landmarks: str | os.PathLike | None) -> FaceAnalyser:
+    return FaceAnalyser(_landmarks(landmarks), action_units=None)
 
 
 def _run(
@@ -130,7 +132,7 @@ def _run(
         "features": _FEATURES_VERSION,
         "search": TRACKER_SETTINGS.as_json(),
         "vector": vector.made_by(),
-        "landmarks": _model(landmarks).sha256,
+        "landmarks": _landmarks(landmarks).sha256,
     }
     run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     pieces = run(joblib.delayed(_piece)(store, {**made_by, "faces": inputs}, work) for inputs, _, work in tasks)
@@ -160,8 +162,8 @@ def _piece(store: ResultStore, inputs: Mapping[str, object], work: _Work) -> Fea
     return store.get(inputs, compute)
 
 
-def _features(grey: np.ndarray, points: np.ndarray, mirror: bool) -> np.ndarray:
-    return vector.face_features(*(mirrored(grey, points) if mirror else (grey, points)))
+def _features(grey: np.ndarray, face: AnalysedFace, mirror: bool) -> np.ndarray:
+    return vector.mirrored_features(grey, face.points) if mirror else face.features
 
 
 def _part(near: np.ndarray | None, span: range) -> np.ndarray | None:
@@ -175,9 +177,8 @@ def _picture_chunk(
         if near is not None and np.isnan(near[row]).any():
             continue
         grey = pictures.grey(number)
-        points = find_points(grey, None if near is None else near[row], _model(landmarks))
-        if points is not None:
-            yield row, _features(grey, points, mirror)
+        for face in _analyser(landmarks).analyse_image(grey, near=None if near is None else near[row]):
+            yield row, _features(grey, face, mirror)
 
 
 def _is_image(path: Path) -> bool:
@@ -197,18 +198,17 @@ def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | os.PathLike | Non
         grey = read_image(clip.source)
         if grey is None:
             raise InputError(f"{clip.source}: not an image that can be decoded")
-        points = find_points(grey, landmarks=_model(landmarks))
-        if points is not None:
-            yield 0, _features(grey, points, mirror)
+        for face in _analyser(landmarks).analyse_image(grey):
+            yield 0, _features(grey, face, mirror)
         return
     wanted = {int(frame): row for row, frame in enumerate(clip.frames)}
     last, seen = max(wanted), 0
-    follower = FaceTracker(_model(landmarks))
+    analyser = _analyser(landmarks)
     for frame in read_frames(clip.source):
         seen = frame.index + 1
-        faces = follower.update(frame.image, frame.time_s)
+        faces = analyser.track(frame.image, frame.time_s)
         if faces and seen in wanted:
-            yield wanted[seen], _features(frame.image, faces[0].points, mirror)
+            yield wanted[seen], _features(frame.image, faces[0], mirror)
         if seen == last:
             return
     raise InputError(

@@ -11,7 +11,19 @@ import numpy as np
 from facs_pipeline.extraction.models import emotion_model, load_emotions
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.stages.base import Computation, ModelFile, Stage, StageSettings, VideoSettings
-from facs_pipeline.tables.schema import Column, emotion_columns
+
+
+class TmpColumn:
+    def __init__(self, name, decimals):
+        self.name, self.decimals = name, decimals
+
+
+def emotion_columns(emotions):
+    return [
+        TmpColumn("emotion", None),
+        TmpColumn("emotion_confidence", 4),
+        *(TmpColumn(f"emotion_{e}", 4) for e in emotions),
+    ]
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ class Emotions(Stage):
         """Predict chunk by chunk."""
         return _Probabilities(self.settings.emotion_model, tick)
 
-    def columns(self, facts: Mapping[str, Any]) -> Sequence[Column]:
+    def columns(self, facts: Mapping[str, Any]) -> Sequence[Any]:
         """The most probable emotion, its probability, and those of all."""
         return emotion_columns(facts["emotions"])
 
