@@ -16,6 +16,8 @@ from facs_pipeline.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_k
 
 # Leaves room for a suffix and an extension within the 255 bytes that file systems allow.
 LONGEST_NAME_BYTES = 200
+METADATA_COLUMNS = ("subject", "emotion", "label")
+"""What the user may know of each video, in the order of the tables' columns."""
 _FORBIDDEN = set('<>:"/\\|?*')
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facs_pipeline.extraction.inputs import METADATA_COLUMNS as COLUMNS
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.descriptor_table import canonical_cells, read_text_table
 from facs_pipeline.video.reader import VIDEO_SUFFIXES
-
-COLUMNS = ("subject", "emotion", "label")
 
 
 def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tuple[dict[str, dict[str, str]], list[str]]:

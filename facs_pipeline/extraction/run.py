@@ -18,7 +18,6 @@ import numpy as np
 from facs_pipeline.action_units.baseline import resting_intensity
 from facs_pipeline.extraction.cache import Cache, stage_keys, table_keys
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
-from facs_pipeline.extraction.metadata import read_metadata, without_row
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import check_options, stages_for
@@ -118,10 +117,7 @@ class _Run:
         options = self.options
         cache_folder = Path(os.path.abspath(options.cache or self.out / "cache"))
         videos = find_videos(arguments, exclude=[self.out, cache_folder])
-        metadata, notes = read_metadata(options.metadata, videos) if options.metadata else ({}, [])
-        missing = without_row(metadata, videos) if options.metadata else ""
-        for note in [*notes, *([f"{options.metadata}: {missing}"] if missing else [])]:
-            self.observer.warn(note)
+        metadata = self._metadata(options.metadata, videos) if options.metadata else {}
         if options.baseline == "subject":
             _require_subjects(videos, metadata, options)
         if options.baseline not in ("none", "video") and options.faces == "all":
@@ -156,6 +152,15 @@ class _Run:
                 "descriptors.csv and videos.csv are about the videos of this run only"
             )
         return RunResult(results, self.out, dict(self.seconds))
+
+    def _metadata(self, path: Path, videos: list[VideoInput]) -> dict[str, dict[str, str]]:
+        from facs_pipeline.extraction.metadata import read_metadata, without_row
+
+        metadata, notes = read_metadata(path, videos)
+        missing = without_row(metadata, videos)
+        for note in [*notes, *([f"{path}: {missing}"] if missing else [])]:
+            self.observer.warn(note)
+        return metadata
 
     def _prepare(self, folder: Path) -> None:
         make_writable(folder, "name another folder with --out or --cache")

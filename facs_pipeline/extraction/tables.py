@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facs_pipeline.extraction.inputs import VideoInput
-from facs_pipeline.extraction.metadata import COLUMNS as METADATA_COLUMNS
+from facs_pipeline.extraction.inputs import METADATA_COLUMNS, VideoInput
 from facs_pipeline.extraction.plan import record_of, stages_for
 from facs_pipeline.extraction.stages.base import VideoSettings
 from facs_pipeline.foundation.errors import InputError

@@ -43,6 +43,7 @@ class Column:
     unit : unit, ``"-"`` where it has none.
     range : smallest and largest value, or the possible texts.
     source : the step of the method, formula or paper it comes from.
+    decimals : digits after the point that are written; None for text and whole numbers.
     """
 
     table: str
@@ -51,6 +52,7 @@ class Column:
     unit: str
     range: str
     source: str
+    decimals: int | None = None
 
     def matches(self, name: str) -> bool:
         """Whether `name` is this column or one of the family."""

@@ -18,6 +18,7 @@ from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.extraction.emotions import emotion_inputs, table_points
 from facs_pipeline.extraction.run import Options, extract_features
+from facs_pipeline.extraction.stages.emotions import emotion_columns
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.au_table import au_table_columns
 from facs_pipeline.video.reader import read_frames
@@ -50,7 +51,7 @@ def table_of(out, name="gap"):
 
 def test_columns_hold_what_the_model_says_of_each_frame(run, clips, model):
     table = table_of(run)
-    assert list(table.columns)[-9:] == au_table_columns([1], model.emotions)[-9:]
+    assert list(table.columns)[-9:] == au_table_columns([1], emotion_columns(model.emotions))[-9:]
     gone = table["success"] == 0
     emotions = table[list(table.columns)[-9:]]
     assert 3 <= gone.sum() <= 7

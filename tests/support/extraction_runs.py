@@ -55,3 +55,9 @@ def facs(*arguments: object, **options) -> subprocess.CompletedProcess:
     """Run the command line in a process of its own."""
     command = [*FACS, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
+
+
+def run_python(code: str) -> str:
+    """What a Python process of its own prints."""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    return result.stdout

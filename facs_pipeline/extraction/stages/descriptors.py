@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from facs_pipeline.extraction.models import measured_aus
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.resting_faces import RestingFaces
 from facs_pipeline.extraction.stages.base import Computation, Stage, StageSettings, VideoSettings
 from facs_pipeline.foundation.errors import InputError
+
+if TYPE_CHECKING:
+    from facs_pipeline.extraction.resting_faces import RestingFaces
 
 _ROWS = ("frame", "face_id", "time_s")
 
@@ -70,6 +72,7 @@ class _Series(Computation):
 
     def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
         from facs_pipeline.dynamics.face_series import describe_faces, series_of_faces
+        from facs_pipeline.extraction.resting_faces import RestingFaces
 
         frames = int(self._chunks[-1][0]["frame"][-1]) + 1
         resting = RestingFaces.of(self._settings.baseline, self._chunks, frames)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,19 +11,15 @@ import numpy as np
 from facs_pipeline.extraction.models import emotion_model, load_emotions
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.stages.base import Computation, ModelFile, Stage, StageSettings, VideoSettings
+from facs_pipeline.tables.schema import COLUMNS, Column
 
 
-class TmpColumn:
-    def __init__(self, name, decimals):
-        self.name, self.decimals = name, decimals
-
-
-def emotion_columns(emotions):
-    return [
-        TmpColumn("emotion", None),
-        TmpColumn("emotion_confidence", 4),
-        *(TmpColumn(f"emotion_{e}", 4) for e in emotions),
-    ]
+def emotion_columns(emotions: Sequence[str]) -> list[Column]:
+    """The columns of a model of these emotions."""
+    by_name = {column.name: column for column in COLUMNS if column.table == "action_units"}
+    family = by_name["emotion_<emotion>"]
+    of_each = [replace(family, name=f"emotion_{emotion}", decimals=4) for emotion in emotions]
+    return [by_name["emotion"], replace(by_name["emotion_confidence"], decimals=4), *of_each]
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Emotions(Stage):
         """Predict chunk by chunk."""
         return _Probabilities(self.settings.emotion_model, tick)
 
-    def columns(self, facts: Mapping[str, Any]) -> Sequence[Any]:
+    def columns(self, facts: Mapping[str, Any]) -> Sequence[Column]:
         """The most probable emotion, its probability, and those of all."""
         return emotion_columns(facts["emotions"])
 
