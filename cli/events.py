@@ -12,7 +12,7 @@ import pandas as pd
 from facs_cli.describe import AUList, Log, find_tables, require, write
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
-from facs_pipeline.dynamics.blinks import seen_seconds
+from facs_pipeline.dynamics.blinks import visible_seconds
 from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
 from facs_pipeline.extraction.inputs import safe_name
@@ -85,7 +85,7 @@ def command(
     if elan is not None:
         make_writable(elan, "name another folder with --elan")
         _write_elan(elan, list(found.values()))
-    _print_summary(table, sum(seen_seconds(one.success, one.times_s) for one, _ in found.values()))
+    _print_summary(table, sum(visible_seconds(one.success, one.times_s) for one, _ in found.values()))
     videos = len({video for video, _face in found})
     click.echo(f"{out}: {len(table)} events in {videos} videos{f'; for ELAN: {elan}' if elan else ''}")
     if log.failed:

@@ -13,14 +13,14 @@ from facs_pipeline.action_units.model import MODEL_KIND
 from facs_pipeline.action_units.training.features import picture_features
 from facs_pipeline.action_units.training.measures import emotion_check, prediction_ms
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
-from facs_pipeline.action_units.training.recipe import (
-    BLOCK_WEIGHTS,
+from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Recipe, train
+from facs_pipeline.action_units.training.sources import (
+    FeatureSource,
     Gathered,
-    Recipe,
+    LabelledPictures,
     gather_coded,
     gather_pictures,
     teacher_only,
-    train,
 )
 from facs_pipeline.datasets.au_manifest import read_au_manifest
 from facs_pipeline.datasets.coded import CodedSet
@@ -138,18 +138,26 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, landmar
         raise click.UsageError(f"--out {out}: model files end in .npz")
     cache = Path(cache) if cache else out.with_suffix(".cache")
     every, jobs = settings.pop("every"), settings.pop("jobs")
-    how = {"mirror": settings.pop("mirror"), "landmarks": landmarks, "jobs": jobs, "progress": progress_bar}
+    how = FeatureSource(cache, landmarks, settings.pop("mirror"), jobs)
     seen_by = (load_landmarks(landmarks) if landmarks else default_landmarks()).sha256
-    recipe = Recipe(**{name: value for name, value in settings.items() if value is not None})
+    recipe = Recipe(
+        settings["regressor"],
+        settings["folds"],
+        settings["block_weights"] or BLOCK_WEIGHTS,
+        settings["modes"] or (),
+        settings["similar"],
+        settings["max_samples"],
+        seed=settings["seed"],
+    )
     if teacher:
         aus = teacher_only(aus or USABLE_AUS)
-        sources = [_labelled(spec, teacher, aus, cache, how) for spec in images]
+        sources = [_labelled(spec, teacher, aus, how) for spec in images]
         title = "Action-unit intensities, trained on pseudo-labels, not by FACS coders"
     else:
         coded = read_disfa(disfa, camera) if disfa else read_au_manifest(manifest)
         coded = _chosen(coded, aus)
         aus = coded.aus
-        sources = [gather_coded(coded, cache, every=every, **how)]
+        sources = [gather_coded(coded, how, every=every, progress=progress_bar)]
         title = f"Action-unit intensities, trained on {coded.name}"
     started = time.perf_counter()
     trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=progress_bar)
@@ -174,19 +182,20 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, landmar
     click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
 
 
-def _labelled(spec, teacher: str, aus, cache: Path, how: dict) -> Gathered:
+def _labelled(spec, teacher: str, aus, how: FeatureSource) -> Gathered:
     pictures, options = open_spec(spec), spec[1]
 
     def look_at(shown: Pictures, what: str):
         step = progress_bar(f"{pictures.path.name}: pseudo-labels{what}", len(shown))
-        return label_pictures(shown, teacher, cache, jobs=how["jobs"], progress=step)
+        return label_pictures(shown, teacher, how.cache, jobs=how.jobs, progress=step)
 
     labels = read_labels(options["labels"], pictures) if "labels" in options else look_at(pictures, "")
     copies = None
     if "warp" in options:
         shown = warped(pictures, labels.points)
         copies = shown, look_at(shown, " (warped)")
-    return gather_pictures(pictures, labels, aus, cache, weight=options["weight"], warped=copies, **how)
+    source = LabelledPictures(pictures, labels, options["weight"], copies)
+    return gather_pictures(source, aus, how, progress=progress_bar)
 
 
 def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from facs_pipeline.action_units.names import MAX_INTENSITY
 from facs_pipeline.foundation.errors import InputError
 
 CALMEST_SHARE = 0.1
 """Share of the frames taken for rest, where nobody says which frames are."""
-MAX_INTENSITY = 5.0
 
 
 def resting_intensity(intensities: np.ndarray, *, share: float = CALMEST_SHARE) -> np.ndarray:
@@ -20,17 +20,17 @@ def resting_intensity(intensities: np.ndarray, *, share: float = CALMEST_SHARE) 
 
     Parameters
     ----------
-    intensities : ndarray [n, k]
-        AU intensities, one row a frame; rows with any NaN (no face) are left out. For all videos of a person, stack
-        them.
+    intensities : ndarray
+        AU intensities [n, k], one row a frame; rows with any NaN (no face) are left out. For all videos of a person,
+        stack them.
     share : float
         Share of the frames to use, above 0 and up to 1: those with the lowest mean intensity over all AUs. 1 for a
         clip that shows nothing but the resting face.
 
     Returns
     -------
-    ndarray [k]
-        Per AU the median over the calmest frames, so that one frame gone wrong does not count. All NaN without a
+    ndarray of float64
+        Per AU [k] the median over the calmest frames, so that one frame gone wrong does not count. All NaN without a
         single frame.
 
     Raises
@@ -56,11 +56,11 @@ def resting_intensity(intensities: np.ndarray, *, share: float = CALMEST_SHARE) 
         raise InputError(f"expected intensities [n, k], got shape {list(intensities.shape)}")
     if not 0 < share <= 1:
         raise InputError(f"share of resting frames: {share!r} given, must be above 0 and at most 1")
-    seen = intensities[np.isfinite(intensities).all(axis=1)]
-    if len(seen) == 0:
+    with_face = intensities[np.isfinite(intensities).all(axis=1)]
+    if len(with_face) == 0:
         return np.full(intensities.shape[1], np.nan)
-    calmest = np.argsort(seen.mean(axis=1), kind="stable")[: int(np.ceil(share * len(seen)))]
-    return np.median(seen[calmest], axis=0)
+    calmest = np.argsort(with_face.mean(axis=1), kind="stable")[: int(np.ceil(share * len(with_face)))]
+    return np.median(with_face[calmest], axis=0)
 
 
 def subtract_resting(intensities: np.ndarray, resting: np.ndarray) -> np.ndarray:
@@ -68,14 +68,15 @@ def subtract_resting(intensities: np.ndarray, resting: np.ndarray) -> np.ndarray
 
     Parameters
     ----------
-    intensities : ndarray [n, k]
-        AU intensities; NaN rows (no face) stay NaN.
-    resting : ndarray [k]
-        From `resting_intensity`. All NaN (the person was never seen) subtracts nothing.
+    intensities : ndarray
+        AU intensities [n, k]; NaN rows (no face) stay NaN.
+    resting : ndarray
+        From `resting_intensity` [k]. All NaN (no frame shows the person) subtracts nothing.
 
     Returns
     -------
-    ndarray [n, k] float64
+    ndarray of float64
+        ``[n, k]``, 0..5.
 
     Examples
     --------

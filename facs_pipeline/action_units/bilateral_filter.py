@@ -1,8 +1,8 @@
 """Bilateral filter of intensities over time: noise averages out, onsets stay where they are.
 
 With intensities y_i of a face at times t_i, the filtered one is ``sum_j w_ij y_j / sum_j w_ij``, where
-``w_ij = exp(-((t_i - t_j) / width_s)^2 / 2) exp(-((y_i - y_j) / step)^2 / 2)``. Where the first factor is below 0.01 the
-weight is 0. Tomasi and Manduchi, "Bilateral filtering for gray and color images", ICCV 1998,
+``w_ij = exp(-((t_i - t_j) / width_s)^2 / 2) exp(-((y_i - y_j) / step)^2 / 2)``. Where the first factor is below 0.01
+the weight is 0. Tomasi and Manduchi, "Bilateral filtering for gray and color images", ICCV 1998,
 doi:10.1109/ICCV.1998.710815; here over one dimension, time.
 """
 
@@ -155,7 +155,7 @@ class BilateralFilter:
         if len(next_s):
             in_reach = self._nearness(next_s - self._time_s) > 0
             start = int(in_reach.argmax())
-            self._time_s, self._runs, self._values = (x[start:] for x in (self._time_s, self._runs, self._values))
+            self._time_s, self._runs, self._values = self._time_s[start:], self._runs[start:], self._values[start:]
         return filtered
 
     def _nearness(self, seconds: np.ndarray) -> np.ndarray:

@@ -137,14 +137,18 @@ class ActionUnitModel:
             )
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        arrays = {"aus": np.array(self.aus, dtype=np.int64), "weights": self.weights, "intercept": self.intercept}
-        if self.products is None:
-            return arrays
-        of_products = self.products.axes, self.products.offset, np.array(self.products.sizes, dtype=np.int64)
-        arrays |= dict(zip(_PRODUCT_ARRAYS, of_products, strict=True)) | {"product_weights": self.product_weights}
+        arrays: dict[str, np.ndarray] = {
+            "aus": np.array(self.aus, dtype=np.int64),
+            "weights": self.weights,
+            "intercept": self.intercept,
+        }
+        if self.products is not None:
+            of_products = self.products.axes, self.products.offset, np.array(self.products.sizes, dtype=np.int64)
+            arrays.update(zip(_PRODUCT_ARRAYS, of_products, strict=True))
+            arrays["product_weights"] = self.product_weights
         if self.correction is not None:
             of_correction = self.correction.centres, self.correction.scales, self.correction.corrections
-            arrays |= dict(zip(_CORRECTION_ARRAYS, of_correction, strict=True))
+            arrays.update(zip(_CORRECTION_ARRAYS, of_correction, strict=True))
         return arrays
 
     def predict(self, features: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ WINDOW_S = 4.0
 
 
 def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
-    """Number of blinks; see `find_blinks`.
+    """Number of blinks; see `find_blinks` for the parameters and for what counts as one.
 
     Examples
     --------
@@ -28,21 +28,26 @@ def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
 
 
 def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float]]:
-    """From when to when each blink is.
+    """Onset and offset of each blink.
 
     Parameters
     ----------
-    au45 : ndarray [n]
-        Intensities 0..5 of AU45; NaN where there is no face.
-    times_s : ndarray [n]
-        Time of each frame in seconds, increasing.
+    au45 : ndarray
+        Intensities [n] of AU45, 0..5; NaN where there is no face.
+    times_s : ndarray
+        Time of each frame [n] in seconds, increasing.
 
     Returns
     -------
-    list of (first, last) in seconds
-        Rises of at least `ONSET_RISE` over the open eye that fall below `OFFSET_RISE` within `LONGEST_S`: the first
-        frame of the rise and the frame at which it is over. A blink that the series' start, end or a gap cuts counts
-        when its onset is seen.
+    list of tuple of float
+        First and last second of rises of at least `ONSET_RISE` over the open eye that fall below `OFFSET_RISE` within
+        `LONGEST_S`: the first frame of the rise and the frame at which it is over. A blink that the series' start, end
+        or a gap cuts counts if the series shows its onset.
+
+    Raises
+    ------
+    ValueError
+        If the two series are not of the same length.
 
     Notes
     -----
@@ -58,8 +63,8 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
     au45, times_s = np.asarray(au45, dtype=float), np.asarray(times_s, dtype=float)
     if au45.shape != times_s.shape or au45.ndim != 1:
         raise ValueError(f"expected two series [n], got shapes {au45.shape} and {times_s.shape}")
-    seen = np.isfinite(au45)
-    au45, times_s = au45[seen], times_s[seen]
+    with_face = np.isfinite(au45)
+    au45, times_s = au45[with_face], times_s[with_face]
     if len(au45) < 2:
         return []
     rise = au45 - _open_eye(au45, times_s)
@@ -80,24 +85,30 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
     return [(first, last) for first, last in blinks if last - first <= LONGEST_S]
 
 
-def seen_seconds(seen: np.ndarray, times_s: np.ndarray) -> float:
-    """How long a face was seen: each frame with it counts until the next frame, the last one as long as most do.
+def visible_seconds(visible: np.ndarray, times_s: np.ndarray) -> float:
+    """How long a face was visible: each frame with it counts until the next frame, the last one as long as most do.
 
     Parameters
     ----------
-    seen : ndarray [n] bool
-    times_s : ndarray [n]
-        Time of each frame in seconds, increasing.
+    visible : ndarray of bool
+        Whether the face was found in each frame [n].
+    times_s : ndarray
+        Time of each frame [n] in seconds, increasing.
+
+    Returns
+    -------
+    float
+        Seconds; 0 for fewer than two frames.
 
     Examples
     --------
-    >>> round(seen_seconds(np.array([True, True, False, True]), np.array([0.0, 0.1, 0.5, 0.6])), 3)
+    >>> round(visible_seconds(np.array([True, True, False, True]), np.array([0.0, 0.1, 0.5, 0.6])), 3)
     0.6
     """
     if len(times_s) < 2:
         return 0.0
     steps = np.diff(times_s)
-    return float(np.append(steps, np.median(steps))[seen].sum())
+    return float(np.append(steps, np.median(steps))[visible].sum())
 
 
 def _open_eye(au45: np.ndarray, times_s: np.ndarray) -> np.ndarray:

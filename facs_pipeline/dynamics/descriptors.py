@@ -84,8 +84,8 @@ def smooth_series(series: np.ndarray, fs: float = RATE_HZ, *, cutoff_hz: float =
 
     Parameters
     ----------
-    series : ndarray [n] or [n, k], n >= 4
-        Values at `fs` samples a second, without gaps.
+    series : ndarray
+        ``[n]`` or ``[n, k]`` with n >= 4: values at `fs` samples a second, without gaps.
     fs : float
         Samples a second.
     cutoff_hz : float
@@ -93,7 +93,8 @@ def smooth_series(series: np.ndarray, fs: float = RATE_HZ, *, cutoff_hz: float =
 
     Returns
     -------
-    ndarray of the same shape
+    ndarray of float64
+        Of the same shape.
 
     Raises
     ------
@@ -124,19 +125,19 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
 
     Parameters
     ----------
-    intensities : ndarray [n, k]
-        One row a frame; a row with any NaN is a frame without a face.
-    times_s : ndarray [n]
-        Presentation times in seconds, from any origin. A frame that is not later than all frames before it is left out.
+    intensities : ndarray
+        ``[n, k]``, one row a frame; a row with any NaN is a frame without a face.
+    times_s : ndarray
+        Presentation times [n] in seconds, from any origin. A frame that is not later than all before it is left out.
     fs : float
         Samples a second of the result.
 
     Returns
     -------
-    ndarray [m, k]
-        Samples at 0, 1 / fs, 2 / fs ... seconds after the first frame with a face, for as long as the last such frame
-        is shown (the mean time between frames from the first to the last face, pauses left out). Gaps inside are
-        bridged by the same interpolation. No row when no frame has a face.
+    ndarray of float64
+        ``[m, k]``: samples at 0, 1 / fs, 2 / fs ... seconds after the first frame with a face, for as long as the last
+        such frame is shown (the mean time between frames from the first to the last face, pauses left out). Gaps inside
+        are bridged by the same interpolation. No row when no frame has a face.
 
     Notes
     -----
@@ -147,15 +148,15 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     statistics by over 2 % of their range.) No sample leaves the series' range by more than a tenth of it.
     """
     values, times = _as_series(intensities, times_s)
-    seen = _has_face(values, times)
-    if seen.sum() < 2:
-        return values[seen]
-    first, end = np.flatnonzero(seen)[[0, -1]]
-    # What comes before or after the face says nothing of its frames.
+    with_face = _has_face(values, times)
+    if with_face.sum() < 2:
+        return values[with_face]
+    first, end = np.flatnonzero(with_face)[[0, -1]]
+    # Frames before or after the face do not count for its frame rate.
     steps = np.diff(times[first : end + 1][_is_later(times)[first : end + 1]])
-    # Uneven frames are still so many a second on average; a pause in the recording says nothing of that.
+    # Uneven frames still have a mean rate, which a pause in the recording must not lower.
     interval = steps[steps <= 2 * np.median(steps)].mean()
-    values, times = values[seen], times[seen] - times[seen][0]
+    values, times = values[with_face], times[with_face] - times[with_face][0]
     last = times[-1]
     count = max(int(np.floor((last + interval + _ON_GRID_S) * fs)), 1)
     grid = np.arange(count) / fs
@@ -184,10 +185,15 @@ def why_not_described(intensities: np.ndarray, times_s: np.ndarray) -> str:
 
     Parameters
     ----------
-    intensities : ndarray [n, k]
-        One row a frame; a row with any NaN is a frame without a face.
-    times_s : ndarray [n]
-        Presentation times in seconds.
+    intensities : ndarray
+        ``[n, k]``, one row a frame; a row with any NaN is a frame without a face.
+    times_s : ndarray
+        Presentation times [n] in seconds.
+
+    Returns
+    -------
+    str
+        Empty where the series is described.
 
     Examples
     --------
@@ -195,13 +201,13 @@ def why_not_described(intensities: np.ndarray, times_s: np.ndarray) -> str:
     'faces span 0.36 s, a descriptor needs at least 0.5 s'
     """
     values, times = _as_series(intensities, times_s)
-    seen = np.flatnonzero(_has_face(values, times))
-    if len(seen) < MIN_FRAMES:
-        return f"a face in {len(seen)} of {len(values)} frames, a descriptor needs at least {MIN_FRAMES}"
-    span = times[seen[-1]] - times[seen[0]]
+    with_face = np.flatnonzero(_has_face(values, times))
+    if len(with_face) < MIN_FRAMES:
+        return f"a face in {len(with_face)} of {len(values)} frames, a descriptor needs at least {MIN_FRAMES}"
+    span = times[with_face[-1]] - times[with_face[0]]
     if span < MIN_DURATION_S - _ON_GRID_S:
         return f"faces span {span:.2f} s, a descriptor needs at least {MIN_DURATION_S:g} s"
-    covered = len(seen) / (seen[-1] - seen[0] + 1)
+    covered = len(with_face) / (with_face[-1] - with_face[0] + 1)
     if covered < MIN_COVERAGE:
         return (
             f"a face in {100 * covered:.0f} % of the frames between its first and last appearance, "
@@ -231,21 +237,21 @@ def describe_series(
 
     Parameters
     ----------
-    intensities : ndarray [n, k]
-        AU intensities, usually 0..5, one row a frame; a row with any NaN is a frame without a face.
-    times_s : ndarray [n]
-        Presentation times of the frames in seconds, from any origin, evenly spaced or not.
-    aus : sequence of k int
-        Action-unit numbers of the columns.
+    intensities : ndarray
+        AU intensities [n, k], usually 0..5, one row a frame; a row with any NaN is a frame without a face.
+    times_s : ndarray
+        Presentation times of the frames [n] in seconds, from any origin, evenly spaced or not.
+    aus : sequence of int
+        Action-unit numbers [k] of the columns.
     cutoff_hz : float
         Cut-off frequency in Hz of the smoothing; 1 in the published method.
 
     Returns
     -------
-    values : ndarray [k * 62] float64
-        All NaN when there is too little to describe; `why_not_described` says why.
-    names : list of k * 62 str
-        See `descriptor_names`.
+    values : ndarray of float64
+        ``[k * 62]``, all NaN when there is too little to describe; `why_not_described` gives the reason.
+    names : list of str
+        One for each value, see `descriptor_names`.
 
     Raises
     ------

@@ -27,14 +27,18 @@ _MIME = {
 
 
 def write_eaf(
-    path: str | os.PathLike, tiers: Mapping[str, Sequence[tuple[int, Event]]], media: Path | None = None
+    path: str | os.PathLike[str], tiers: Mapping[str, Sequence[tuple[int, Event]]], media: Path | None = None
 ) -> None:
     """Write events to an ``.eaf`` file.
 
     Parameters
     ----------
-    tiers : name of each tier -> its events, as (action unit, event); each becomes an annotation such as ``12C``.
-    media : the video, if it is known where it lies.
+    path : str or PathLike
+        The document to write; it appears whole or not at all.
+    tiers : Mapping of str to sequence of tuple of int and Event
+        Name of each tier -> its events with their action units; each becomes an annotation such as ``12C``.
+    media : Path, optional
+        The video, if it is known where it lies.
 
     Example
     -------
@@ -54,7 +58,7 @@ def write_eaf(
     header = ET.SubElement(document, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if media is not None:
         place = {"MEDIA_URL": media.absolute().as_uri(), "MIME_TYPE": _MIME.get(media.suffix.lower(), "unknown")}
-        # Still found when both folders are moved together; Windows knows no way from one drive to another.
+        # The relative path holds when both folders are moved together; from one Windows drive to another there is none.
         with contextlib.suppress(ValueError):
             place["RELATIVE_MEDIA_URL"] = Path(os.path.relpath(media, Path(path).parent)).as_posix()
         ET.SubElement(header, "MEDIA_DESCRIPTOR", place)
@@ -64,7 +68,7 @@ def write_eaf(
         tier = ET.SubElement(document, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=name)
         for au, event in events:
             number += 1
-            # Of no length ELAN shows nothing.
+            # ELAN shows no annotation without a length.
             start = round(1000 * event.onset_s)
             for slot, moment in ((2 * number - 1, start), (2 * number, max(round(1000 * event.offset_s), start + 1))):
                 ET.SubElement(slots, "TIME_SLOT", TIME_SLOT_ID=f"ts{slot}", TIME_VALUE=str(moment))

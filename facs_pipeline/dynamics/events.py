@@ -23,10 +23,12 @@ class Event(NamedTuple):
         Positions in the series: the first frame of it, the strongest, and the first one after it (the last one of it
         where the series or the face ends with it).
     onset_s, apex_s, offset_s : float
-        Their times.
+        Their times in seconds.
     apex_intensity, mean_intensity : float
+        0..5; the mean is over the frames from the onset to before the offset.
     onset_seen, offset_seen : bool
-        Whether the face was there before and after; otherwise the event may have begun earlier, or gone on.
+        Whether the face was there before and after; otherwise the event may have begun earlier, or gone on. So called
+        in tables of events, too.
     """
 
     onset: int
@@ -55,13 +57,22 @@ def find_events(
 
     Parameters
     ----------
-    intensities : ndarray [n]
-        0..5, best above the person's resting face (`facs_pipeline.subtract_resting`); NaN where there is no face,
-        which ends an event.
-    times_s : ndarray [n]
-        Time of each frame in seconds, increasing.
+    intensities : ndarray
+        ``[n]``, 0..5, best above the person's resting face (`facs_pipeline.subtract_resting`); NaN where there is no
+        face, which ends an event.
+    times_s : ndarray
+        Time of each frame [n] in seconds, increasing.
+    onset : float
+        The intensity that an event reaches at least once.
+    offset : float
+        The intensity that every frame of an event has at least; above 0, at most `onset`.
     shortest_s : float
-        Events whose onset and offset are seen and that last less are left out.
+        Complete events that last less, in seconds, are left out.
+
+    Returns
+    -------
+    list of Event
+        By time.
 
     Raises
     ------
@@ -84,21 +95,21 @@ def find_events(
         raise InputError(f"expected two series [n], got shapes {list(values.shape)} and {list(times.shape)}")
     if not 0 < offset <= onset:
         raise InputError(f"levels: onset {onset:g}, offset {offset:g}; expected 0 < offset <= onset")
-    seen = np.isfinite(values)
-    strong = np.concatenate([[False], np.where(seen, values, 0.0) >= offset, [False]])
+    with_face = np.isfinite(values)
+    strong = np.concatenate([[False], np.where(with_face, values, 0.0) >= offset, [False]])
     edges = np.flatnonzero(strong[1:] != strong[:-1]).reshape(-1, 2)
     events = []
     for first, end in edges.tolist():
         inside = values[first:end]
-        onset_seen, offset_seen = first > 0 and bool(seen[first - 1]), end < len(values) and bool(seen[end])
+        onset_seen, offset_seen = first > 0 and bool(with_face[first - 1]), end < len(values) and bool(with_face[end])
         last = end if offset_seen else end - 1
         complete = onset_seen and offset_seen
         if inside.max() < onset or (complete and times[last] - times[first] < shortest_s - 1e-9):
             continue
         apex = first + int(inside.argmax())
-        places = first, apex, last
-        moments = (float(times[place]) for place in places)
-        events.append(Event(*places, *moments, float(values[apex]), float(inside.mean()), onset_seen, offset_seen))
+        onset_s, apex_s, last_s = times[[first, apex, last]].tolist()
+        strongest, mean = float(values[apex]), float(inside.mean())
+        events.append(Event(first, apex, last, onset_s, apex_s, last_s, strongest, mean, onset_seen, offset_seen))
     return events
 
 

@@ -1,20 +1,44 @@
-"""The faces of one video as time series, and what is said of each: its descriptor, and the blinks of the main one."""
+"""The faces of one video as time series, the descriptor of each, and the blinks of the main one."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from facs_pipeline.dynamics.blinks import count_blinks, seen_seconds
+from facs_pipeline.dynamics.blinks import count_blinks, visible_seconds
 from facs_pipeline.dynamics.descriptors import default_aus, describe_series, descriptor_names, why_not_described
 
 BLINK_AU = 45
 
 FaceSeries = tuple[np.ndarray, np.ndarray]
-"""Times [n] in seconds and intensities [n, k] of all frames between a face's first and last; NaN where unseen."""
+"""Times [n] in seconds and intensities [n, k] of all frames between a face's first and last; NaN without it."""
+
+
+class VideoDescriptors(TypedDict):
+    """Descriptors of the faces of a video, as they are stored.
+
+    Attributes
+    ----------
+    columns : list of str
+        Names of a descriptor's values.
+    faces : dict of str to list of float
+        Face id as text -> values.
+    not_described : dict of str to str
+        Face id as text -> why it has no descriptor.
+    blinks : int or None
+        Of the face that is there in most frames; None without AU45 or a face.
+    blinks_s : float
+        For how many seconds that face was visible.
+    """
+
+    columns: list[str]
+    faces: dict[str, list[float]]
+    not_described: dict[str, str]
+    blinks: int | None
+    blinks_s: float
 
 
 def series_of_faces(
@@ -24,13 +48,16 @@ def series_of_faces(
 
     Parameters
     ----------
-    chunks : ``frame`` (from 0), ``face_id`` (-1 without a face) and ``time_s`` [n] of consecutive rows, and the
-        intensities [m, k] of those m rows that have a face.
-    frames : frames of the whole video.
+    chunks : iterable of tuple of Mapping and ndarray
+        ``frame`` (from 0), ``face_id`` (-1 without a face) and ``time_s`` [n] of consecutive rows, and the intensities
+        [m, k] of those m rows that have a face.
+    frames : int
+        Frames of the whole video.
 
     Returns
     -------
-    dict of face id to FaceSeries, by increasing id
+    dict of int to FaceSeries
+        By increasing face id.
 
     Examples
     --------
@@ -39,17 +66,17 @@ def series_of_faces(
     array([ 1., nan,  3.], dtype=float32)
     """
     times_s = np.empty(frames)
-    seen: dict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+    parts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
     for rows, intensities in chunks:
         times_s[rows["frame"]] = rows["time_s"]
         with_face = rows["face_id"] >= 0
         numbers, ids = rows["frame"][with_face], rows["face_id"][with_face]
         for face in np.unique(ids).tolist():
-            seen[face].append((numbers[ids == face], intensities[ids == face]))
+            parts[face].append((numbers[ids == face], intensities[ids == face]))
     series = {}
-    for face in sorted(seen):
-        numbers = np.concatenate([part[0] for part in seen[face]])
-        values = np.concatenate([part[1] for part in seen.pop(face)])
+    for face in sorted(parts):
+        numbers = np.concatenate([part[0] for part in parts[face]])
+        values = np.concatenate([part[1] for part in parts.pop(face)])
         dense = np.full((numbers[-1] - numbers[0] + 1, values.shape[1]), np.nan, np.float32)
         dense[numbers - numbers[0]] = values
         series[face] = (times_s[numbers[0] : numbers[-1] + 1], dense)
@@ -58,25 +85,28 @@ def series_of_faces(
 
 def describe_faces(
     series: Mapping[int, FaceSeries], aus: Sequence[int], *, cutoff_hz: float, tick: Callable[[], None] = lambda: None
-) -> dict[str, Any]:
-    """Descriptors of all faces of a video, JSON-able.
+) -> VideoDescriptors:
+    """Descriptors of all faces of a video.
 
     Parameters
     ----------
-    series : see `series_of_faces`.
-    aus : action-unit numbers of the series' columns.
-    cutoff_hz : of the smoothing.
-    tick : called before each face.
+    series : Mapping of int to FaceSeries
+        See `series_of_faces`.
+    aus : sequence of int
+        Action-unit numbers of the series' columns.
+    cutoff_hz : float
+        Cut-off frequency in Hz of the smoothing.
+    tick : callable
+        Called before each face.
 
     Returns
     -------
-    dict
-        ``columns``: names of the values; ``faces``: face id as text -> values; ``not_described``: face id -> why not;
-        ``blinks`` of the face seen longest (None without AU45 or a face) and ``blinks_s``, for how long it was seen.
+    VideoDescriptors
+        JSON-able.
     """
     chosen = default_aus(aus)
     columns = [aus.index(au) for au in chosen]
-    result: dict[str, Any] = {
+    result: VideoDescriptors = {
         "columns": descriptor_names(chosen),
         "faces": {},
         "not_described": {},
@@ -86,7 +116,7 @@ def describe_faces(
     if BLINK_AU in aus and series:
         times_s, intensities = max(series.values(), key=lambda pair: np.isfinite(pair[1][:, 0]).sum())
         result["blinks"] = count_blinks(intensities[:, aus.index(BLINK_AU)], times_s)
-        result["blinks_s"] = seen_seconds(np.isfinite(intensities[:, 0]), times_s)
+        result["blinks_s"] = visible_seconds(np.isfinite(intensities[:, 0]), times_s)
     for face, (times_s, intensities) in series.items():
         tick()
         reason = why_not_described(intensities[:, columns], times_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facs_pipeline.action_units.names import AU_NAMES
@@ -12,18 +13,40 @@ _MEASURES = ("r", "ccc", "icc", "mae", "bias", "f1")
 _SHOWN = frozenset({"title", "kind", "content_sha256", "labels", "images", "persons", "format_version"})
 
 
-def card_text(card: dict[str, Any]) -> str:
-    """The card as text; parts that a model of another kind does not have are left out."""
+def card_text(card: Mapping[str, Any]) -> str:
+    """The card as text; parts that a model of another kind does not have are left out.
+
+    Parameters
+    ----------
+    card : Mapping of str to Any
+        The card of a model file, see `facs_pipeline.foundation.files.model_file`.
+
+    Example
+    -------
+    >>> print(card_text({"title": "Nothing", "kind": "test", "content_sha256": "0f", "images": 3}))
+    Nothing
+      kind      test
+      sha256    0f
+      images    3
+    """
+    return "\n".join([*_facts(card), *_measures(card), *_lists(card)])
+
+
+def _facts(card: Mapping[str, Any]) -> list[str]:
+    """Title, hash and all that fits on a line each."""
     lines = [card.get("title", f"A model of kind {card.get('kind', 'unknown')}")]
     lines += [f"  kind      {card.get('kind')}", f"  sha256    {card.get('content_sha256')}"]
-    for name, label in (("labels", "labels"), ("images", "images"), ("persons", "persons")):
-        if name in card:
-            lines.append(f"  {label:<9} {card[name]}")
+    lines += [f"  {name:<9} {card[name]}" for name in ("labels", "images", "persons") if name in card]
     lines += [f"  {name:<9} {card[name]}" for name in sorted(card) if name not in _SHOWN and _is_plain(card[name])]
-    if "recipe" in card:
-        lines.append("  recipe    " + ", ".join(f"{k} {v}" for k, v in sorted(card["recipe"].items())))
-    if "versions" in card:
-        lines.append("  versions  " + ", ".join(f"{k} {v}" for k, v in sorted(card["versions"].items())))
+    for name, label in (("recipe", "recipe  "), ("versions", "versions")):
+        if name in card:
+            lines.append(f"  {label}  " + ", ".join(f"{k} {v}" for k, v in sorted(card[name].items())))
+    return lines
+
+
+def _measures(card: Mapping[str, Any]) -> list[str]:
+    """What it was trained on and how well action units are measured."""
+    lines = []
     if "sources" in card:
         lines += ["", "Trained on", *_sources(card["sources"])]
     if "metrics_on_unseen_persons" in card:
@@ -31,6 +54,12 @@ def card_text(card: dict[str, Any]) -> str:
         lines += metrics_text(card["metrics_on_unseen_persons"])
     for name, metrics in card.get("metrics_by_source", {}).items():
         lines += ["", f"The same, {name} alone", *metrics_text(metrics)]
+    return lines
+
+
+def _lists(card: Mapping[str, Any]) -> list[str]:
+    """All else that has a line an action unit, emotion or setting."""
+    lines = []
     if card.get("left_out"):
         lines += ["", "Left out"]
         lines += [f"  AU{int(au):02d}  {AU_NAMES[int(au)]}: {why}" for au, why in card["left_out"].items()]
@@ -42,10 +71,10 @@ def card_text(card: dict[str, Any]) -> str:
         lines += ["", *measured_text(card["measured"])]
     if "settings" in card:
         lines += ["", "Features", *(f"  {k}: {v}" for k, v in sorted(card["settings"].items()))]
-    return "\n".join(lines)
+    return lines
 
 
-def measured_text(measured: dict[str, Any]) -> list[str]:
+def measured_text(measured: Mapping[str, Any]) -> list[str]:
     """Accuracy of an emotion model with its interval and chance, and a line an emotion."""
     low, high = measured["wilson_95"]
     lines = [
@@ -63,11 +92,11 @@ def measured_text(measured: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float | bool)
 
 
-def _sources(sources: list[dict[str, Any]]) -> list[str]:
+def _sources(sources: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for source in sources:
         persons = f"{source['persons']} persons" if source["persons_known"] else "each taken for a person of its own"
@@ -79,7 +108,7 @@ def _sources(sources: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def metrics_text(metrics: dict[str, dict[str, Any]]) -> list[str]:
+def metrics_text(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """One line per action unit: the measures, r and CCC with their intervals where there are any."""
     within = any("within_person_r" in row for row in metrics.values())
     head = "  AU    " + "".join(f"{name:>7}" for name in _MEASURES)
@@ -95,7 +124,7 @@ def metrics_text(metrics: dict[str, dict[str, Any]]) -> list[str]:
     return [*lines, "  mean  " + "".join(f"{_number(sum(c) / len(c) if c else None):>7}" for c in columns)]
 
 
-def emotion_text(check: dict[str, Any]) -> list[str]:
+def emotion_text(check: Mapping[str, Any]) -> list[str]:
     """Table of AUC, action units by emotions, and the accuracy of a logistic regression."""
     emotions = sorted(next(iter(check["auc"].values())))
     lines = [

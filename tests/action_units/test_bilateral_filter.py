@@ -200,9 +200,8 @@ def test_frame_by_frame_gives_the_numbers_of_chunks_after_a_stated_delay(fps):
     np.testing.assert_allclose(np.array(given), whole, atol=1e-6)
     # They differ from what went in, and chunks of any length give the same.
     assert np.abs(whole - values).max() > 0.01
-    np.testing.assert_allclose(
-        steadied(rows, values, [60] * (len(ids) // 60) + [len(ids) % 60 or 60]), whole, atol=1e-6
-    )
+    sizes = [60] * (len(ids) // 60) + [len(ids) % 60]
+    np.testing.assert_allclose(steadied(rows, values, sizes), whole, atol=1e-6)
 
 
 def test_no_frame_further_away_than_its_reach_counts():

@@ -1,4 +1,4 @@
-"""Corrections learnt from similar faces: what they are, exact differences, training on unseen persons, model files."""
+"""Kernel corrections: what they are, exact differences, training on unseen persons, model files."""
 
 from __future__ import annotations
 
@@ -10,40 +10,43 @@ import pytest
 from facs_pipeline.action_units.kernel_correction import KernelCorrection
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.pairwise_products import PairwiseProducts
-from facs_pipeline.action_units.training.kernel_correction import Comparison
-from facs_pipeline.action_units.training.recipe import Gathered, Recipe, train
+from facs_pipeline.action_units.training.kernel_correction import CorrectionTraining
+from facs_pipeline.action_units.training.recipe import Recipe, train
+from facs_pipeline.action_units.training.sources import Gathered
 from facs_pipeline.features.vector import N_FEATURES
 from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.foundation.files.model_file import load_model, save_model
 
 
 def model_of(n_features: int) -> ActionUnitModel:
-    """AU1 and AU12 of faces with numbers round 100, with modes and six faces to compare with."""
+    """AU1 and AU12 of faces with numbers round 100, with products and six faces to compare with."""
     random = np.random.default_rng(2)
     axes = random.normal(0, 1 / np.sqrt(400 * n_features), (n_features, 5))
-    modes = PairwiseProducts(axes, random.normal(0, 0.1, 5) - 100 * axes.sum(axis=0), (3, 2))
-    similar = KernelCorrection(random.normal(0, 0.5, (6, 7)), np.full(7, 0.5), random.normal(0, 1, (6, 2)))
+    products = PairwiseProducts(axes, random.normal(0, 0.1, 5) - 100 * axes.sum(axis=0), (3, 2))
+    correction = KernelCorrection(random.normal(0, 0.5, (6, 7)), np.full(7, 0.5), random.normal(0, 1, (6, 2)))
     weights = random.normal(0, 1 / np.sqrt(400 * n_features), (n_features, 2))
-    intercept, products = np.ones(2) - 100 * weights.sum(axis=0), random.normal(0, 0.1, (modes.n_products, 2))
-    return ActionUnitModel((1, 12), weights, intercept, modes=modes, product_weights=products, similar=similar)
+    intercept, of_products = np.ones(2) - 100 * weights.sum(axis=0), random.normal(0, 0.1, (products.n_products, 2))
+    return ActionUnitModel(
+        (1, 12), weights, intercept, products=products, product_weights=of_products, correction=correction
+    )
 
 
 def test_the_nearer_the_more_is_corrected():
-    similar = KernelCorrection([[0.0, 0.0], [2.0, 2.0]], [2.0, 0.5], [[1.0], [-3.0]])
+    correction = KernelCorrection(np.array([[0.0, 0.0], [2.0, 2.0]]), np.array([2.0, 0.5]), np.array([[1.0], [-3.0]]))
     coordinates, linear = np.array([[0.3], [1.0], [50.0]]), np.array([[0.4], [4.0], [0.0]])
     u = np.column_stack([coordinates * 2, linear * 0.5])
     near = np.exp(-np.square(u[:, None] - np.array([[0, 0], [2, 2]])).sum(axis=2))
-    np.testing.assert_allclose(similar.of(coordinates, linear), near @ [[1.0], [-3.0]], atol=1e-12)
+    np.testing.assert_allclose(correction.predict(coordinates, linear), near @ [[1.0], [-3.0]], atol=1e-12)
     # At the second training face, and far from both.
-    np.testing.assert_allclose(similar.of(coordinates, linear)[1:, 0], [-3, 0], atol=1e-3)
-    single = similar.of(coordinates.astype(np.float32), linear.astype(np.float32))
+    np.testing.assert_allclose(correction.predict(coordinates, linear)[1:, 0], [-3, 0], atol=1e-3)
+    single = correction.predict(coordinates.astype(np.float32), linear.astype(np.float32))
     assert single.dtype == np.float32
-    assert np.abs(single - similar.of(coordinates, linear)).max() < 1e-5
+    assert np.abs(single - correction.predict(coordinates, linear)).max() < 1e-5
 
 
 def test_the_difference_of_two_faces_is_shared_out_exactly():
     model, random = model_of(12), np.random.default_rng(5)
-    plain = replace_similar(model, None)
+    plain = replace_correction(model, None)
     x, r = random.normal(100, 20, (2, 20, 12))
     x[0] += 300  # a face whose coordinates are limited
     for one, other in zip(x, r, strict=True):
@@ -53,10 +56,10 @@ def test_the_difference_of_two_faces_is_shared_out_exactly():
     assert np.abs(model.scores(x) - plain.scores(x)).max() > 0.3
 
 
-def replace_similar(model: ActionUnitModel, similar: KernelCorrection | None) -> ActionUnitModel:
+def replace_correction(model: ActionUnitModel, correction: KernelCorrection | None) -> ActionUnitModel:
     return ActionUnitModel(
-        model.aus, model.weights, model.intercept, modes=model.modes, product_weights=model.product_weights,
-        similar=similar,
+        model.aus, model.weights, model.intercept, products=model.products, product_weights=model.product_weights,
+        correction=correction,
     )  # fmt: skip
 
 
@@ -70,19 +73,19 @@ def test_what_a_weighted_sum_cannot_follow_is_learnt_and_measured_on_unseen_pers
     X[:, 4000:4006] = (120 + 25 * moves + random.normal(0, 2, 1500)).clip(0, 255)[:, None]
     Y = (2 * np.maximum(moves, 0) * np.where(raised > 0.5, 1.0, 0.3)).clip(0, 5)[:, None]
     source = Gathered("made up", X, Y, subjects, np.ones(1500), np.ones(1500, bool), {"labels": "made up"})
-    recipe = Recipe(regressor="ridge", folds=3, n_bootstrap=0, modes=(2, 1))
-    without = train([source], (12,), recipe, title="with modes")
-    trained = train([source], (12,), replace(recipe, similar=150), title="compared")
+    recipe = Recipe(regressor="ridge", folds=3, n_bootstrap=0, product_axes=(2, 1))
+    without = train([source], (12,), recipe, title="with products")
+    trained = train([source], (12,), replace(recipe, n_centres=150), title="corrected")
     assert trained.table.loc[12, "ccc"] > without.table.loc[12, "ccc"] + 0.03
     assert trained.table.loc[12, "mae"] < 0.7 * without.table.loc[12, "mae"]
-    again = train([source], (12,), replace(recipe, similar=150), title="compared")
+    again = train([source], (12,), replace(recipe, n_centres=150), title="corrected")
     assert again.model.sha256 == trained.model.sha256 != without.model.sha256
     # A face by itself, and among others.
     np.testing.assert_allclose(trained.model.predict(X[5]), trained.model.predict(X)[5], atol=1e-5)
     with pytest.raises(InputError, match="expected modes"):
-        train([source], (12,), replace(recipe, similar=150, modes=()), title="no modes")
+        train([source], (12,), replace(recipe, n_centres=150, product_axes=()), title="no products")
     with pytest.raises(InputError, match="5000 faces to be compared with, but only"):
-        train([source], (12,), replace(recipe, similar=5000), title="too many")
+        train([source], (12,), replace(recipe, n_centres=5000), title="too many")
 
 
 def test_rows_with_unknown_intensities_teach_nothing():
@@ -91,21 +94,21 @@ def test_rows_with_unknown_intensities_teach_nothing():
     Y = linear + np.sin(coordinates[:, :2])
     unknown = np.where(np.arange(200)[:, None] < 50, np.nan, Y)
     rows = np.arange(200) < 150
-    one = Comparison(coordinates, unknown, None, 30).fit(rows, linear)
+    one = CorrectionTraining(coordinates, unknown, None, 30).fit(rows, linear)
     known = (np.arange(200) >= 50) & rows
-    other = Comparison(coordinates, Y, None, 30).fit(known, linear)
+    other = CorrectionTraining(coordinates, Y, None, 30).fit(known, linear)
     assert one.corrections.tobytes() == other.corrections.tobytes()
-    left = Y[150:] - linear[150:] - other.of(coordinates[150:], linear[150:])
+    left = Y[150:] - linear[150:] - other.predict(coordinates[150:], linear[150:])
     assert np.square(left).mean() < 0.5 * np.square(Y[150:] - linear[150:]).mean()
 
 
-def test_a_saved_model_keeps_its_similar_faces(tmp_path):
+def test_a_saved_model_has_its_correction(tmp_path):
     model = model_of(N_FEATURES)
     again = ActionUnitModel.load(model.save(tmp_path / "m.npz"))
     X = np.random.default_rng(1).integers(0, 255, (4, N_FEATURES)).astype(np.uint8)
     assert again.sha256 == model.sha256
     assert again.predict(X).tobytes() == model.predict(X).tobytes()
-    assert replace_similar(model, None).sha256 != model.sha256
+    assert replace_correction(model, None).sha256 != model.sha256
     assert model.predict(X[:0]).shape == (0, 2)
     assert model.predict(X[0]).shape == (2,)
     stored = load_model(tmp_path / "m.npz")
@@ -114,7 +117,7 @@ def test_a_saved_model_keeps_its_similar_faces(tmp_path):
     part = {name: values for name, values in stored.arrays.items() if name != "similar_scales"}
     with pytest.raises(ModelError, match=r"without .*similar_scales"):
         ActionUnitModel.load(save_model(tmp_path / "part.npz", "action-units", part, stored.card))
-    with pytest.raises(ModelError, match=r"6 faces of 7 numbers need scales \[7\]"):
-        KernelCorrection(model.similar.centres, np.ones(6), model.similar.corrections)
-    with pytest.raises(ModelError, match="compared by the coordinates of modes and 2 intensities"):
-        replace_similar(model, KernelCorrection(np.zeros((6, 6)), np.ones(6), np.zeros((6, 2))))
+    with pytest.raises(ModelError, match=r"6 centres of 7 numbers need scales \[7\]"):
+        KernelCorrection(model.correction.centres, np.ones(6), model.correction.corrections)
+    with pytest.raises(ModelError, match="compared by the coordinates of products and 2 intensities"):
+        replace_correction(model, KernelCorrection(np.zeros((6, 6)), np.ones(6), np.zeros((6, 2))))

@@ -22,7 +22,7 @@ from facs_pipeline.action_units.training.cross_validation import (
     TrainingSet,
     cross_validate,
     make_folds,
-    usable,
+    reasons_to_leave_out,
 )
 from facs_pipeline.action_units.training.measures import emotion_auc
 from facs_pipeline.action_units.training.pseudo_labels import (
@@ -91,8 +91,8 @@ def test_what_can_be_learnt_is_and_noise_is_left_out(rows, name):
     table = agreement.agreement(rows.Y, result.predictions, rows.subjects, rows.aus, n_bootstrap=0)
     assert table.loc[[1, 2], "r"].min() > 0.85
     assert table.loc[[1, 2], "ccc"].min() > 0.8
-    assert list(usable(table, rows.Y)) == [4]
-    assert "hardly vary" in usable(table, rows.Y * 0.01)[1]
+    assert list(reasons_to_leave_out(table, rows.Y)) == [4]
+    assert "hardly vary" in reasons_to_leave_out(table, rows.Y * 0.01)[1]
 
 
 def test_ridge_over_folds_is_ridge_on_the_rows(rows):
@@ -222,9 +222,9 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
     card = json.loads((tmp_path / "a.json").read_text())
     # AU25 may be too hard for so few faces; then the card says that it was left out.
     assert set(model.aus) == {12, 25, 26} - {int(au) for au in card["left_out"]} >= {12, 26}
-    assert (model.modes.sizes if modes else model.modes) == (modes or None)
+    assert (model.products.sizes if modes else model.products) == (modes or None)
     assert card["recipe"]["modes"] == [*modes]
-    assert card["recipe"]["similar"] == (len(model.similar.centres) if similar else 0) == similar
+    assert card["recipe"]["similar"] == (len(model.correction.centres) if similar else 0) == similar
     assert card["persons"] >= 10
     assert card["sources"][0]["persons_known"]
     assert card["metrics_on_unseen_persons"]["26"]["r"] > 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facs_pipeline.dynamics.blinks import count_blinks, find_blinks, seen_seconds
+from facs_pipeline.dynamics.blinks import count_blinks, find_blinks, visible_seconds
 
 
 def eye(times, blinks, *, level=0.0, depth=3.0, width=0.12):
@@ -64,9 +64,9 @@ def test_frames_without_a_face_are_passed_over():
 def test_the_time_of_a_face_is_that_of_its_frames():
     """Two seconds at 30 frames/s with a face, two at 10 without: two seconds, not half of all frames' mean."""
     times = np.concatenate([np.arange(60) / 30, 2 + np.arange(20) / 10])
-    assert seen_seconds(np.arange(80) < 60, times) == pytest.approx(2.0)
-    assert seen_seconds(np.arange(80) >= 60, times) == pytest.approx(2.0, abs=0.1)
-    assert seen_seconds(np.array([True]), np.array([0.0])) == 0.0
+    assert visible_seconds(np.arange(80) < 60, times) == pytest.approx(2.0)
+    assert visible_seconds(np.arange(80) >= 60, times) == pytest.approx(2.0, abs=0.1)
+    assert visible_seconds(np.array([True]), np.array([0.0])) == 0.0
 
 
 def test_too_short_a_series_has_none():

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import doctest
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, filtfilt, sosfiltfilt
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from facs_pipeline.action_units import baseline
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
-from facs_pipeline.dynamics import descriptors
+from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.dynamics import descriptor_transformer, descriptors
 from facs_pipeline.dynamics.descriptor_transformer import FacialActivityDescriptor
 from facs_pipeline.dynamics.descriptors import (
+    EMBEDDED_AUS,
     N_PER_AU,
     PUBLISHED_AUS,
     STATISTICS,
+    default_aus,
     describe_series,
     descriptor_names,
     resample_series,
@@ -29,6 +35,7 @@ from facs_pipeline.dynamics.descriptors import (
     why_not_described,
 )
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.reader import read_au_table
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +295,55 @@ def test_transformer_in_a_pipeline(reference):
     assert clone(transformer).set_params(cutoff_hz=2.0).get_params()["cutoff_hz"] == 2.0
 
 
+@pytest.fixture
+def tables(tmp_path):
+    """OpenFace's table of one face and ours of two, with different action units; 3 s each."""
+    times = np.arange(75) / 25
+    units = (1, 2, 4, 6, 7, 9, 10, 12, 25, 45)
+    smile = {f"AU{au:02d}_r": 2 - 2 * np.cos(2 * np.pi * times / 3) + au / 100 for au in units}
+    table = pd.DataFrame({"frame": np.arange(75) + 1, "timestamp": times, "success": 1, **smile})
+    table.to_csv(tmp_path / "openface.csv", index=False)
+    ours = pd.concat([table.assign(video="ben", face_id=face) for face in (0, 1)]).sort_values("frame", kind="stable")
+    ours.drop(columns=["AU06_r", "AU09_r"]).to_csv(tmp_path / "ours.csv", index=False)
+    return tmp_path
+
+
+def test_tables_are_described_as_they_are_read(tables):
+    faces = read_au_table(tables / "openface.csv")
+    transformer = FacialActivityDescriptor()
+    found = transformer.fit_transform(faces)
+    assert transformer.aus_ == PUBLISHED_AUS
+    columns = [faces[0].aus.index(au) for au in PUBLISHED_AUS]
+    expected = describe_series(faces[0].intensities[:, columns], faces[0].times_s, PUBLISHED_AUS)[0]
+    np.testing.assert_array_equal(found, [expected])
+    # Of tables with different action units those that all have; of two faces each.
+    faces += read_au_table(tables / "ours.csv")
+    assert FacialActivityDescriptor().fit_transform(faces).shape == (3, 434)
+    assert FacialActivityDescriptor().fit(faces).aus_ == EMBEDDED_AUS
+    chosen = FacialActivityDescriptor(aus=(45, 12)).transform(faces)
+    assert chosen.shape == (3, 124)
+    with pytest.raises(InputError, match="without AU 6, 9, only 1, 2, 4, 7, 10, 12, 25, 45"):
+        transformer.transform(faces)
+    other = replace(faces[0], aus=(5,), intensities=np.zeros((75, 1)))
+    with pytest.raises(InputError, match="4 series of action units have none in common"):
+        FacialActivityDescriptor().fit([*faces, other])
+
+
+def test_arrays_are_of_the_embedded_models_seven_unless_others_are_named():
+    assert default_aus(ActionUnitModel.load_default().aus) == EMBEDDED_AUS
+    videos = [(np.random.default_rng(0).uniform(0, 5, (90, 7)), np.arange(90) / 30)]
+    transformer = FacialActivityDescriptor()
+    with pytest.raises(NotFittedError):
+        transformer.get_feature_names_out()
+    found = transformer.fit_transform(videos)
+    assert list(transformer.get_feature_names_out()) == descriptor_names(EMBEDDED_AUS)
+    np.testing.assert_array_equal(found[0], describe_series(*videos[0], EMBEDDED_AUS)[0])
+    # What is named needs no fitting.
+    assert FacialActivityDescriptor(aus=range(1, 8)).transform(videos).shape == (1, 434)
+    with pytest.raises(InputError, match="7 columns, but 1 action units"):
+        FacialActivityDescriptor(aus=[12]).transform(videos)
+
+
 @pytest.mark.parametrize(
     "check",
     [
@@ -330,7 +386,7 @@ def test_resting_face_of_nobody_and_of_a_rest_clip():
         resting_intensity(clip, share=0)
 
 
-@pytest.mark.parametrize("module", [descriptors, baseline])
+@pytest.mark.parametrize("module", [descriptors, descriptor_transformer, baseline])
 def test_examples_in_the_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

@@ -3,9 +3,9 @@
 The folds are made of persons. For each outer fold the penalty (ridge: alpha; SVR: C) is chosen for each action unit
 by the concordance of predictions on the other folds, each predicted by models that saw neither it nor the outer fold;
 then the outer fold is predicted by a model of all other folds. The final model takes the penalty that did best on
-the inner folds of all outer folds together, and all rows. What is learnt from faces that linear models missed
-(`facs_pipeline.action_units.training.kernel_correction`) is learnt from the same predictions: of the inner folds for an outer one, of the
-outer folds for the final model.
+the inner folds of all outer folds together, and all rows. A correction of what linear models miss
+(`facs_pipeline.action_units.training.kernel_correction`) is learnt from the same predictions: of the inner folds for an
+outer one, of the outer folds for the final model.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Protocol
 
 import joblib
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import GroupKFold
 
 from facs_pipeline.action_units.names import MAX_INTENSITY
-from facs_pipeline.action_units.training.kernel_correction import Comparison
+from facs_pipeline.action_units.training.kernel_correction import CorrectionTraining
 from facs_pipeline.action_units.training.svr_ensemble import SVREnsemble
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation import agreement
@@ -31,7 +32,7 @@ from facs_pipeline.foundation.regression.linear import batches, linear_predict
 REGRESSORS: tuple[str, ...] = ("svr", "ridge")
 RIDGE_ALPHAS: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 SVR_CS: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-# A tenth of the time. One member wants a somewhat smaller C than the mean of ten, which is steadier than it.
+# Takes a tenth of the time. One member wants a somewhat smaller C than the mean of ten, which varies less.
 _INNER_MEMBERS = 1
 
 
@@ -41,14 +42,16 @@ class TrainingSet:
 
     Attributes
     ----------
-    X : ndarray [n, d]
-        Features, of any number type.
-    Y : ndarray [n, k]
-        Intensities 0..5, NaN where unknown.
-    subjects : ndarray [n] of str
-    aus : tuple [k] of int
-    weights : ndarray [n] or None
-        How much each row counts for ridge; SVR ensembles balance by drawing instead.
+    X : ndarray
+        Features [n, d] of any number type.
+    Y : ndarray
+        Intensities [n, k], 0..5, NaN where unknown.
+    subjects : ndarray of str
+        Whose face each row [n] is.
+    aus : tuple of int
+        FACS numbers [k].
+    weights : ndarray or None
+        How much each row [n] counts for ridge; SVR ensembles balance by drawing instead.
     """
 
     X: np.ndarray
@@ -57,7 +60,7 @@ class TrainingSet:
     aus: tuple[int, ...]
     weights: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         n, k = len(self.X), len(self.aus)
         if self.Y.shape != (n, k) or len(self.subjects) != n or (self.weights is not None and len(self.weights) != n):
             raise ValueError(f"{n} rows and {k} action units, but Y {self.Y.shape} and {len(self.subjects)} subjects")
@@ -69,16 +72,18 @@ class CrossValidation:
 
     Attributes
     ----------
-    predictions : ndarray [n, k], float32
-        Of each row by a model that saw nobody of its fold; 0..5.
-    linear : ndarray [n, k], float32
-        The same before a comparison with similar faces, not limited to 0..5.
-    folds : ndarray [n] of int
-    penalties : tuple of float, the choices.
-    chosen : ndarray [folds, k] of int
-        Which penalty each outer fold chose.
-    final : ndarray [k] of int
-        Which penalty the final model takes.
+    predictions : ndarray of float32
+        Of each row [n, k] by a model that was trained on nobody of its fold; 0..5.
+    linear : ndarray of float32
+        The same before the kernel correction, not limited to 0..5.
+    folds : ndarray of int
+        Fold of each row [n].
+    penalties : tuple of float
+        The choices.
+    chosen : ndarray of int
+        Which penalty each outer fold chose [folds, k].
+    final : ndarray of int
+        Which penalty the final model takes [k].
     """
 
     predictions: np.ndarray
@@ -114,10 +119,10 @@ class RidgeFolds:
     folds: np.ndarray
     feature_weights: np.ndarray | None = None
     penalties: tuple[float, ...] = RIDGE_ALPHAS
-    _patterns: list = field(default_factory=list, repr=False)
-    _paths: dict = field(default_factory=dict, repr=False)
+    _patterns: list[tuple[np.ndarray, list[ridge.Sums]]] = field(default_factory=list, repr=False)
+    _paths: dict[frozenset[int], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         X, Y = self.data.X, self.data.Y
         self._from_rows = X.shape[0] < X.shape[1]
         statistics = _FoldStatistics(X, self.folds)
@@ -136,7 +141,7 @@ class RidgeFolds:
             self._patterns.append((columns, sums))
 
     def path(self, train: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """See `Regressor`; kept as float32, since every pair of left-out folds is needed twice."""
+        """See `Regressor`; stored as float32, since every pair of left-out folds is needed twice."""
         key = frozenset(train)
         if key not in self._paths:
             k, d = self.data.Y.shape[1], self.data.X.shape[1]
@@ -147,7 +152,7 @@ class RidgeFolds:
             self._paths[key] = coef, intercept
         return self._paths[key]
 
-    def _solve(self, columns: np.ndarray, sums: list, train: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    def _solve(self, columns: np.ndarray, sums: list[ridge.Sums], train: list[int]) -> tuple[np.ndarray, np.ndarray]:
         if not self._from_rows:
             total = reduce(add, (sums[fold] for fold in train))
             return ridge.solve(total, self.penalties, self._shift, self._scale, self.feature_weights)
@@ -176,7 +181,7 @@ class SVRFolds:
     seed: int = 0
     jobs: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._statistics = _FoldStatistics(self.data.X, self.folds)
 
     def path(self, train: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -189,13 +194,22 @@ class SVRFolds:
         parts = self._each(train, [[self.penalties[c]] for c in chosen], self.n_estimators)
         return np.column_stack([c[0] for c, _ in parts]), np.array([b[0] for _, b in parts])
 
-    def _each(self, train: Sequence[int], Cs: list, members: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _each(
+        self, train: Sequence[int], costs: Sequence[Sequence[float]], members: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         statistics = self._statistics.mean_and_scale(train)
         inside = np.isin(self.folds, list(train))
         run = joblib.Parallel(n_jobs=self.jobs, prefer="threads")
-        return run(joblib.delayed(self._one)(k, Cs[k], members, inside, statistics) for k in range(len(Cs)))
+        return run(joblib.delayed(self._one)(k, costs[k], members, inside, statistics) for k in range(len(costs)))
 
-    def _one(self, k: int, Cs: Sequence[float], members: int, inside: np.ndarray, statistics: tuple):
+    def _one(
+        self,
+        k: int,
+        costs: Sequence[float],
+        members: int,
+        inside: np.ndarray,
+        statistics: tuple[np.ndarray, np.ndarray],
+    ) -> tuple[np.ndarray, np.ndarray]:
         rows = np.flatnonzero(inside & ~np.isnan(self.data.Y[:, k]))
         ensemble = SVREnsemble(
             n_estimators=members,
@@ -203,14 +217,14 @@ class SVRFolds:
             feature_weights=self.feature_weights,
             random_state=self.seed,
         )
-        coef, intercept = ensemble.fit_path(self.data.X, self.data.Y[:, k], Cs, rows=rows, statistics=statistics)
+        coef, intercept = ensemble.fit_path(self.data.X, self.data.Y[:, k], costs, rows=rows, statistics=statistics)
         return coef.mean(axis=1), intercept.mean(axis=1)
 
 
 class _FoldStatistics:
     """Mean and deviation of the columns over any choice of folds, from sums over each fold."""
 
-    def __init__(self, X: np.ndarray, folds: np.ndarray):
+    def __init__(self, X: np.ndarray, folds: np.ndarray) -> None:
         self.n_folds = int(folds.max()) + 1
         # A shift near the mean keeps the squares from drowning in rounding.
         self._shift = X[: min(len(X), 256)].mean(axis=0, dtype=np.float64)
@@ -232,8 +246,20 @@ class _FoldStatistics:
         return mean + self._shift, np.sqrt(np.maximum(variance, 0.0))
 
 
-def make_folds(subjects: Sequence, n_folds: int = 5) -> np.ndarray:
-    """Fold of each row, [n] of 0..n_folds - 1; all rows of a person share one, and folds are of similar size.
+def make_folds(subjects: Sequence[str] | np.ndarray, n_folds: int = 5) -> np.ndarray:
+    """Folds of similar size; all rows of a person share one.
+
+    Parameters
+    ----------
+    subjects : sequence of str
+        Whose face each row [n] is.
+    n_folds : int
+        How many folds; as many as there are persons where these are fewer.
+
+    Returns
+    -------
+    ndarray of int
+        Fold of each row [n], 0..n_folds - 1.
 
     Raises
     ------
@@ -258,12 +284,12 @@ def cross_validate(
     data: TrainingSet,
     folds: np.ndarray,
     *,
-    comparison: Comparison | None = None,
+    correction: CorrectionTraining | None = None,
     progress: Callable[[int], object] = lambda _done: None,
 ) -> CrossValidation:
     """Predict each fold from the others, choosing penalties on inner folds only; see the module's text.
 
-    With a `comparison`, linear predictions are corrected by it. `progress` is called with 1 for each of the (folds x
+    With a `correction`, linear predictions are corrected by it. `progress` is called with 1 for each of the (folds x
     folds) linear models made.
     """
     n_folds, (n, k) = int(folds.max()) + 1, data.Y.shape
@@ -286,9 +312,9 @@ def cross_validate(
         rows = np.flatnonzero(folds == outer)
         coef, intercept = regressor.fit([f for f in everything if f != outer], chosen[outer])
         linear[rows] = predictions[rows] = _predict(data.X, rows, coef[None], intercept[None])[:, 0]
-        if comparison is not None:
-            similar = comparison.fit(folds != outer, inner[chosen[outer], :, np.arange(k)].T)
-            predictions[rows] += similar.of(comparison.coordinates[rows], linear[rows])
+        if correction is not None:
+            learnt = correction.fit(folds != outer, inner[chosen[outer], :, np.arange(k)].T)
+            predictions[rows] += learnt.predict(correction.coordinates[rows], linear[rows])
         progress(1)
     np.clip(predictions, 0.0, MAX_INTENSITY, out=predictions)
     return CrossValidation(predictions, linear, folds, tuple(regressor.penalties), chosen, _best(scores.mean(axis=0)))
@@ -309,15 +335,26 @@ def _predict(X: np.ndarray, rows: np.ndarray, coef: np.ndarray, intercept: np.nd
     return out.reshape(-1, p, k)
 
 
-def usable(table, Y: np.ndarray, *, min_r: float = 0.3, min_std: float = 0.02) -> dict[int, str]:
-    """Why action units should be left out of the model: FACS number -> reason; empty where all are usable.
+def reasons_to_leave_out(
+    table: pd.DataFrame, Y: np.ndarray, *, min_r: float = 0.3, min_std: float = 0.02
+) -> dict[int, str]:
+    """Why action units should be left out of the model.
 
     Parameters
     ----------
-    table : what `agreement.agreement` gives for cross-validated predictions.
-    Y : ndarray [n, k], the intensities trained on.
-    min_r : least correlation on persons never seen.
-    min_std : least standard deviation of the intensities; below it there is nothing to learn.
+    table : DataFrame
+        What `agreement.agreement` gives for cross-validated predictions.
+    Y : ndarray
+        The intensities [n, k] trained on.
+    min_r : float
+        Least correlation on persons not trained on.
+    min_std : float
+        Least standard deviation of the intensities; below it there is nothing to learn.
+
+    Returns
+    -------
+    dict of int to str
+        FACS number -> reason; empty where all are usable.
     """
     reasons = {}
     for position, au in enumerate(table.index):

@@ -1,4 +1,8 @@
-"""The corrections of `facs_pipeline.action_units.kernel_correction`: ridge regression on what linear models missed on unseen persons."""
+"""Corrections of linear intensities: ridge regression on what linear models missed on persons they were not trained on.
+
+With K the kernel values of n faces with the centres, w their weights and E what the linear models lack on them, the
+corrections C minimise ``sum w |K C - E|^2 + penalty |C|^2``; see `facs_pipeline.action_units.kernel_correction`.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +14,29 @@ from facs_pipeline.action_units.kernel_correction import KernelCorrection
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.regression.linear import batches
 
-# How quickly nearness falls with the mean square difference of the coordinates, and of the standardised intensities;
-# and the penalty, as a multiple of what the nearness of all faces to the centres sums up to.
+# How quickly the kernel falls with the mean square difference of the coordinates, and of the standardised intensities;
+# and the penalty, as a multiple of the trace of the kernel's Gram matrix.
 _COORDINATES, _INTENSITIES = 0.9, 1.6
 _PENALTY = 3e-5
 _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CorrectionTraining:
     """Faces to learn corrections from.
 
     Attributes
     ----------
-    coordinates : ndarray [n, m], of `facs_pipeline.action_units.pairwise_products.PairwiseProducts`.
-    Y : ndarray [n, k], true intensities; rows with unknown ones (NaN) are left out.
-    weights : ndarray [n] or None, how much each row counts.
-    n_centres : how many faces, drawn by weight, others are compared with.
-    seed : of the draw.
+    coordinates : ndarray
+        Coordinates [n, m] of `facs_pipeline.action_units.pairwise_products.PairwiseProducts`.
+    Y : ndarray
+        True intensities [n, k]; rows with unknown ones (NaN) are left out.
+    weights : ndarray or None
+        How much each row counts [n].
+    n_centres : int
+        How many faces, drawn by weight, others are compared with.
+    seed : int
+        Of the draw.
     """
 
     coordinates: np.ndarray
@@ -41,10 +50,16 @@ class Comparison:
 
         Parameters
         ----------
-        rows : ndarray [n] of bool, which to learn from.
-        linear : ndarray [n, k]
-            Intensities of each face by a linear model that has not seen this person, not limited to 0..5.
-        columns : which of the k action units.
+        rows : ndarray of bool
+            Which faces to learn from [n].
+        linear : ndarray
+            Intensities [n, k] of each face by a linear model that was not trained on this person, not limited to 0..5.
+        columns : ndarray of int, or slice
+            Which of the k action units.
+
+        Returns
+        -------
+        KernelCorrection
 
         Raises
         ------
@@ -61,13 +76,13 @@ class Comparison:
         scales = np.concatenate([np.full(m, np.sqrt(_COORDINATES / m)), np.sqrt(_INTENSITIES / k) / spread])
         drawn = np.random.default_rng(self.seed).choice(at, n, replace=False, p=weight / weight.sum())
         centres = np.concatenate([self.coordinates[drawn], linear[drawn]], axis=1) * scales
-        similar = KernelCorrection(centres, scales, np.zeros((n, k)))
+        untrained = KernelCorrection(centres, scales, np.zeros((n, k)))
         gram, right = np.zeros((n, n)), np.zeros((n, k))
         for part in batches(len(at)):
             faces = at[part]
-            nearness = similar.nearness(self.coordinates[faces], linear[faces]).astype(np.float64)
-            weighted = nearness * weight[part, None]
-            gram += weighted.T @ nearness
+            kernel = untrained.kernel(self.coordinates[faces], linear[faces]).astype(np.float64)
+            weighted = kernel * weight[part, None]
+            gram += weighted.T @ kernel
             right += weighted.T @ (Y[faces] - linear[faces])
         gram.flat[:: n + 1] += _PENALTY * np.trace(gram)
         return KernelCorrection(centres, scales, np.linalg.solve(gram, right))

@@ -1,4 +1,4 @@
-"""What the card of an action-unit model says of it beside its agreement: scatter, a check by emotions, time."""
+"""Measures of an action-unit model beside its agreement: scatter, a check by emotions, time."""
 
 from __future__ import annotations
 
@@ -19,12 +19,26 @@ from facs_pipeline.foundation.evaluation.agreement import joint_counts
 from facs_pipeline.foundation.regression.linear import batches
 
 SCATTER_STEP = 0.5
+_COUNTS = frozenset({"n", "subjects", "within_persons"})
 
 
 def scatter(reference: np.ndarray, predicted: np.ndarray, aus: Sequence[int], data: str) -> dict[str, Any]:
-    """Labels against predictions [n, k] as ``facs report`` draws them: per action unit a matrix of counts.
+    """Labels against predictions as ``facs report`` draws them: per action unit a matrix of counts.
 
-    Each row of a matrix is one line of text, a bin of the labels; its numbers are bins of the predictions.
+    Parameters
+    ----------
+    reference, predicted : ndarray
+        Intensities [n, k], 0..5.
+    aus : sequence of int
+        FACS numbers [k].
+    data : str
+        Which faces these are, in words.
+
+    Returns
+    -------
+    dict
+        ``data``, ``step`` (width of a bin) and ``counts``: each row of a matrix is one line of text, a bin of the
+        labels; its numbers are bins of the predictions.
     """
     counts = joint_counts(reference, predicted, SCATTER_STEP)
     rows = {str(au): [" ".join(map(str, row)) for row in one.tolist()] for au, one in zip(aus, counts, strict=True)}
@@ -34,25 +48,28 @@ def scatter(reference: np.ndarray, predicted: np.ndarray, aus: Sequence[int], da
 def records(table: pd.DataFrame) -> dict[str, dict[str, float | int | None]]:
     """A table by action unit as JSON has it: four decimals, None for what is not defined."""
     return {
-        str(au): {
-            name: None if pd.isna(value) else int(value) if float(value).is_integer() and name in _COUNTS else
-            round(float(value), 4)
-            for name, value in row.items()
-        }
-        for au, row in table.iterrows()
-    }  # fmt: skip
+        str(au): {str(name): _plain(str(name), value) for name, value in row.items()} for au, row in table.iterrows()
+    }
 
 
-_COUNTS = frozenset({"n", "subjects", "within_persons"})
+def _plain(name: str, value: float) -> float | int | None:
+    if pd.isna(value):
+        return None
+    return int(value) if name in _COUNTS and float(value).is_integer() else round(float(value), 4)
 
 
 def emotion_check(model: ActionUnitModel, X: np.ndarray, emotions: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
-    """What intensities tell of emotions that people have labelled: a check that needs no coder and no teacher.
+    """How well intensities tell emotions that people have labelled apart: a check that needs no coder and no teacher.
 
     Parameters
     ----------
-    X : ndarray [n, d], features of faces never trained on.
-    emotions : sequence [n] of str.
+    model : ActionUnitModel
+    X : ndarray
+        Features [n, d] of faces never trained on.
+    emotions : sequence of str
+        Label of each face [n].
+    seed : int
+        Of the folds.
 
     Returns
     -------
@@ -66,21 +83,21 @@ def emotion_check(model: ActionUnitModel, X: np.ndarray, emotions: Sequence[str]
     Hanley and McNeil, "The meaning and use of the area under a ROC curve", Radiology 143, 1982,
     doi:10.1148/radiology.143.1.7063747.
     """
-    emotions = np.asarray(emotions)
+    labels = np.asarray(emotions)
     intensity = np.concatenate([model.predict(X[rows]) for rows in batches(len(X))])
-    auc = emotion_auc(intensity, emotions)
-    names, counts = np.unique(emotions, return_counts=True)
+    auc = emotion_auc(intensity, labels)
+    names, counts = np.unique(labels, return_counts=True)
     folds = StratifiedKFold(10, shuffle=True, random_state=seed)
     guess = cross_val_predict(
-        make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)), intensity, emotions, cv=folds
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)), intensity, labels, cv=folds
     )
     return {
-        "faces": len(emotions),
+        "faces": len(labels),
         "auc": {
             str(au): {str(name): round(float(value), 3) for name, value in zip(names, row, strict=True)}
             for au, row in zip(model.aus, auc, strict=True)
         },
-        "accuracy": round(float((guess == emotions).mean()), 4),
+        "accuracy": round(float((guess == labels).mean()), 4),
         "chance": round(float(counts.max() / counts.sum()), 4),
     }
 
@@ -90,7 +107,11 @@ def prediction_ms(model: ActionUnitModel, X: np.ndarray, *, repeats: int = 200) 
 
     Parameters
     ----------
-    X : ndarray [n, d], features; rows are taken in turn.
+    model : ActionUnitModel
+    X : ndarray
+        Features [n, d]; rows are taken in turn.
+    repeats : int
+        Faces that are timed.
     """
     times = []
     for turn in range(repeats + 1):

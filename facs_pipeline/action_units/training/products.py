@@ -1,4 +1,8 @@
-"""The axes of `facs_pipeline.action_units.pairwise_products`: principal axes of all faces, and of differences within persons."""
+"""Axes of pairwise products: principal axes of all faces, and of differences within persons.
+
+Pearson, "On lines and planes of closest fit to systems of points in space", Philosophical Magazine 2, 1901,
+doi:10.1080/14786440109462720.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ FEWEST_FACES = 20
 _LEAST = 1e-6
 
 
-def fit_modes(
+def fit_products(
     X: np.ndarray,
     subjects: np.ndarray,
     sizes: tuple[int, int],
@@ -33,11 +37,20 @@ def fit_modes(
 
     Parameters
     ----------
-    X : ndarray [n, d], features of any number type.
-    subjects : ndarray [n] of str
-    sizes : how many axes of all faces, and how many within persons; either may be 0.
-    feature_weights : ndarray [d], multiplied onto the standardised columns.
-    sample_weight : ndarray [n] or None, how much each row counts among all faces.
+    X : ndarray
+        Features [n, d] of any number type.
+    subjects : ndarray of str
+        Whose face each row [n] is.
+    sizes : tuple of int
+        How many axes of all faces, and how many within persons; either may be 0.
+    feature_weights : ndarray
+        Multiplied onto the standardised columns [d].
+    sample_weight : ndarray, optional
+        How much each row [n] counts among all faces.
+
+    Returns
+    -------
+    PairwiseProducts
 
     Raises
     ------
@@ -45,16 +58,11 @@ def fit_modes(
         If axes within persons are asked for and nobody has `FEWEST_FACES` faces; if more axes are asked for than
         there are columns, or than the faces differ on.
 
-    References
-    ----------
-    Pearson, "On lines and planes of closest fit to systems of points in space", Philosophical Magazine 2, 1901,
-    doi:10.1080/14786440109462720.
-
     Example
     -------
     >>> X = np.random.default_rng(0).normal(size=(60, 5)) * [9, 1, 1, 1, 1]
-    >>> modes = fit_modes(X, np.repeat(["anna", "ben"], 30), (1, 2), np.ones(5))
-    >>> modes.coordinates(X).std(axis=0).round(1)
+    >>> products = fit_products(X, np.repeat(["anna", "ben"], 30), (1, 2), np.ones(5))
+    >>> products.coordinates(X).std(axis=0).round(1)
     array([1., 1., 1.])
     """
     if max(sizes) >= X.shape[1] or min(sizes) < 0 or not max(sizes):
@@ -65,10 +73,10 @@ def fit_modes(
     sums = sum_rows(X, np.empty((len(X), 0)), np.arange(len(X)), shift, scale, sample_weight)
     mean = sums.x / sums.weight
     everybody = (sums.xx / sums.weight - np.outer(mean, mean)) * (fold * scale) * (fold * scale)[:, None]
-    found = [_principal(everybody, sizes[0])] if sizes[0] else []
+    groups = [_principal(everybody, sizes[0])] if sizes[0] else []
     if sizes[1]:
-        found.append(_principal(_within(X, subjects, fold), sizes[1]))
-    axes = np.concatenate(found, axis=1)
+        groups.append(_principal(_within(X, subjects, fold), sizes[1]))
+    axes = np.concatenate(groups, axis=1)
     deviation = np.sqrt(np.einsum("dm,dm->m", axes, everybody @ axes))
     axes *= fold[:, None] / deviation
     return PairwiseProducts(axes, -(shift + mean * scale) @ axes, [size for size in sizes if size])
@@ -104,12 +112,12 @@ def _principal(scatter: np.ndarray, size: int) -> np.ndarray:
     return axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
 
 
-def with_products(data: TrainingSet, modes: PairwiseProducts) -> TrainingSet:
-    """The same faces, their features followed by the products of `modes` as bytes."""
-    X = np.empty((len(data.X), data.X.shape[1] + modes.n_products), data.X.dtype)
+def with_products(data: TrainingSet, products: PairwiseProducts) -> TrainingSet:
+    """The same faces, their features followed by their products as bytes."""
+    X = np.empty((len(data.X), data.X.shape[1] + products.n_products), data.X.dtype)
     for rows in batches(len(X)):
         X[rows, : data.X.shape[1]] = data.X[rows]
-        X[rows, data.X.shape[1] :] = modes.product_bytes(data.X[rows])
+        X[rows, data.X.shape[1] :] = products.as_bytes(data.X[rows])
     return replace(data, X=X)
 
 
@@ -118,19 +126,19 @@ def folded(
     coef: np.ndarray,
     intercept: np.ndarray,
     card: dict[str, Any],
-    modes: PairwiseProducts | None,
-    similar: KernelCorrection | None = None,
+    products: PairwiseProducts | None,
+    correction: KernelCorrection | None = None,
 ) -> ActionUnitModel:
-    """The model of `coef` [d, k] for features, followed by byte products where there are `modes`."""
-    if modes is None:
+    """The model of `coef` [d, k] for features, followed by byte products where there are `products`."""
+    if products is None:
         return ActionUnitModel(aus, coef, intercept, card)
-    d = len(modes.axes)
+    d = len(products.axes)
     return ActionUnitModel(
         aus,
         coef[:d],
         intercept + BYTE_ZERO * coef[d:].sum(axis=0),
         card,
-        modes=modes,
+        products=products,
         product_weights=BYTE_SCALE * coef[d:],
-        similar=similar,
+        correction=correction,
     )

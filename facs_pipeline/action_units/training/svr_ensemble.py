@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.svm import SVR
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Real
+from sklearn.utils._param_validation import Interval, Real  # noqa: PLC2701  as scikit-learn's own estimators do
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from facs_pipeline.action_units.names import MAX_INTENSITY
@@ -24,13 +24,19 @@ def balanced_rows(y: np.ndarray, max_rows: int, random: np.random.RandomState, l
 
     Parameters
     ----------
-    y : ndarray [n]
-        Intensities.
+    y : ndarray
+        Intensities [n].
+    max_rows : int
+        Size of the subsample at most.
+    random : RandomState
+        Where the draws come from.
+    level_width : float
+        Distance of the levels.
 
     Returns
     -------
-    ndarray [m], m <= max_rows
-        Sorted row numbers, none twice.
+    ndarray of int
+        Sorted row numbers [m], m <= max_rows, none twice.
 
     References
     ----------
@@ -62,20 +68,30 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
     C : float
         How much errors cost, for rows whose weighted standardised columns have a mean square length of 1 (the
         kernel is divided by the sum of squared column weights), so that it means the same for any number of columns.
-    epsilon : errors below it cost nothing; in level widths.
-    n_estimators : number of subsamples.
-    max_samples : rows in a subsample at most.
-    level_width : None or float
+    epsilon : float
+        Errors below it cost nothing; in level widths.
+    n_estimators : int
+        Number of subsamples.
+    max_samples : int
+        Rows in a subsample at most.
+    level_width : float or None
         Distance of the intensity levels that are balanced, see `balanced_rows`. None: a fifth of the range of `y`, but
         1 at most; intensities that never get far above 0 are thus balanced within the range they have.
-    feature_weights : None or ndarray [d] of 0 or more
-        Multiplied onto the standardised columns; a larger weight is regularised less.
-    random_state : seed of the subsamples.
+    feature_weights : ndarray or None
+        Multiplied onto the standardised columns [d], 0 or more; a larger weight is regularised less.
+    random_state : int or None
+        Seed of the subsamples.
 
     Attributes
     ----------
-    coef_ [d], intercept_ (float) : the folded ensemble, for raw columns.
-    member_coef_ [n_estimators, d], member_intercept_ [n_estimators] : its members.
+    coef_ : ndarray
+        Weights [d] of the folded ensemble, for raw columns.
+    intercept_ : float
+        Its intercept.
+    member_coef_ : ndarray
+        Weights [n_estimators, d] of its members.
+    member_intercept_ : ndarray
+        Their intercepts [n_estimators].
 
     References
     ----------
@@ -102,7 +118,7 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        C: float = 1.0,
+        C: float = 1.0,  # noqa: N803  scikit-learn's name
         *,
         epsilon: float = 0.1,
         n_estimators: int = 10,
@@ -110,7 +126,7 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
         level_width: float | None = None,
         feature_weights: np.ndarray | None = None,
         random_state: int | None = 0,
-    ):
+    ) -> None:
         self.C = C
         self.epsilon = epsilon
         self.n_estimators = n_estimators
@@ -119,8 +135,8 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
         self.feature_weights = feature_weights
         self.random_state = random_state
 
-    def fit(self, X, y) -> SVREnsemble:
-        """X [n, d] of any number type (it is not copied as a whole), y [n] intensities."""
+    def fit(self, X: np.ndarray, y: np.ndarray) -> SVREnsemble:
+        """Train on X [n, d] of any number type (it is not copied as a whole) and intensities y [n]."""
         self._validate_params()
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32, np.float16, np.uint8], y_numeric=True, ensure_min_samples=2
@@ -134,7 +150,7 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
         self,
         X: np.ndarray,
         y: np.ndarray,
-        Cs: Sequence[float],
+        costs: Sequence[float],
         *,
         rows: np.ndarray | None = None,
         statistics: tuple[np.ndarray, np.ndarray] | None = None,
@@ -143,14 +159,21 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X [n, d], y [n] : as for `fit`, but not checked.
-        Cs : values of C.
-        rows : None, or the numbers of those rows to draw from.
-        statistics : None, or the columns' mean [d] and standard deviation [d] over those rows, if known already.
+        X, y : ndarray
+            As for `fit`, but not checked.
+        costs : sequence of float
+            Values of C.
+        rows : ndarray of int, optional
+            The rows to draw from; all unless given.
+        statistics : tuple of ndarray, optional
+            The columns' mean [d] and standard deviation [d] over those rows, where they are known already.
 
         Returns
         -------
-        coef [c, m, d], intercept [c, m]
+        coef : ndarray
+            ``[c, m, d]`` of c values of C and m members.
+        intercept : ndarray
+            ``[c, m]``.
         """
         random = check_random_state(self.random_state)
         rows = np.arange(len(X)) if rows is None else rows
@@ -161,20 +184,20 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
             width = min(1.0, float(np.ptp(y[rows])) / MAX_INTENSITY) or 1.0
         # The mean square length of a standardised, weighted row.
         length = max(float(((fold * scale) ** 2).sum()), 1e-300)
-        coef = np.zeros((len(Cs), int(self.n_estimators), X.shape[1]))
+        coef = np.zeros((len(costs), int(self.n_estimators), X.shape[1]))
         intercept = np.zeros(coef.shape[:2])
         for member in range(int(self.n_estimators)):
             drawn = rows[balanced_rows(y[rows], int(self.max_samples), random, width)]
             z = ((X[drawn] - mean) * fold).astype(np.float32 if X.dtype.itemsize < 8 else np.float64)
             kernel = (z @ z.T).astype(np.float64) / length
-            for position, c in enumerate(Cs):
+            for position, c in enumerate(costs):
                 machine = SVR(kernel="precomputed", C=c, epsilon=self.epsilon).fit(kernel, y[drawn] / width)
                 weights = fold * (machine.dual_coef_[0] @ z[machine.support_]) * (width / length)
                 coef[position, member] = weights
                 intercept[position, member] = machine.intercept_[0] * width - mean @ weights
         return coef, intercept
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: np.ndarray) -> np.ndarray:
         """Intensities [n], float64, not clipped."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32, np.float16, np.uint8], reset=False)

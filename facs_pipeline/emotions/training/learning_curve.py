@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.action_units.training.recipe import Progress, silent
+from facs_pipeline.action_units.training.sources import Progress, silent
 from facs_pipeline.emotions.faces import SeenFaces
 from facs_pipeline.emotions.training.recipe import train_emotion
 from facs_pipeline.foundation.evaluation.learning_curve import SHARES, nested_rows, point

@@ -13,7 +13,8 @@ from scipy.special import log_softmax
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 
-from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Progress, feature_weights, silent, versions
+from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, feature_weights, versions
+from facs_pipeline.action_units.training.sources import Progress, silent
 from facs_pipeline.emotions.dense_encoding import DenseEncoder
 from facs_pipeline.emotions.encoded_faces import EncodedFaces, Parts
 from facs_pipeline.emotions.faces import SeenFaces
