@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -199,7 +198,8 @@ class FaceAnalyser:
             return faces
         self._waiting.extend(faces)
         intensities = np.array([face.intensities for face in faces]).reshape(-1, len(self.aus))
-        return self._finished(self._filter.push(_rows(faces, self._frame - 1, time_s), intensities))
+        ids = [face.face_id for face in faces]
+        return self._finished(self._filter.push_frame(ids, intensities, time_s, cut=self.cut))
 
     def finish(self) -> list[AnalysedFace]:
         """The faces that are still due after the last frame."""
@@ -287,22 +287,13 @@ class FaceAnalyser:
         return AnalysedFace(face_id, 0, 0.0, box, points, confidence, False, texture, found=found)
 
     def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
-        """The faces whose smoothed intensities [m, k] are there: the m that have waited longest."""
-        faces = [self._waiting.popleft() for _ in range(0 if smoothed is None else len(smoothed))]
-        for face, intensities in zip(faces, smoothed if faces else (), strict=True):
+        """The faces that have waited longest, as many as there are smoothed intensities [m, k]."""
+        if smoothed is None:
+            return []
+        faces = [self._waiting.popleft() for _ in smoothed]
+        for face, intensities in zip(faces, smoothed, strict=True):
             face.intensities = intensities
         return faces
-
-
-def _rows(faces: Sequence[AnalysedFace], frame: int, time_s: float) -> dict[str, np.ndarray]:
-    """One frame's rows, as `BilateralFilter` takes them."""
-    n = max(len(faces), 1)
-    return {
-        "frame": np.full(n, frame),
-        "face_id": np.array([face.face_id for face in faces] or [-1]),
-        "time_s": np.full(n, time_s),
-        "cut": np.array([face.cut for face in faces] or [False]),
-    }
 
 
 def _landmarks(given: Landmarks | str | os.PathLike[str]) -> Landmarks:

@@ -9,7 +9,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import check_options, stages_for
 from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
+from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.stages.base import VideoSettings
 from facs_pipeline.extraction.tables import VideoResult, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
@@ -48,29 +49,6 @@ class Observer:
 
     def finished(self, result: VideoResult) -> None:
         """A video is done or has failed."""
-
-
-@dataclass
-class RunResult:
-    """What came out of a run.
-
-    Attributes
-    ----------
-    videos : list of VideoResult
-        In the order of ``videos.csv``.
-    out : Path
-    seconds : dict of str to float
-        Time spent per stage, summed over the workers, and ``"total"`` by the clock.
-    """
-
-    videos: list[VideoResult]
-    out: Path
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> list[VideoResult]:
-        """The videos that failed."""
-        return [result for result in self.videos if result.status == "failed"]
 
 
 def extract_features(
@@ -151,7 +129,7 @@ class _Run:
                 f"{others[0]}{more} in {others[0].parent.name}/ are of earlier runs; "
                 "descriptors.csv and videos.csv are about the videos of this run only"
             )
-        return RunResult(results, self.out, dict(self.seconds))
+        return RunResult(results, self.out, self.outputs, dict(self.seconds))
 
     def _metadata(self, path: Path, videos: list[VideoInput]) -> dict[str, dict[str, str]]:
         from facs_pipeline.extraction.metadata import read_metadata, without_row
