@@ -17,7 +17,7 @@ from facs_pipeline.extraction.plan import record_of, stages_for
 from facs_pipeline.extraction.stages.base import VideoSettings
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_write
-from facs_pipeline.foundation.machine import about_machine, versions_of
+from facs_pipeline.foundation.machine import machine_facts, versions_of
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction.options import Options
@@ -195,7 +195,7 @@ def _about(
     return {
         "facs": versions_of("facs-pipeline")["facs-pipeline"],
         "python": platform.python_version(),
-        "machine": about_machine(),
+        "machine": machine_facts(),
         "packages": versions_of(*PACKAGES),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "options": options.as_json(),

@@ -1,4 +1,4 @@
-"""What a result was computed on and with, as provenance; nothing that names the machine's owner or its network."""
+"""Machine and packages that a result was computed with, as provenance; nothing names the machine's owner or network."""
 
 from __future__ import annotations
 
@@ -11,29 +11,42 @@ from pathlib import Path
 import cv2
 
 
-def about_machine() -> dict[str, str | int]:
-    """Operating system, processor, its cores, and memory in MB where the system tells.
+def machine_facts() -> dict[str, str | int]:
+    """Operating system, processor and memory of this machine.
+
+    Returns
+    -------
+    dict of str to str or int
+        ``system``, ``architecture``, ``processor``, ``cores``, and ``memory_mb`` where the system tells.
 
     Examples
     --------
-    >>> sorted(about_machine())[:2]
+    >>> sorted(machine_facts())[:2]
     ['architecture', 'cores']
     """
-    about: dict[str, str | int] = {
+    facts: dict[str, str | int] = {
         "system": platform.system(),
         "architecture": platform.machine(),
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
     }
     with contextlib.suppress(AttributeError, OSError, ValueError):
-        about["memory_mb"] = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
-    return about
+        facts["memory_mb"] = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    return facts
 
 
 def versions_of(*packages: str) -> dict[str, str | None]:
-    """Installed versions of packages by their names on PyPI; None where one is not installed.
+    """Installed versions of packages.
 
-    ``opencv`` is the OpenCV that is in use: several packages bring one, and the last one installed is what counts.
+    Parameters
+    ----------
+    packages : str
+        Names on PyPI. ``opencv`` stands for the OpenCV in use: several packages bring one, the last installed counts.
+
+    Returns
+    -------
+    dict of str to str or None
+        None where a package is not installed.
 
     Examples
     --------
@@ -41,6 +54,21 @@ def versions_of(*packages: str) -> dict[str, str | None]:
     True
     """
     return {name: cv2.__version__ if name == "opencv" else _version(name) for name in packages}
+
+
+def reset_peak_memory() -> None:
+    """From now on `peak_memory_bytes` counts anew; without effect where the system cannot."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_bytes() -> int | None:
+    """Most memory that this process has held since `reset_peak_memory`, in bytes; None where the system cannot tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
 
 
 def _version(package: str) -> str | None:
@@ -56,18 +84,3 @@ def _processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def reset_peak_memory() -> None:
-    """From now on `peak_memory_bytes` counts anew; without effect where the system cannot."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_memory_bytes() -> int | None:
-    """The most memory this process held since `reset_peak_memory`, in bytes; None where the system does not tell."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.foundation.machine import about_machine
+from facs_pipeline.foundation.machine import machine_facts
 from facs_pipeline.report.gather import Gathered, Run
 from facs_pipeline.report.shapes import is_number
 
@@ -25,7 +25,7 @@ def environment() -> dict[str, str]:
         ours = version("facs-pipeline")
     except PackageNotFoundError:
         ours = "unknown"
-    machine = about_machine()
+    machine = machine_facts()
     words = f"{machine['system']} {machine['architecture']}, {machine['processor']}, {machine['cores']} cores"
     return {"facs-pipeline": ours, "Python": platform.python_version(), "machine of this report": words}
 

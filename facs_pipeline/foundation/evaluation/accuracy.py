@@ -1,4 +1,4 @@
-"""How well does a model do on people it has not seen: folds by subject, accuracies with intervals."""
+"""Accuracy on subjects that a model was not trained on: folds by subject, intervals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,22 @@ from facs_pipeline.foundation.errors import InputError
 
 
 def subject_folds(subjects: Sequence[str], n_folds: int = 10) -> np.ndarray:
-    """[n] fold of each video, so that no subject is in two folds.
+    """Folds so that no subject is in two of them.
 
     Where every subject is a whole number: subject mod `n_folds`, the published protocol. Otherwise scikit-learn's
     `GroupKFold`. With fewer subjects than folds: one fold per subject.
+
+    Parameters
+    ----------
+    subjects : sequence of str
+        Whom each of n videos shows.
+    n_folds : int
+        At most so many folds.
+
+    Returns
+    -------
+    ndarray of int
+        Fold of each video `[n]`.
 
     Raises
     ------
@@ -27,10 +39,10 @@ def subject_folds(subjects: Sequence[str], n_folds: int = 10) -> np.ndarray:
     >>> subject_folds(["1", "2", "11", "12", "3"], n_folds=10)
     array([1, 2, 1, 2, 3])
     """
-    subjects = np.asarray(subjects, dtype=str)
-    if (subjects == "").any():
-        raise InputError(f"{(subjects == '').sum()} videos have no subject; folds need to know who is who")
-    unique, numbers = np.unique(subjects, return_inverse=True)
+    names = np.asarray(subjects, dtype=str)
+    if (names == "").any():
+        raise InputError(f"{(names == '').sum()} videos have no subject; folds need to know who is who")
+    unique, numbers = np.unique(names, return_inverse=True)
     if len(unique) < 2:
         raise InputError(
             f"all {len(subjects)} videos show subject {str(unique[0])!r}; "
@@ -42,19 +54,31 @@ def subject_folds(subjects: Sequence[str], n_folds: int = 10) -> np.ndarray:
             return folds[numbers]
     if len(unique) <= n_folds:
         return numbers
-    folds = np.zeros(len(subjects), int)
-    for fold, (_train, test) in enumerate(GroupKFold(n_folds).split(subjects, groups=subjects)):
+    folds = np.zeros(len(names), int)
+    for fold, (_train, test) in enumerate(GroupKFold(n_folds).split(names, groups=names)):
         folds[test] = fold
     return folds
 
 
 def check_folds(subjects: Sequence[str], folds: Sequence[str], describe: Callable[[int], str]) -> np.ndarray:
-    """[n] the user's own folds as numbers, checked: no subject in two folds, and at least two folds.
+    """The user's own folds as numbers, checked: no subject in two folds, and at least two folds.
 
     Parameters
     ----------
-    subjects, folds : [n] text.
-    describe : position -> how a message names that row, e.g. ``"table.csv: row 7"``.
+    subjects, folds : sequence of str
+        Of n videos.
+    describe : callable
+        From a position to the name of that row in messages, e.g. ``"table.csv: row 7"``.
+
+    Returns
+    -------
+    ndarray of int
+        Fold of each video `[n]`.
+
+    Raises
+    ------
+    InputError
+        If a fold is missing, a subject is in two folds, or there is only one.
     """
     first: dict[str, int] = {}
     for i, (subject, fold) in enumerate(zip(subjects, folds, strict=True)):
@@ -74,9 +98,28 @@ def check_folds(subjects: Sequence[str], folds: Sequence[str], describe: Callabl
 
 
 def wilson_interval(correct: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion.
+    """Wilson's score interval of a proportion p = `correct` / `n`.
 
-    ``(p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)``; Wilson, J. Am. Stat. Assoc. 22 (1927).
+    ``(p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)``
+
+    Parameters
+    ----------
+    correct : float
+        0..n.
+    n : int
+        Number of decisions.
+    level : float
+        Confidence, 0..1.
+
+    Returns
+    -------
+    low, high : float
+        0..1.
+
+    References
+    ----------
+    Wilson, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc. 22, 1927,
+    doi:10.1080/01621459.1927.10502953.
 
     Examples
     --------
@@ -99,11 +142,25 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile interval of the mean outcome when subjects, not pairs, are drawn with replacement.
 
-    Pairs of one person are not independent, so this is usually wider than Wilson's interval.
+    Pairs of one subject are not independent, so this is usually wider than Wilson's interval.
 
     Parameters
     ----------
-    outcomes : [p] in 0..1; subjects : [p] who each belongs to.
+    outcomes : ndarray
+        Of n pairs `[n]`, 0..1.
+    subjects : sequence of str
+        Whom each pair shows `[n]`.
+    n_resamples : int
+        Number of draws.
+    seed : int
+        The same seed gives the same interval.
+    level : float
+        Share of the draws within the interval, 0..1.
+
+    Returns
+    -------
+    low, high : float
+        0..1.
     """
     _names, numbers = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     totals, counts = np.bincount(numbers, weights=outcomes), np.bincount(numbers)
@@ -113,8 +170,16 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def accuracy_figures(outcomes: np.ndarray, subjects: Sequence[str], *, chance: float, seed: int = 0) -> dict:
-    """Number, accuracy, its Wilson and subject-bootstrap 95 % intervals, and chance, as JSON-able figures."""
+def accuracy_figures(
+    outcomes: np.ndarray, subjects: Sequence[str], *, chance: float, seed: int = 0
+) -> dict[str, float | list[float]]:
+    """Accuracy and its 95 % intervals as JSON-able figures; parameters as for `bootstrap_interval`.
+
+    Returns
+    -------
+    dict
+        ``n``, ``correct``, ``accuracy``, ``wilson_95``, ``subject_bootstrap_95`` and ``chance``; only ``n`` if it is 0.
+    """
     n = len(outcomes)
     if n == 0:
         return {"n": 0}
@@ -122,7 +187,7 @@ def accuracy_figures(outcomes: np.ndarray, subjects: Sequence[str], *, chance: f
         "n": n,
         "correct": float(outcomes.sum()),
         "accuracy": float(outcomes.mean()),
-        "wilson_95": list(wilson_interval(outcomes.sum(), n)),
+        "wilson_95": list(wilson_interval(float(outcomes.sum()), n)),
         "subject_bootstrap_95": list(bootstrap_interval(outcomes, subjects, seed=seed)),
         "chance": chance,
     }

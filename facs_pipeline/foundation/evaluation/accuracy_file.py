@@ -10,11 +10,11 @@ from typing import Any
 from facs_pipeline.foundation.files.atomic import atomic_write
 
 FORMAT = "facs-accuracy"
-"""What ``accuracy.json`` says of itself in its field ``format``."""
+"""The field ``format`` of ``accuracy.json``."""
 
 
-def write_accuracy(document: Mapping[str, Any], path: str | os.PathLike) -> None:
-    """Write what `facs_pipeline.foundation.evaluation.classification.accuracy_document` returned; the old file stays until it is whole.
+def write_accuracy(document: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write what `classification.accuracy_document` returned; an earlier file stays until the new one is whole.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""How well two sets of intensities agree: Pearson r, CCC, ICC(3,1), MAE, bias, F1, with intervals over persons.
+"""Agreement of two sets of intensities: Pearson r, CCC, ICC(3,1), MAE, bias, F1, with intervals over subjects.
 
-All measures are functions of a few sums, so that a bootstrap over persons adds up each person's sums
+All measures are functions of a few sums, so that a bootstrap over subjects adds up each subject's sums
 instead of drawing frames again; every measure is computed for all action units at once. Rows where either
 side is NaN (unknown) are left out, separately for each action unit. A measure that is not defined, such as
 the correlation with a constant, is NaN.
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 F1_INTENSITY = 2.0
+"""Intensity from which an action unit counts as active in F1."""
 
 # Order of the sums in the last axis of `_sums`: y = reference, p = prediction.
 _N, _Y, _P, _YY, _PP, _YP, _ABS, _TP, _FP, _FN = range(10)
@@ -61,38 +62,39 @@ def _moments(sums: np.ndarray) -> tuple[np.ndarray, ...]:
     return mean_y, mean_p, variance_y, variance_p, sums[..., _YP] / n - mean_y * mean_p
 
 
-def _pearson(sums):
+def _pearson(sums: np.ndarray) -> np.ndarray:
     _, _, variance_y, variance_p, covariance = _moments(sums)
     return _ratio(covariance, np.sqrt(variance_y * variance_p))
 
 
-def _ccc(sums):
+def _ccc(sums: np.ndarray) -> np.ndarray:
     mean_y, mean_p, variance_y, variance_p, covariance = _moments(sums)
     return _ratio(2 * covariance, variance_y + variance_p + (mean_y - mean_p) ** 2)
 
 
-def _icc(sums):
+def _icc(sums: np.ndarray) -> np.ndarray:
     _, _, variance_y, variance_p, covariance = _moments(sums)
     return _ratio(2 * covariance, variance_y + variance_p)
 
 
-def _mae(sums):
+def _mae(sums: np.ndarray) -> np.ndarray:
     return _ratio(sums[..., _ABS], sums[..., _N])
 
 
-def _bias(sums):
+def _bias(sums: np.ndarray) -> np.ndarray:
     return _ratio(sums[..., _P] - sums[..., _Y], sums[..., _N])
 
 
-def _f1(sums):
+def _f1(sums: np.ndarray) -> np.ndarray:
     return _ratio(2 * sums[..., _TP], 2 * sums[..., _TP] + sums[..., _FP] + sums[..., _FN])
 
 
 _MEASURES = {"r": _pearson, "ccc": _ccc, "icc": _icc, "mae": _mae, "bias": _bias, "f1": _f1}
 MEASURES: tuple[str, ...] = tuple(_MEASURES)
+"""Names of all measures."""
 
 
-def _whole(measure: str, reference, predicted, at: float = F1_INTENSITY) -> np.ndarray:
+def _whole(measure: str, reference: np.ndarray, predicted: np.ndarray, at: float = F1_INTENSITY) -> np.ndarray:
     y, p = _two_columns(reference, predicted)
     return _MEASURES[measure](_sums(y, p, np.zeros(len(y), dtype=np.intp), 1, at)[0])
 
@@ -102,13 +104,13 @@ def pearson(reference: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    reference, predicted : ndarray [n] or [n, k]
-        Intensities 0..5; NaN where unknown.
+    reference, predicted : ndarray
+        Intensities 0..5 `[n]` or `[n, k]`; NaN where unknown.
 
     Returns
     -------
-    ndarray [k]
-        NaN where either side is constant.
+    ndarray of float64
+        `[k]`, NaN where either side is constant.
 
     References
     ----------
@@ -148,12 +150,12 @@ def icc_3_1(ratings: np.ndarray) -> float:
     """ICC(3,1) of any number of raters: (BMS - EMS) / (BMS + (m - 1) EMS); higher is better, 1 at most.
 
     BMS is the mean square between targets, EMS the residual mean square of the two-way layout, m the number of
-    raters: every rater has seen every target, and these raters are the only ones of interest.
+    raters: every rater has rated every target, and these raters are the only ones of interest.
 
     Parameters
     ----------
-    ratings : ndarray [targets, raters]
-        Complete, at least 2 x 2.
+    ratings : ndarray
+        `[targets, raters]`, complete, at least 2 x 2.
 
     References
     ----------
@@ -194,35 +196,38 @@ def f1(reference: np.ndarray, predicted: np.ndarray, at: float = F1_INTENSITY) -
 def agreement(
     reference: np.ndarray,
     predicted: np.ndarray,
-    subjects: Sequence,
+    subjects: Sequence[str],
     aus: Sequence[int],
     *,
     n_bootstrap: int = 1000,
     confidence: float = 0.95,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """All measures for each action unit, with percentile intervals from a bootstrap over persons.
+    """All measures for each action unit, with percentile intervals from a bootstrap over subjects.
 
-    Frames of one person are alike, so drawing frames would give intervals that are far too narrow: persons are
+    Frames of one subject are alike, so drawing frames would give intervals that are far too narrow: subjects are
     drawn with replacement instead, each with all their frames (the cluster bootstrap).
 
     Parameters
     ----------
-    reference, predicted : ndarray [n, k]
-        Intensities 0..5; NaN where unknown.
-    subjects : sequence [n]
-        Whose face each row shows.
-    aus : sequence [k] of int
-        FACS numbers, for the index of the result.
-    n_bootstrap : number of draws; 0 leaves the intervals NaN.
-    confidence : share of the draws within the interval.
-    random_state : seed; the same seed gives the same intervals.
+    reference, predicted : ndarray
+        Intensities 0..5 `[n, k]`; NaN where unknown.
+    subjects : sequence of str
+        Whose face each row shows `[n]`.
+    aus : sequence of int
+        FACS numbers `[k]`, for the index of the result.
+    n_bootstrap : int
+        Number of draws; 0 leaves the intervals NaN.
+    confidence : float
+        Share of the draws within the interval.
+    random_state : int
+        The same seed gives the same intervals.
 
     Returns
     -------
-    DataFrame, one row per action unit (index ``au``)
-        ``n`` (rows known), ``subjects`` (persons with such rows), ``r``, ``ccc``, ``icc``, ``mae``, ``bias``,
-        ``f1``, and each measure's ``_low`` and ``_high``.
+    DataFrame
+        One row per action unit (index ``au``): ``n`` (rows known), ``subjects`` (those with such rows), ``r``,
+        ``ccc``, ``icc``, ``mae``, ``bias``, ``f1``, and each measure's ``_low`` and ``_high``.
 
     References
     ----------
@@ -232,14 +237,14 @@ def agreement(
     y, p = _two_columns(reference, predicted)
     if y.shape[1] != len(aus) or len(y) != len(subjects):
         raise ValueError(f"got {y.shape} intensities, {len(aus)} action units and {len(subjects)} subjects")
-    persons, group = np.unique(np.asarray(subjects), return_inverse=True)
-    sums = _sums(y, p, group, len(persons), F1_INTENSITY)
+    unique, group = np.unique(np.asarray(subjects), return_inverse=True)
+    sums = _sums(y, p, group, len(unique), F1_INTENSITY)
     total = sums.sum(axis=0)
     table = {"n": total[:, _N].astype(int), "subjects": (sums[:, :, _N] > 0).sum(axis=0)}
     random = np.random.default_rng(random_state)
     drawn = np.full((0, *total.shape), np.nan)
     if n_bootstrap:
-        times = random.multinomial(len(persons), np.full(len(persons), 1 / len(persons)), size=n_bootstrap)
+        times = random.multinomial(len(unique), np.full(len(unique), 1 / len(unique)), size=n_bootstrap)
         drawn = np.tensordot(times.astype(np.float64), sums, axes=1)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     for name, measure in _MEASURES.items():
@@ -254,18 +259,19 @@ def agreement(
 
 
 def joint_counts(reference: np.ndarray, predicted: np.ndarray, step: float = 0.5) -> np.ndarray:
-    """How often each intensity was given which prediction: a scatter plot in a form that stays small.
+    """Joint histograms of reference and prediction: a scatter plot in a form that stays small.
 
     Parameters
     ----------
-    reference, predicted : ndarray [n, k]
-        Intensities 0..5; NaN where unknown. Values outside count in the outermost bin.
-    step : width of a bin.
+    reference, predicted : ndarray
+        Intensities 0..5 `[n, k]`; NaN where unknown. Values outside count in the outermost bin.
+    step : float
+        Width of a bin.
 
     Returns
     -------
-    ndarray [k, m, m] of int
-        Rows are bins of the reference, columns of the prediction, from 0 upwards.
+    ndarray of int
+        `[k, m, m]`: rows are bins of the reference, columns of the prediction, from 0 upwards.
 
     Examples
     --------
@@ -283,25 +289,32 @@ def joint_counts(reference: np.ndarray, predicted: np.ndarray, step: float = 0.5
 
 
 def within_subject_pearson(
-    reference: np.ndarray, predicted: np.ndarray, subjects: Sequence, *, min_std: float = 0.25, min_rows: int = 8
+    reference: np.ndarray, predicted: np.ndarray, subjects: Sequence[str], *, min_std: float = 0.25, min_rows: int = 8
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over persons (or videos) of r within each: does the curve move with the face? Higher is better.
+    """Mean over subjects (or videos) of r within each: does the curve move with the face? Higher is better.
 
     Parameters
     ----------
-    reference, predicted : ndarray [n, k]
-    subjects : sequence [n]
-    min_std : a person counts for an action unit only where the reference's standard deviation reaches this
-        (intensity units), since r of a face at rest is noise.
-    min_rows : persons with fewer rows are left out.
+    reference, predicted : ndarray
+        Intensities 0..5 `[n, k]`; NaN where unknown.
+    subjects : sequence of str
+        Whose face each row shows `[n]`.
+    min_std : float
+        A subject counts for an action unit only where the reference's standard deviation reaches this (intensity
+        units), since r of a face at rest is noise.
+    min_rows : int
+        Subjects with fewer rows are left out.
 
     Returns
     -------
-    mean [k] (NaN where nobody counts), number of persons that count [k]
+    mean : ndarray of float64
+        `[k]`, NaN where no subject counts.
+    counts : ndarray of int
+        Subjects that count `[k]`.
     """
     y, p = _two_columns(reference, predicted)
-    persons, group = np.unique(np.asarray(subjects), return_inverse=True)
-    sums = _sums(y, p, group, len(persons), F1_INTENSITY)
+    unique, group = np.unique(np.asarray(subjects), return_inverse=True)
+    sums = _sums(y, p, group, len(unique), F1_INTENSITY)
     r = _pearson(sums)
     r[(np.sqrt(_moments(sums)[2]) < min_std) | (sums[..., _N] < min_rows)] = np.nan
     counts = (~np.isnan(r)).sum(axis=0)

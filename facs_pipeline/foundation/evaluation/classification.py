@@ -1,4 +1,4 @@
-"""How well does a classifier do: its figures with intervals, from true classes and probabilities, in one shape.
+"""Figures of a classifier with intervals, from true classes and probabilities, in one shape.
 
 The shape is that of one model in ``accuracy.json``, which ``facs report`` shows; docs/report.md describes it.
 """
@@ -19,9 +19,9 @@ BETA = 2.0
 BINS = 10
 """Bins of the expected calibration error."""
 MISTAKES = 12
-"""Mistakes kept of a model."""
+"""Mistakes shown of a model."""
 CURVE_POINTS = 100
-"""Points kept of a ROC or precision-recall curve."""
+"""Points stored of a ROC or precision-recall curve."""
 _SMALLEST = 1e-12
 
 
@@ -37,15 +37,18 @@ def class_figures(
 
     Parameters
     ----------
-    truth : ndarray [n] of int
-        Position of the true class in `classes`.
-    probabilities : ndarray [n, c]
-        0..1, every row sums to 1. A row of NaN is a decision without a probability; then give `decisions` as well.
-    classes : c names.
-    decisions : ndarray [n] of int
-        Default: the most probable class, of equal ones the first.
-    scores : ndarray [n, c]
-        Higher where a class is more likely, for the ROC and precision-recall curves. Default: the probabilities.
+    truth : ndarray of int
+        Position of the true class in `classes` `[n]`.
+    probabilities : ndarray
+        0..1 `[n, c]`, every row sums to 1. A row of NaN is a decision without a probability; then give `decisions` as
+        well.
+    classes : sequence of str
+        Names `[c]`.
+    decisions : ndarray of int, optional
+        Positions in `classes` `[n]`; by default the most probable class, of equal ones the first.
+    scores : ndarray, optional
+        Higher where a class is more likely `[n, c]`, for the ROC and precision-recall curves; by default the
+        probabilities.
 
     Returns
     -------
@@ -96,7 +99,9 @@ def class_figures(
     return figures
 
 
-def _checked(truth, probabilities, classes, decisions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _checked(
+    truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], decisions: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     truth, probabilities = np.asarray(truth), np.asarray(probabilities, float)
     n, c = len(truth), len(classes)
     if n == 0 or c < 2 or len(set(classes)) != c:
@@ -127,12 +132,12 @@ def _checked(truth, probabilities, classes, decisions) -> tuple[np.ndarray, np.n
 def _of_probabilities(truth: np.ndarray, probabilities: np.ndarray, numbers: list[int]) -> dict[str, Any]:
     clipped = np.clip(probabilities, _SMALLEST, 1)
     clipped /= clipped.sum(axis=1, keepdims=True)
-    found: dict[str, Any] = {"log_loss": float(metrics.log_loss(truth, clipped, labels=numbers))}
+    figures: dict[str, Any] = {"log_loss": float(metrics.log_loss(truth, clipped, labels=numbers))}
     if len(numbers) > 2:
-        found["top_2"] = float(metrics.top_k_accuracy_score(truth, probabilities, k=2, labels=numbers))
+        figures["top_2"] = float(metrics.top_k_accuracy_score(truth, probabilities, k=2, labels=numbers))
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    found["calibration_error"], found["reliability"] = _reliability(confidence, right)
-    return found
+    figures["calibration_error"], figures["reliability"] = _reliability(confidence, right)
+    return figures
 
 
 def _reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[float, list[dict[str, float]]]:
@@ -167,15 +172,15 @@ def _curves(truth: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> di
 def _thinned(**columns: np.ndarray) -> dict[str, list[float]]:
     """The curve at points evenly spread along its length, with both ends."""
     path = np.concatenate(([0.0], np.cumsum(sum(np.abs(np.diff(values)) for values in columns.values()))))
-    kept = np.arange(len(path))
+    chosen = np.arange(len(path))
     if len(path) > CURVE_POINTS:
-        kept = np.unique(np.searchsorted(path, np.linspace(0, path[-1], CURVE_POINTS)).clip(0, len(path) - 1))
-        kept[-1] = len(path) - 1
-    return {name: [round(float(value), 4) for value in values[kept]] for name, values in columns.items()}
+        chosen = np.unique(np.searchsorted(path, np.linspace(0, path[-1], CURVE_POINTS)).clip(0, len(path) - 1))
+        chosen[-1] = len(path) - 1
+    return {name: [round(float(value), 4) for value in values[chosen]] for name, values in columns.items()}
 
 
 def share_right(right: np.ndarray) -> dict[str, Any]:
-    """``n``, ``accuracy`` and its 95 % interval ``wilson_95`` of decisions [n] that are right or not; n > 0.
+    """``n``, ``accuracy`` and its 95 % interval ``wilson_95`` of decisions `[n]` that are right or not; n > 0.
 
     Also the shape of ``without_near_duplicates``: the same model on the samples left when those are taken out.
 
@@ -203,16 +208,27 @@ def subgroup_figures(
 
     Parameters
     ----------
-    right : [n] bool; groups : column -> [n] text, empty where unknown (then not counted).
-    truth : [n] true classes; each group's ``chance`` is then the share of its own most frequent class.
-    chance : the same for all groups, instead.
+    right : ndarray of bool
+        Which decisions were right `[n]`.
+    groups : mapping of str to sequence of str
+        Column to values `[n]`, empty where unknown (then not counted).
+    truth : sequence, optional
+        True classes `[n]`; each group's ``chance`` is then the share of its own most frequent class.
+    chance : float, optional
+        The same for all groups, instead.
+
+    Returns
+    -------
+    list of dict
+        ``column``, ``group``, the figures of `share_right`, and ``chance`` where it is known.
 
     Examples
     --------
     >>> [(row["group"], row["accuracy"]) for row in subgroup_figures([True, False], {"sex": ["f", "m"]})]
     [('f', 1.0), ('m', 0.0)]
     """
-    right, found = np.asarray(right, bool), []
+    right = np.asarray(right, bool)
+    rows: list[dict[str, Any]] = []
     for column, values in groups.items():
         of = np.asarray(values, dtype=object)
         for value in sorted({value for value in values if value}):
@@ -222,8 +238,8 @@ def subgroup_figures(
                 row["chance"] = float(np.unique(np.asarray(truth)[inside], return_counts=True)[1].max() / inside.sum())
             elif chance is not None:
                 row["chance"] = chance
-            found.append(row)
-    return found
+            rows.append(row)
+    return rows
 
 
 def confident_mistakes(
@@ -233,14 +249,21 @@ def confident_mistakes(
 
     Parameters
     ----------
-    truth : [n] int; probabilities : [n, c]; classes : c names.
-    most : how many at most.
+    truth : ndarray of int
+        Positions in `classes` `[n]`.
+    probabilities : ndarray
+        0..1 `[n, c]`.
+    classes : sequence of str
+        Names `[c]`.
+    most : int
+        At most so many.
 
     Returns
     -------
-    list of (position 0..n-1, {"truth", "predicted", "probability"})
-        The field ``mistakes`` when ``picture`` (a file in the folder of ``accuracy.json``) and, where there are any,
-        ``reasons`` (texts) and ``explanation`` (a picture) are added to each.
+    list of tuple
+        Position 0..n-1 and ``{"truth", "predicted", "probability"}`` of each. With ``picture`` (a file in the folder
+        of ``accuracy.json``) and, where there are any, ``reasons`` (texts) and ``explanation`` (a picture) added to
+        each they are the field ``mistakes``.
 
     Examples
     --------
@@ -269,19 +292,30 @@ def accuracy_document(
     unit: str = "images",
     protocol: str = "",
 ) -> dict[str, Any]:
-    """The content of ``accuracy.json``, to be written with `facs_pipeline.foundation.evaluation.accuracy_file.write_accuracy`.
+    """The content of ``accuracy.json``, to be written with `accuracy_file.write_accuracy`.
 
     Parameters
     ----------
-    task : e.g. ``"Emotion on FER2013"``; published figures are shown beside tasks with ``emotion`` in their name.
-    data : what was measured on, in words.
-    models : each ``{"name": .., **class_figures(..)}`` and, where known, ``train_s``, ``predict_s`` in seconds,
+    task : str
+        E.g. ``"Emotion on FER2013"``; published figures are shown beside tasks with ``emotion`` in their name.
+    data : str
+        The data measured on, in words.
+    models : sequence of mapping
+        Each ``{"name": .., **class_figures(..)}`` and, where known, ``train_s``, ``predict_s`` in seconds,
         ``peak_memory_bytes`` of training, ``predict_peak_memory_bytes``, ``size_bytes``, ``without_near_duplicates``
         (`share_right`), ``subgroups`` (`subgroup_figures`), ``mistakes`` (`confident_mistakes`), ``learning_curve``,
         and ``published``: the name of the published system it stands beside (facs_pipeline/report/published.py).
-    warnings : sentences to be read before the figures.
-    unit : what `n` counts.
-    protocol : one of those in published.py if it was kept to, so that the report can say "the same protocol".
+    warnings : sequence of str
+        Sentences to be read before the figures.
+    unit : str
+        What `n` counts.
+    protocol : str
+        One of those in published.py that was followed, so that the report can say "the same protocol".
+
+    Returns
+    -------
+    dict
+        JSON-able.
 
     Raises
     ------

@@ -22,10 +22,17 @@ def nested_rows(y: np.ndarray, shares: Sequence[float] = SHARES, *, seed: int = 
 
     Parameters
     ----------
-    y : ndarray [n] of int
-        Class of each row. Of every class at least three rows are taken where it has so many.
-    shares : of the rows, 0..1, ascending.
-    seed : of the draw.
+    y : ndarray of int
+        Class of each row `[n]`. Of every class at least three rows are taken where it has so many.
+    shares : sequence of float
+        Shares of the rows, 0..1, ascending.
+    seed : int
+        The same seed draws the same rows.
+
+    Returns
+    -------
+    list of ndarray of int
+        Positions of the rows, one array for each share.
 
     Examples
     --------
@@ -41,8 +48,24 @@ def nested_rows(y: np.ndarray, shares: Sequence[float] = SHARES, *, seed: int = 
 
 
 def point(n: int, correct: float, of: int) -> dict[str, Any]:
-    """One point: `n` training samples, and how many of `of` held-out ones were right, with Wilson's 95 % interval.
+    """One point of a learning curve.
 
+    Parameters
+    ----------
+    n : int
+        Training samples.
+    correct : float
+        Held-out samples decided rightly.
+    of : int
+        All held-out samples.
+
+    Returns
+    -------
+    dict
+        ``n``, ``accuracy``, and Wilson's 95 % interval ``low``, ``high``.
+
+    Examples
+    --------
     >>> point(100, 40, 60)["accuracy"] == 40 / 60
     True
     """

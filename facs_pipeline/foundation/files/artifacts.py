@@ -107,7 +107,7 @@ class Artifact:
         self.facts: dict[str, Any] = index["facts"]
 
     @classmethod
-    def open(cls, path: str | os.PathLike, key: bytes) -> Artifact:
+    def open(cls, path: str | os.PathLike[str], key: bytes) -> Artifact:
         """Open the artifact at `path`.
 
         Raises

@@ -12,9 +12,12 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from facs_pipeline.foundation.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STALE_AFTER_S = 24 * 3600
 _TEMPORARY = re.compile(r"^\.facs-([0-9a-f]{8})-(\d+)-\d+\.tmp$")
@@ -45,37 +48,38 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike, mode: str = "w", **open_options: Any) -> Iterator[IO]:
-    """Write a file that appears under its name only when it is complete and on the disk.
+def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    r"""Write a file that appears under its name only when it is complete and on the disk.
 
     Parameters
     ----------
-    path : the final name; its folder is made if need be.
-    mode : ``"w"`` (UTF-8, newlines as written) or ``"wb"``.
-    open_options : further arguments of `open`.
+    path : path
+        The final name; its folder is made if need be.
+    mode : {"w", "wb"}
+        Text (UTF-8, newlines as written) or bytes.
 
     Yields
     ------
-    The open file. If the block raises, nothing is left and an earlier file of that name stays as it was.
+    file
+        The open file. If the block raises, nothing is left and an earlier file of that name stays as it was.
 
     Examples
     --------
     >>> import tempfile, pathlib
     >>> target = pathlib.Path(tempfile.mkdtemp()) / "table.csv"
     >>> with atomic_write(target) as file:
-    ...     _ = file.write("a,b\\n")
+    ...     _ = file.write("a,b\n")
     >>> target.read_text()
-    'a,b\\n'
+    'a,b\n'
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode is {mode!r}, expected 'w' or 'wb'")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if mode == "w":
-        open_options = {"encoding": "utf-8", "newline": "", **open_options}
+    text = mode == "w"
     temporary = temporary_path(path.parent)
     try:
-        with open(temporary, mode, **open_options) as file:
+        with open(temporary, mode, encoding="utf-8" if text else None, newline="" if text else None) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -104,8 +108,8 @@ def free_name(stem: str, taken: set[str]) -> str:
     return name
 
 
-def make_writable(folder: str | os.PathLike, advice: str) -> None:
-    """Create `folder` where it is missing and try to write there, before work is done that could not be kept.
+def make_writable(folder: str | os.PathLike[str], advice: str) -> None:
+    """Create `folder` where it is missing and try to write there, before work is done whose results would be lost.
 
     Raises
     ------
@@ -122,8 +126,8 @@ def make_writable(folder: str | os.PathLike, advice: str) -> None:
         raise InputError(f"{folder}: results cannot be written there ({error.strerror}); {advice}") from None
 
 
-def atomic_csv(table: Any, path: str | os.PathLike) -> None:
-    """Write a pandas table as CSV without its index, atomically, with ``\\n`` line ends on every system."""
+def atomic_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    r"""Write a table as CSV without its index, atomically, with ``\n`` line ends on every system."""
     with atomic_write(path) as file:
         table.to_csv(file, index=False, lineterminator="\n")
 
@@ -141,12 +145,24 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def remove_leftovers(folder: str | os.PathLike, *, depth: int = 3) -> list[Path]:
-    """Remove temporary files and folders that killed runs left under `folder`; return what was removed.
+def remove_leftovers(folder: str | os.PathLike[str], *, depth: int = 3) -> list[Path]:
+    """Remove temporary files and folders that killed runs left behind.
 
     Only names this module makes are touched, and of those only the ones whose process (of this machine) is gone
     or which nobody has written to for a day. Call it before this process has written anything there: in a
     container the process number of the killed run may be ours again.
+
+    Parameters
+    ----------
+    folder : path
+        Where to search.
+    depth : int
+        Levels of folders below it that are searched, too.
+
+    Returns
+    -------
+    list of Path
+        What was removed.
     """
     removed: list[Path] = []
     pending = [(Path(folder), depth)]

@@ -13,6 +13,7 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class ModelFile:
     Attributes
     ----------
     card : dict
-        Everything the model says of itself; see the module's text.
+        What the model is and what it was made from; see the module's text.
     arrays : dict of str to ndarray
         The model's numbers.
     """
@@ -40,7 +41,7 @@ class ModelFile:
     arrays: dict[str, np.ndarray]
 
 
-def content_hash(arrays: dict[str, np.ndarray]) -> str:
+def content_hash(arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over names, types, shapes and bytes of the arrays, in name order (64 hex digits)."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
@@ -50,15 +51,31 @@ def content_hash(arrays: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def save_model(path: str | os.PathLike, kind: str, arrays: dict[str, np.ndarray], card: dict[str, Any]) -> Path:
+def save_model(
+    path: str | os.PathLike[str], kind: str, arrays: Mapping[str, np.ndarray], card: Mapping[str, Any]
+) -> Path:
     """Write a model file atomically; the same arrays and card give the same bytes.
 
     Parameters
     ----------
-    path : where to; conventionally ends in ``.npz``.
-    kind : what sort of model, e.g. ``"action-units"``; checked on loading.
-    arrays : name -> array of numbers, booleans or fixed-width text; no object arrays.
-    card : JSON-able facts about the model.
+    path : path
+        Conventionally ends in ``.npz``.
+    kind : str
+        Sort of model, e.g. ``"action-units"``; checked on loading.
+    arrays : mapping of str to ndarray
+        Numbers, booleans or fixed-width text; no object arrays.
+    card : mapping
+        JSON-able facts about the model.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ModelError
+        If an array holds Python objects, or is called ``card``.
     """
     path = Path(path)
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
@@ -94,17 +111,31 @@ def save_model(path: str | os.PathLike, kind: str, arrays: dict[str, np.ndarray]
     return path
 
 
-def stored_bytes(arrays: dict[str, np.ndarray]) -> int:
-    """How many bytes the arrays take in a model file, compressed as `save_model` does; without names and card.
+def stored_bytes(arrays: Mapping[str, np.ndarray]) -> int:
+    """Bytes that the arrays take in a model file, compressed as `save_model` does; without names and card.
 
+    Examples
+    --------
     >>> stored_bytes({"weights": np.zeros(100_000)}) < 1000
     True
     """
     return sum(len(zlib.compress(np.asarray(array).tobytes(), 9)) for array in arrays.values())
 
 
-def load_model(path: str | os.PathLike, kind: str | None = None) -> ModelFile:
+def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
     """Read and verify a model file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    kind : str, optional
+        Kind that is expected; any unless given.
+
+    Returns
+    -------
+    ModelFile
+        Its card and arrays.
 
     Raises
     ------

@@ -43,7 +43,7 @@ class ResultStore:
     0
     """
 
-    def __init__(self, folder: str | os.PathLike | None) -> None:
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
         self.folder = None if folder is None else Path(folder)
 
     def get(self, inputs: Mapping[str, object], compute: Callable[[], _Result]) -> _Result:

@@ -1,1 +1,1 @@
-"""Decoding of images; geometry and gradients of pictures."""
+"""Decoding of images; geometry and gradients of images."""

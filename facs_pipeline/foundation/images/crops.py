@@ -1,4 +1,4 @@
-"""Parts of a picture brought to another size, place and tilt."""
+"""Parts of an image brought to another size, place and tilt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ import numpy as np
 
 
 def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Warp `grey` by `matrix` (image -> crop) to [size, size] uint8, without aliasing when a large face shrinks."""
+    """A square crop of an image, without aliasing where it shrinks.
+
+    Parameters
+    ----------
+    grey : ndarray of uint8
+        Image `[h, w]`.
+    matrix : ndarray
+        Affine map `[2, 3]` from its pixels to those of the crop.
+    size : int
+        Side of the crop in pixels.
+
+    Returns
+    -------
+    ndarray of uint8
+        `[size, size]`.
+    """
     small, factor, left, top = shrunk(grey, matrix, size)
     if factor > 1:
         (a, b, e), (c, d, f) = matrix.tolist()
@@ -22,10 +37,27 @@ def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarr
 def shrunk(
     grey: np.ndarray, matrix: np.ndarray, size: int, margin: float = 1.0
 ) -> tuple[np.ndarray, int, float, float]:
-    """Means of blocks of `factor` pixels of the part of `grey` that `matrix` brings into a crop.
+    """The part of an image that a crop shows, averaged over blocks of pixels to nearly the crop's resolution.
 
-    `margin` widens that part. Returns the means, `factor`, and the place in `grey` of their first pixel; pixel p
-    of them lies at ``factor * p + place``. `grey` itself where the crop has at least half its resolution.
+    Parameters
+    ----------
+    grey : ndarray of uint8
+        Image `[h, w]`.
+    matrix : ndarray
+        Similarity `[2, 3]` from its pixels to those of the crop.
+    size : float
+        Side of the crop in pixels.
+    margin : float
+        Factor by which the part is wider than the crop.
+
+    Returns
+    -------
+    means : ndarray of uint8
+        `grey` itself where the crop has at least half its resolution.
+    factor : int
+        Side of the blocks, a power of two.
+    left, top : float
+        Place of the first mean in `grey`: pixel p of the means lies at ``factor * p + place``.
     """
     # Plain numbers: this runs several times a frame, and arrays of four corners would take longer than the pixels.
     (a, b, e), (c, d, f) = matrix.tolist()
@@ -50,15 +82,15 @@ def shrunk(
     return _block_means(part, factor), factor, left + middle, top + middle
 
 
-def _block_means(picture: np.ndarray, factor: int) -> np.ndarray:
+def _block_means(image: np.ndarray, factor: int) -> np.ndarray:
     """Means of blocks of `factor` x `factor` pixels, as `cv2.resize` gives them with INTER_AREA.
 
     That is fast for blocks of 2 x 2 only; larger ones are halved again and again, with enough bits to lose none.
     """
-    height, width = picture.shape[0] // factor, picture.shape[1] // factor
+    height, width = image.shape[0] // factor, image.shape[1] // factor
     if not 4 <= factor <= 16:
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    means = np.multiply(picture, 256, dtype=np.uint16)
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    means = np.multiply(image, 256, dtype=np.uint16)
     while len(means) > height:
         means = cv2.resize(means, (means.shape[1] // 2, means.shape[0] // 2), interpolation=cv2.INTER_AREA)
     return cv2.convertScaleAbs(means, alpha=1 / 256)

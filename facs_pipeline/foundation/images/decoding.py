@@ -5,17 +5,27 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-# No photograph of a face is larger; an archive may claim anything.
 LARGEST_BYTES = 256 << 20
+"""No photograph of a face is larger; an archive may claim anything."""
 
 
 def decode_grey(data: bytes) -> np.ndarray:
-    """A file's bytes as grey image [h, w] uint8.
+    """Decode an image.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of an image file.
+
+    Returns
+    -------
+    ndarray of uint8
+        Grey image `[h, w]`.
 
     Raises
     ------
     ValueError
-        Saying why not, if it is empty, cut short or no image.
+        If it is empty, cut short or no image; the text tells which.
     """
     if not data:
         raise ValueError("the file is empty")

@@ -12,17 +12,18 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    source, target : ndarray [..., k, 2]
-        Corresponding points; leading dimensions broadcast.
+    source, target : ndarray
+        Corresponding points `[..., k, 2]`; leading dimensions broadcast.
 
     Returns
     -------
-    ndarray [..., 2, 3]
-        Matrix M with ``target ~ M[:, :2] @ p + M[:, 2]``.
+    ndarray of float64
+        Matrix M `[..., 2, 3]` with ``target ~ M[:, :2] @ source + M[:, 2]``.
 
-    Notes
-    -----
-    Closed form of the 2-D Procrustes problem (Umeyama 1991) without reflection.
+    References
+    ----------
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", IEEE TPAMI 13, 1991,
+    doi:10.1109/34.88573; here its closed form in the plane, without reflection.
     """
     # As complex numbers a similarity is z -> c z + d, with c = <s, t> / <s, s> for centred points.
     s, t = as_complex(source), as_complex(target)
@@ -38,13 +39,14 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 class Registration:
-    """Least-squares similarities of single faces onto one shape, as `fit_similarity` gives them, but much faster.
+    """Least-squares similarities of single point sets onto one shape, as `fit_similarity` gives them, but faster.
 
     Points are complex numbers here, and a similarity is z -> c z + d.
 
     Parameters
     ----------
-    shape : ndarray [k, 2]
+    shape : ndarray
+        Points `[k, 2]`.
 
     Example
     -------
@@ -60,48 +62,48 @@ class Registration:
         self._variance = float(np.vdot(self._centred, self._centred).real) / len(z)
 
     def __call__(self, points: np.ndarray) -> tuple[complex, complex]:
-        """The similarity (c, d) that brings `points` [k, 2] onto the shape."""
+        """The similarity (c, d) that brings `points` `[k, 2]` onto the shape."""
         z = as_complex(points)
         middle = complex(np.add.reduce(z)) / len(z)
         z = z - middle
-        c = complex(np.vdot(z, self._centred)) / max(np.vdot(z, z).real, 1e-12)
+        c = complex(np.vdot(z, self._centred)) / max(float(np.vdot(z, z).real), 1e-12)
         return c, self.middle - c * middle
 
     def moved(self, before: tuple[complex, complex], after: tuple[complex, complex]) -> float:
-        """Root mean square distance by which another similarity moves what was brought onto the shape."""
+        """Root mean square distance between the shape's points under one similarity and under another."""
         turn = after[0] / before[0]
         shift = turn * (self.middle - before[1]) + after[1] - self.middle
         return math.sqrt(abs(turn - 1) ** 2 * self._variance + abs(shift) ** 2)
 
 
 def matrix(c: complex, d: complex) -> np.ndarray:
-    """The similarity z -> c z + d as a matrix [2, 3]."""
+    """The similarity z -> c z + d as a matrix `[2, 3]`."""
     return np.array([[c.real, -c.imag, d.real], [c.imag, c.real, d.imag]])
 
 
 def as_complex(points: np.ndarray) -> np.ndarray:
-    """Points [..., k, 2] as complex numbers [..., k]."""
+    """Points `[..., k, 2]` as complex numbers `[..., k]`."""
     return np.ascontiguousarray(points, np.float64).view(np.complex128)[..., 0]
 
 
 def as_points(z: np.ndarray) -> np.ndarray:
-    """Complex numbers [k] as points [k, 2] float32."""
+    """Complex numbers `[k]` as points `[k, 2]`, float32."""
     return z.view(np.float64).reshape(-1, 2).astype(np.float32)
 
 
 def fit_affine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least-squares affine map [2, 3] from `source` [k, 2] to `target` [k, 2]."""
+    """Least-squares affine map `[2, 3]` from points `source` `[k, 2]` to `target` `[k, 2]`."""
     design = np.column_stack([source, np.ones(len(source))])
     return np.linalg.lstsq(design, target, rcond=None)[0].T
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Map points [..., k, 2] by [..., 2, 3]."""
+    """Points `[..., k, 2]` mapped by matrices `[..., 2, 3]`."""
     return points @ np.swapaxes(matrix[..., :2], -1, -2) + matrix[..., None, :, 2]
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of [..., 2, 3] maps."""
+    """Inverse of affine maps `[..., 2, 3]`."""
     a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
     inverse = np.empty(matrix.shape)
     determinant = a * d - b * c
@@ -112,6 +114,6 @@ def invert(matrix: np.ndarray) -> np.ndarray:
 
 
 def chain(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """The map [..., 2, 3] that applies `first`, then `second`."""
+    """The affine map `[..., 2, 3]` that applies `first`, then `second`."""
     linear = second[..., :2] @ first[..., :2]
     return np.concatenate([linear, second[..., :2] @ first[..., 2:] + second[..., 2:]], axis=-1)

@@ -1,4 +1,4 @@
-"""Gradients of a picture along evenly spread directions."""
+"""Gradients of an image along evenly spread directions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import numpy as np
 
 
 def directions(n: int) -> np.ndarray:
-    """`n` directions evenly round the circle [2, n] float32, of half a unit's length, the first to the right."""
+    """Directions evenly round the circle, of half a unit's length, the first to the right; float32 `[2, n]`."""
     angle = np.arange(n) * (2 * np.pi / n)
     # Without the rounding, cos(pi / 2) is 6e-17, and it depends on OpenCV's version which way ties round.
     return np.round(0.5 * np.stack([np.cos(angle), np.sin(angle)]), 7).astype(np.float32)
 
 
 def mirrored_directions(n: int) -> np.ndarray:
-    """Which of `directions(n)` takes the place of each in a mirror [n]: the angle a turns into pi - a; `n` is even.
+    """Positions `[n]` of the directions that take the place of `directions(n)` in a mirror; `n` is even.
+
+    An angle a turns into pi - a.
 
     Example
     -------
@@ -24,13 +26,23 @@ def mirrored_directions(n: int) -> np.ndarray:
     return (n // 2 - np.arange(n)) % n
 
 
-def oriented_gradients(picture: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Gradients of a `picture` [h, w] uint8 `along` n `directions` [2, n], 0 where they point the other way; n is even.
+def oriented_gradients(image: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Gradients of an image along each of n directions, 0 where they point the other way.
 
-    Returns [n h, w] uint8: one below the other, so that one call sums them all.
+    Parameters
+    ----------
+    image : ndarray of uint8
+        `[h, w]`.
+    along : ndarray of float32
+        What `directions` gives for an even n, `[2, n]`.
+
+    Returns
+    -------
+    ndarray of uint8
+        `[n h, w]`: one direction below the other, so that one call sums them all.
     """
-    height, width = picture.shape
-    dx, dy = cv2.spatialGradient(picture)
+    height, width = image.shape
+    dx, dy = cv2.spatialGradient(image)
     gradients = np.empty((along.shape[1] * height, width), np.int16)
     half = along.shape[1] // 2
     for k, (x, y) in enumerate(along.T.tolist()[:half]):

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils._param_validation import Interval, Real
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils._param_validation import Interval  # noqa: PLC2701  what scikit-learn's own estimators use
+from sklearn.utils.validation import (
+    _check_sample_weight,  # noqa: PLC2701  the same
+    check_is_fitted,
+    validate_data,
+)
 
 from facs_pipeline.foundation.regression.linear import batches, folding, linear_predict, mean_and_scale
 
@@ -24,8 +29,10 @@ class Sums:
 
     Attributes
     ----------
-    weight : float, sum of the row weights.
-    x [d], y [k], xx [d, d], xy [d, k] : sums of x, y, x x' and x y'.
+    weight : float
+        Sum of the rows' weights.
+    x, y, xx, xy : ndarray
+        Sums of x `[d]`, y `[k]`, x x' `[d, d]` and x y' `[d, k]`.
     """
 
     weight: float
@@ -35,13 +42,14 @@ class Sums:
     xy: np.ndarray
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(*(a + b for a, b in zip(self._parts(), other._parts(), strict=True)))
+        return Sums(
+            self.weight + other.weight, self.x + other.x, self.y + other.y, self.xx + other.xx, self.xy + other.xy
+        )
 
     def __sub__(self, other: Sums) -> Sums:
-        return Sums(*(a - b for a, b in zip(self._parts(), other._parts(), strict=True)))
-
-    def _parts(self):
-        return self.weight, self.x, self.y, self.xx, self.xy
+        return Sums(
+            self.weight - other.weight, self.x - other.x, self.y - other.y, self.xx - other.xx, self.xy - other.xy
+        )
 
 
 def sum_rows(
@@ -52,18 +60,36 @@ def sum_rows(
     scale: np.ndarray,
     sample_weight: np.ndarray | None = None,
     *,
-    dtype: type = np.float32,
+    dtype: type[np.float32 | np.float64] = np.float32,
 ) -> Sums:
-    """Sums over X[rows] [m, d] and Y[rows] [m, k], read batch by batch.
+    """Sums over some rows, read batch by batch.
 
-    `shift` and `scale` only have to be near the columns' mean and deviation: they keep the sums of squares
-    from drowning in rounding. `solve` takes the exact ones from the sums.
+    Parameters
+    ----------
+    X, Y : ndarray
+        Columns `[n, d]` and targets `[n, k]`.
+    rows : ndarray of int
+        Which rows `[m]`.
+    shift, scale : ndarray
+        Near the columns' mean and deviation `[d]`: they keep the sums of squares from drowning in rounding. `solve`
+        takes the exact ones from the sums.
+    sample_weight : ndarray, optional
+        Weight of each row `[n]`.
+    dtype : type
+        Of the sums of squares.
+
+    Returns
+    -------
+    Sums
+        Of ``X[rows]`` and ``Y[rows]``.
     """
     d, k = X.shape[1], Y.shape[1]
     rows = np.asarray(rows)
     total, x, y = 0.0, np.zeros(d), np.zeros(k)
-    xx, xy = np.zeros((d, d), dtype), np.zeros((d, k))
-    shift, factor = shift.astype(dtype), (1 / scale).astype(dtype)
+    xx: np.ndarray = np.zeros((d, d), dtype)
+    xy = np.zeros((d, k))
+    shift = shift.astype(dtype)
+    factor: np.ndarray = (1 / scale).astype(dtype)
     for part in batches(len(rows)):
         chosen = rows[part]
         z = (X[chosen].astype(dtype) - shift) * factor
@@ -88,14 +114,21 @@ def solve(
 
     Parameters
     ----------
-    sums : what `sum_rows` gives for the same `shift` and `scale`.
-    alphas : penalties, each above 0; relative to one row, hence the same for any number of rows.
-    feature_weights : None or [d], multiplied onto the standardised columns.
+    sums : Sums
+        Of `sum_rows`, for the same `shift` and `scale`.
+    alphas : sequence of float
+        Penalties `[a]`, each above 0; relative to one row, hence the same for any number of rows.
+    shift, scale : ndarray
+        As given to `sum_rows` `[d]`.
+    feature_weights : ndarray, optional
+        Multiplied onto the standardised columns `[d]`.
 
     Returns
     -------
-    coef [a, d, k], intercept [a, k]
-        For raw columns.
+    coef : ndarray of float64
+        For raw columns `[a, d, k]`.
+    intercept : ndarray of float64
+        `[a, k]`.
 
     References
     ----------
@@ -131,11 +164,25 @@ def solve_rows(
     feature_weights: np.ndarray | None = None,
     sample_weight: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same as `solve`, from rows X [n, d], Y [n, k] themselves: quicker with fewer rows than columns.
+    """The same as `solve`, from the rows themselves: quicker with fewer rows than columns.
+
+    Parameters
+    ----------
+    X, Y : ndarray
+        Columns `[n, d]` and targets `[n, k]`.
+    alphas : sequence of float
+        Penalties `[a]`, as for `solve`.
+    feature_weights : ndarray, optional
+        As for `solve` `[d]`.
+    sample_weight : ndarray, optional
+        Weight of each row `[n]`.
 
     Returns
     -------
-    coef [a, d, k], intercept [a, k]
+    coef : ndarray of float64
+        For raw columns `[a, d, k]`.
+    intercept : ndarray of float64
+        `[a, k]`.
 
     References
     ----------
@@ -168,13 +215,17 @@ class BatchedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    alpha : penalty per row, on standardised columns (scikit-learn's ``Ridge`` has ``alpha`` times the number of rows).
-    feature_weights : None or ndarray [d] of 0 or more
-        Multiplied onto the standardised columns; a larger weight is regularised less.
+    alpha : float
+        Penalty per row, on standardised columns (scikit-learn's ``Ridge`` has ``alpha`` times the number of rows).
+    feature_weights : ndarray, optional
+        0 or more, multiplied onto the standardised columns `[d]`; a larger weight is regularised less.
 
     Attributes
     ----------
-    coef_ [d] or [d, k], intercept_ (float) or [k] : for raw columns; ``predict(X) = X @ coef_ + intercept_``.
+    coef_ : ndarray
+        For raw columns, `[d]` or `[d, k]`: ``predict(X) = X @ coef_ + intercept_``.
+    intercept_ : float or ndarray
+        Of one target, or of each `[k]`.
 
     Example
     -------
@@ -188,12 +239,15 @@ class BatchedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         "feature_weights": [None, "array-like"],
     }
 
-    def __init__(self, alpha: float = 0.3, *, feature_weights: np.ndarray | None = None):
+    coef_: np.ndarray
+    intercept_: float | np.ndarray
+
+    def __init__(self, alpha: float = 0.3, *, feature_weights: np.ndarray | None = None) -> None:
         self.alpha = alpha
         self.feature_weights = feature_weights
 
-    def fit(self, X, y, sample_weight=None) -> BatchedRidge:
-        """X [n, d] of any number type (it is not copied as a whole), y [n] or [n, k], sample_weight [n]."""
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> BatchedRidge:
+        """Fit to X `[n, d]` of any number type, which is not copied as a whole, and y `[n]` or `[n, k]`."""
         self._validate_params()
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32, np.float16, np.uint8], multi_output=True, y_numeric=True
@@ -214,8 +268,8 @@ class BatchedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.coef_, self.intercept_ = coef[0, :, 0], float(intercept[0, 0])
         return self
 
-    def predict(self, X) -> np.ndarray:
-        """Predictions [n] or [n, k], float64."""
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Predictions `[n]` or `[n, k]` for X `[n, d]`, float64."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32, np.float16, np.uint8], reset=False)
         return linear_predict(X, self.coef_, self.intercept_)
