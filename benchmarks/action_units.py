@@ -41,7 +41,7 @@ COLUMNS = (*MEASURES, *YARDSTICK)
 
 def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = True) -> np.ndarray:
     """Intensities [n, k] of the main face in every frame, NaN where none is found."""
-    follower, chunk, frames = FaceTracker(landmarks, steady=steady), FrameChunk(), 0
+    follower, chunk, frames = FaceTracker(landmarks, smoothing=steady), FrameChunk(), 0
     for frame in read_frames(video):
         frames += 1
         faces = follower.update(frame.image, frame.time_s)

@@ -65,7 +65,7 @@ class Published(DlibLandmarks):
         super().__init__(path)
         self.box_shape = box_shape
 
-    def follow(self, grey: np.ndarray, points: np.ndarray):
+    def track(self, grey: np.ndarray, points: np.ndarray):
         """A second pass; `box_shape` are mean points in a detector's box, turned and scaled to the face."""
         return self.find(grey, box_round(self.box_shape, points))
 
@@ -140,7 +140,7 @@ def on_stills(models: dict[str, Any], faces: Faces) -> dict[str, dict[str, dict[
     result: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in STILLS}
     for name, model in models.items():
         found = [model.find(i, box).points for i, box in zip(faces.images, faces.boxes, strict=True)]
-        followed = [model.follow(i, points).points for i, points in zip(faces.images, found, strict=True)]
+        followed = [model.track(i, points).points for i, points in zip(faces.images, found, strict=True)]
         for kind, points in zip(STILLS, (found, followed), strict=True):
             result[kind][name] = measures.errors(np.array(points), faces.points)
     return result
@@ -151,7 +151,7 @@ def on_video(models: dict[str, Any], video: Path, teacher: dict[str, np.ndarray]
     truth = teacher["points"]
     detected = {name: np.full_like(truth, np.nan) for name in models}
     followed = {(name, steady): np.full_like(truth, np.nan) for name in models for steady in (False, True)}
-    followers = {key: FaceTracker(models[key[0]], steady=key[1]) for key in followed}
+    followers = {key: FaceTracker(models[key[0]], smoothing=key[1]) for key in followed}
     for frame in read_frames(video):
         at = frame.index
         if at % every == 0 and not np.isnan(truth[at, 0, 0]):
@@ -206,13 +206,13 @@ def cost(
     rewards.
     """
     ours, images, boxes = models[OURS], faces.images[:60], faces.boxes[:60]
-    follower = FaceTracker(ours, steady=False)
+    follower = FaceTracker(ours, smoothing=False)
     seen = [(f.image, follower.update(f.image, f.time_s)[0].points) for f in islice(read_frames(video), 100)]
     frames, before = [grey for grey, _ in seen[1:]], [found for _, found in seen[:-1]]
     kinds = {
         "ms finding in a detector's box": (images, boxes, ours.find, boxes),
-        "ms following": (images, boxes, ours.follow, faces.points[:60]),
-        "ms following a video": (frames, [box_round(ours.box_shape, p) for p in before], ours.follow, before),
+        "ms following": (images, boxes, ours.track, faces.points[:60]),
+        "ms following a video": (frames, [box_round(ours.box_shape, p) for p in before], ours.track, before),
     }
     tasks: dict[tuple[str, str], Any] = {}
     for name in models:
@@ -253,7 +253,7 @@ def consistency(models: dict[str, Any], faces: Faces, most: int) -> dict[str, di
     for name, model in models.items():
         once = measures.self_consistency(lambda i, b, m=model: m.find(i, b).points, images, boxes, scale)
         twice = measures.self_consistency(
-            lambda i, b, m=model: m.follow(i, m.find(i, b).points).points, images, boxes, scale
+            lambda i, b, m=model: m.track(i, m.find(i, b).points).points, images, boxes, scale
         )
         result[name] = once | {f"{label}, followed": value for label, value in twice.items()}
     return result

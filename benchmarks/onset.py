@@ -44,7 +44,7 @@ FROM_AUS = {45: ("AU45", 1.5), 12: ("AU12", 0.8), 25: ("AU25", 0.8)}
 
 def followed_points(video: Path, landmarks, steady: bool) -> np.ndarray:
     """Points [n, 68, 2] of the main face, NaN where there is none."""
-    follower = FaceTracker(landmarks, steady=steady)
+    follower = FaceTracker(landmarks, smoothing=steady)
     rows = []
     for frame in read_frames(video):
         faces = follower.update(frame.image, frame.time_s)

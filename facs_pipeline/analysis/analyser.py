@@ -146,7 +146,7 @@ class FaceAnalyser:
 
     def reset(self) -> None:
         """Forget the past: the next frame begins another video."""
-        self._tracker = FaceTracker(self.landmarks, faces=self._faces, steady=self._smoothing)
+        self._tracker = FaceTracker(self.landmarks, faces=self._faces, smoothing=self._smoothing)
         self._filter = BilateralFilter()
         self._waiting: deque[AnalysedFace] = deque()
         self._frame = 0

@@ -56,7 +56,7 @@ def face_near(grey: np.ndarray, landmarks: LandmarkModel | DlibLandmarks, near: 
 
     Below a confidence of 0.3 there is no face.
     """
-    return landmarks.follow(grey, landmarks.follow(grey, near)[0])
+    return landmarks.track(grey, landmarks.track(grey, near)[0])
 
 
 def is_face(confidence: float) -> bool:

@@ -1,4 +1,4 @@
-"""Where faces are, whoever was there before: dlib's HOG + SVM detector (King 2009) on pictures of chosen sizes."""
+"""Where faces are in a single picture: dlib's HOG + SVM detector (King 2009) at chosen scales."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import cv2
 import dlib
 import numpy as np
 
+from facs_pipeline.faces.landmark_finder import Box, LandmarkFinder
 from facs_pipeline.faces.settings import SETTINGS
 from facs_pipeline.foundation.images.crops import registered_crop
-from facs_pipeline.landmarks.model import LandmarkModel
-
-Box = tuple[float, float, float, float]
-"""Left, top, width and height in pixels."""
 
 _DETECTOR = Path(__file__).parents[1] / "models" / "face_detector.svm"
+_QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 @cache
-def frontal_detector():
-    """Dlib's own detector as its `save` writes it: reading that takes 2 ms, making it anew half a second."""
+def frontal_detector() -> dlib.fhog_object_detector:
+    """dlib's frontal detector, from a file in the package: 2 ms, where dlib itself takes half a second."""
     try:
         return dlib.fhog_object_detector(str(_DETECTOR))
     except RuntimeError:
@@ -32,31 +30,44 @@ def frontal_detector():
 
 @cache
 def search_scales(longest: int) -> tuple[float, ...]:
-    """How much a picture whose longer side is `longest` px is enlarged or shrunk for each search, coarse to fine."""
+    """Factors by which a picture is resized for each search, coarse to fine, from its longer side in pixels."""
     return tuple(dict.fromkeys(min(side / longest, 2.0) for side in SETTINGS.search_sides))
 
 
-def find_faces(detector, grey: np.ndarray, scale: float) -> list[Box]:
-    """All faces in a picture [h, w] looked at `scale` times as large, the surest first."""
+def find_faces(detector: dlib.fhog_object_detector, grey: np.ndarray, scale: float) -> list[Box]:
+    """All faces in a picture, uint8 `[h, w]`, resized by `scale` for the search; the surest first."""
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     boxes, scores, _ = detector.run(small, 0, 0.0)
-    return [
-        tuple(v / scale for v in (boxes[i].left(), boxes[i].top(), boxes[i].width(), boxes[i].height()))
-        for i in np.argsort(scores)[::-1]
-    ]
+    surest = (boxes[i] for i in np.argsort(scores)[::-1])
+    return [(box.left() / scale, box.top() / scale, box.width() / scale, box.height() / scale) for box in surest]
 
 
-def find_near(detector, grey: np.ndarray, points: np.ndarray, threshold: float) -> Box | None:
-    """The face on a patch of constant size round points [68, 2], scored above `threshold`; None where there is none."""
+def find_near(
+    detector: dlib.fhog_object_detector, grey: np.ndarray, points: np.ndarray, threshold: float
+) -> Box | None:
+    """The largest face on a patch of constant size round given points.
+
+    Parameters
+    ----------
+    detector : dlib.fhog_object_detector
+        See `frontal_detector`.
+    grey : ndarray of uint8
+        Picture `[h, w]`.
+    points : ndarray
+        Landmarks `[68, 2]` round which the patch lies, pixels.
+    threshold : float
+        The detector's score that a face must exceed.
+
+    Returns
+    -------
+    tuple of float, or None
+        The box, if there is a face.
+    """
     centre, size = points[17:].mean(axis=0), face_size(points)
-    scale = SETTINGS.patch_side / (2.1 * size)
-    matrix = np.array(
-        [
-            [scale, 0, SETTINGS.patch_side / 2 - scale * centre[0]],
-            [0, scale, SETTINGS.patch_side / 2 - scale * centre[1]],
-        ]
-    )
-    boxes, _scores, _ = detector.run(registered_crop(grey, matrix, SETTINGS.patch_side), 0, threshold)
+    side = SETTINGS.patch_side
+    scale = side / (2.1 * size)
+    matrix = np.array([[scale, 0, side / 2 - scale * centre[0]], [0, scale, side / 2 - scale * centre[1]]])
+    boxes, _scores, _ = detector.run(registered_crop(grey, matrix, side), 0, threshold)
     if not boxes:
         return None
     box = max(boxes, key=lambda b: b.area())
@@ -65,17 +76,26 @@ def find_near(detector, grey: np.ndarray, points: np.ndarray, threshold: float) 
 
 
 def face_size(points: np.ndarray) -> float:
-    """Size of a face: the longer side of the box round its points, px."""
+    """Size of a face in pixels: the longer side of the box round its points."""
     return float((np.maximum.reduce(points) - np.minimum.reduce(points)).max())
 
 
-_QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkFinder) -> int:
+    """Degrees clockwise by which frames without a face must be turned to show one.
 
+    For videos that lie on their side because their rotation flag was lost; only large faces are searched for.
 
-def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkModel) -> int:
-    """By how many degrees clockwise frames [h, w] uint8 without a face must be turned to show one; 0 if by none.
+    Parameters
+    ----------
+    frames : sequence of ndarray of uint8
+        Frames `[h, w]`.
+    landmark_model : LandmarkFinder
+        Confirms what the detector finds.
 
-    For videos that lie on their side because their rotation flag was lost; only large faces are looked for.
+    Returns
+    -------
+    int
+        90, 180 or 270; 0 if no turn shows a face.
 
     Example
     -------

@@ -22,27 +22,29 @@ class TrackerSettings:
     search_again_s : float
         With ``faces="all"`` the whole picture is searched once in so many seconds.
     recheck_s : float
-        A tracked face is looked for by the detector once in so many seconds.
+        The detector searches for a tracked face once in so many seconds, unless the landmark model is certain.
     just_lost_frames : int
-        For so many frames a lost face is looked for where it was, too.
+        For so many frames a lost face is searched for in its last place, too.
     blank_levels : int
         A picture with less contrast, in grey levels, shows nobody.
     sure_confidence : float
-        Below it the detector is asked again.
+        Below it the detector searches again.
     lost_confidence : float
         Below it a face that the detector does not find either is lost.
     surer_by : float
-        So much more confidence makes the detector's place better than where the landmarks had gone.
+        So much more confidence makes the detector's place better than the tracked one.
     same_person : float
         Correlation of portraits above which a face that comes back keeps its id.
     new_portrait : float
-        A portrait more like a stored one than this is not stored.
+        A portrait is stored if its correlation with all stored ones is below this.
     portraits : int
         Stored portraits of a person; one does not show the same head turned or laughing.
     portrait_every_s : float
         A person's portraits are at least so far apart, in seconds.
     back_soon_s : float
         Whoever comes back to the same place within so many seconds is most likely the same person.
+    back_soon_bonus : float
+        What that adds to the correlation of portraits.
     cut_levels : float
         A mean difference of so many grey levels between frames is a cut.
     thumbnail : int
@@ -65,6 +67,7 @@ class TrackerSettings:
     portraits: int = 12
     portrait_every_s: float = 0.2
     back_soon_s: float = 3.0
+    back_soon_bonus: float = 0.25
     cut_levels: float = 28.0
     thumbnail: int = 32
 

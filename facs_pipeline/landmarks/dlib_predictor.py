@@ -1,25 +1,42 @@
-"""dlib's 68-point files, behind the same methods as the package's own landmark model."""
+"""dlib's 68-point files, with the methods of the package's own landmark model."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import dlib
 import numpy as np
 
+from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.images import geometry
-from facs_pipeline.landmarks.model import KIND, Located, default_landmarks
+from facs_pipeline.landmarks.model import KIND, default_landmarks
 
 
 class DlibLandmarks:
-    """dlib's own ``shape_predictor`` file (68 points), behind the same methods as `LandmarkModel`.
+    """dlib's own ``shape_predictor`` file (68 points), with the methods of `LandmarkModel`.
 
-    Such a file says nothing of its certainty, so the embedded model judges the points it finds.
+    Such a file gives no confidence, so the embedded model judges the points.
+
+    Parameters
+    ----------
+    path : path
+        The file, ``.dat``.
+
+    Raises
+    ------
+    ModelError
+        If it is no such file, or of another number of points.
+
+    Example
+    -------
+    >>> model = DlibLandmarks("shape_predictor_68_face_landmarks.dat")  # doctest: +SKIP
+    >>> points, confidence = model.find(grey, (x, y, width, height))  # doctest: +SKIP
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         path = Path(path)
         if not path.is_file():
             raise ModelError(f"{path}: no such landmark file")
@@ -27,27 +44,27 @@ class DlibLandmarks:
             self._predictor = dlib.shape_predictor(str(path))
         except RuntimeError as error:
             raise ModelError(f"{path}: not a dlib shape predictor, or cut short ({error})") from None
-        found = self._predictor(np.zeros((64, 64), np.uint8), dlib.rectangle(8, 8, 56, 56)).num_parts
-        if found != 68:
-            raise ModelError(f"{path}: a shape predictor of {found} points; expected iBUG's 68")
+        n_points = self._predictor(np.zeros((64, 64), np.uint8), dlib.rectangle(8, 8, 56, 56)).num_parts
+        if n_points != 68:
+            raise ModelError(f"{path}: a shape predictor of {n_points} points; expected iBUG's 68")
         self._judge = default_landmarks()
         self.mean_shape = self._judge.mean_shape
         with open(path, "rb") as file:
             content = hashlib.file_digest(file, "sha256")
-        # The embedded model says how sure its points are.
+        # Confidence comes from the embedded model.
         content.update(self._judge.sha256.encode())
         self.sha256 = content.hexdigest()
         self.card = {"kind": KIND, "title": f"dlib shape predictor {path.name}", "content_sha256": self.sha256}
 
-    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """Points of the face in a detector's box (x, y, width, height), in one pass: a second makes them no better."""
+    def find(self, grey: np.ndarray, box: Box) -> Located:
+        """Points of the face in a detector's box of `grey`, in one pass: a second makes them no better."""
         x, y, width, height = (round(v) for v in box)
         parts = self._predictor(grey, dlib.rectangle(x, y, x + width, y + height)).parts()
         points = np.array([(p.x, p.y) for p in parts], np.float32)
         return Located(points, self._judge.judge(grey, points))
 
-    def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
-        """Points near where they were, from the box in which a detector would have seen them."""
+    def track(self, grey: np.ndarray, points: np.ndarray) -> Located:
+        """Points near the earlier ones `[68, 2]`, from the box that a detector would have given."""
         box_from_points = geometry.fit_similarity(self._judge.box_shape, points)
         corner = geometry.apply(box_from_points, np.array([[0.5, 0.5]]))[0]
         side = float(np.hypot(box_from_points[0, 0], box_from_points[1, 0]))

@@ -1,9 +1,9 @@
-"""The closest look, at either eye: its six points are moved to where the lids are.
+"""The last correction: the six points of each eye are moved to where its lids are.
 
 Steps that move all 68 points at once leave wide eyes half open. Here gradients along six directions are summed over
-3 x 3 cells of two sizes round each of an eye's points, and a linear map from these values and the eye's shape moves the
-six. One map serves both eyes: the left one is looked at as in a mirror. It is trained with more weight on wide eyes,
-because few faces have them.
+3 x 3 cells of two sizes round each of an eye's points. A linear map from these values and the eye's shape moves the
+six. One map serves both eyes: the left one is mirrored. It is trained with more weight on wide eyes, because few faces
+have them.
 """
 
 from __future__ import annotations
@@ -14,26 +14,36 @@ from facs_pipeline.foundation.images.gradients import mirrored_directions
 from facs_pipeline.landmarks.patch_features import PatchFeatures
 
 CELLS = (3, 8)
-"""Sides of the cells, in pixels of what the last step looks at."""
+"""Sides of the cells, in pixels of the crop that the last step reads."""
 ORIENTATIONS = 6
-N_SEEN = 9 * ORIENTATIONS * len(CELLS) * 12
-"""Values that are seen of both eyes."""
-N_VALUES = N_SEEN // 2 + 12
-"""Values that describe one eye: those seen, and its shape."""
+N_GRADIENTS = 9 * ORIENTATIONS * len(CELLS) * 12
+"""Sums of gradients round the points of both eyes."""
+N_VALUES = N_GRADIENTS // 2 + 12
+"""Values that describe one eye: its sums of gradients, and its shape."""
 _EYES = np.arange(36, 48)
 _IN_MIRROR = np.array([3, 2, 1, 0, 5, 4])
 _TURNED = np.array([-1, 1], np.float32)
 # Brings an eye's shape, in crop pixels, to the size of the other values.
 _SHAPE_SCALE = np.float32(0.25)
 
-# Which of all values belong to the right eye, and which to the left one in a mirror [2, m].
-_SEEN = np.moveaxis(np.arange(N_SEEN).reshape(3, 3, ORIENTATIONS, len(CELLS), 12), 3, 0)
-_LEFT = _SEEN[:, :, ::-1, mirrored_directions(ORIENTATIONS)][..., 6 + _IN_MIRROR]
-_ORDER = np.stack([_SEEN[..., :6].ravel(), _LEFT.ravel()])
+# Which of all sums belong to the right eye, and which to the mirrored left one [2, m].
+_SUMS = np.moveaxis(np.arange(N_GRADIENTS).reshape(3, 3, ORIENTATIONS, len(CELLS), 12), 3, 0)
+_LEFT = _SUMS[:, :, ::-1, mirrored_directions(ORIENTATIONS)][..., 6 + _IN_MIRROR]
+_ORDER = np.stack([_SUMS[..., :6].ravel(), _LEFT.ravel()])
 
 
 def eyes_of(points: np.ndarray) -> np.ndarray:
-    """Points [..., 68, 2] -> the right eye's and, mirrored, the left eye's [..., 2, 6, 2], from the outer corner on.
+    """The points of both eyes, the left one's mirrored, from the outer corner on.
+
+    Parameters
+    ----------
+    points : ndarray
+        Landmarks `[..., 68, 2]`.
+
+    Returns
+    -------
+    ndarray
+        `[..., 2, 6, 2]`, the right eye first.
 
     Example
     -------
@@ -46,7 +56,17 @@ def eyes_of(points: np.ndarray) -> np.ndarray:
 
 
 def eye_aspect_ratio(points: np.ndarray) -> np.ndarray:
-    """Height over width of the eyes, mean of both, of points [..., 68, 2].
+    """Height over width of the eyes, mean of both.
+
+    Parameters
+    ----------
+    points : ndarray
+        Landmarks `[..., 68, 2]`.
+
+    Returns
+    -------
+    ndarray
+        `[...]`; about 0.3 of open eyes, 0.1 of closed ones.
 
     References
     ----------
@@ -63,15 +83,28 @@ def eye_aspect_ratio(points: np.ndarray) -> np.ndarray:
     return (heights / (2 * np.linalg.norm(outer - inner, axis=-1))).mean(axis=-1)
 
 
-def eyelid_values(close: PatchFeatures, points: np.ndarray) -> np.ndarray:
-    """What describes either eye [2, 660] float32, where `close` looks at a face with `points` [68, 2] in its crop."""
-    return _described(close.at(points, CELLS, _EYES), eyes_of(points))
+def eyelid_values(patches: PatchFeatures, points: np.ndarray) -> np.ndarray:
+    """What describes either eye of the face whose crop `patches` holds.
+
+    Parameters
+    ----------
+    patches : PatchFeatures
+        With the crop set.
+    points : ndarray of float32
+        Landmarks `[68, 2]`, in pixels of a crop of 96 x 96.
+
+    Returns
+    -------
+    ndarray of float32
+        `[2, 660]`.
+    """
+    return _per_eye(patches.at(points, CELLS, _EYES), eyes_of(points))
 
 
-def _described(seen: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """Values [..., 2, 660] from those of all cells and points [..., 1296] and the eyes' points [..., 2, 6, 2]."""
+def _per_eye(sums: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """Values [..., 2, 660] from the sums of gradients [..., 1296] and the eyes' points [..., 2, 6, 2]."""
     shape = (eyes - eyes.mean(axis=-2, keepdims=True)) * _SHAPE_SCALE
-    return np.concatenate([seen[..., _ORDER], shape.reshape(*shape.shape[:-2], 12)], axis=-1)
+    return np.concatenate([sums[..., _ORDER], shape.reshape(*shape.shape[:-2], 12)], axis=-1)
 
 
 class Eyelids:
@@ -79,32 +112,32 @@ class Eyelids:
 
     Parameters
     ----------
-    weights : ndarray [661, 12]
-        Linear map from `eyelid_values` (and 1) to the movement of an eye's six points, in crop pixels.
+    weights : ndarray
+        Linear map `[661, 12]` from `eyelid_values` (and 1) to the movement of an eye's six points, in crop pixels.
 
     Example
     -------
-    >>> from facs_pipeline.landmarks.patch_features import Look
-    >>> close = PatchFeatures(Look(1.75, 147, ORIENTATIONS))
-    >>> close.look(np.zeros((96, 96), np.uint8), np.eye(2, 3))
+    >>> from facs_pipeline.landmarks.patch_features import CropSettings
+    >>> patches = PatchFeatures(CropSettings(1.75, 147, ORIENTATIONS))
+    >>> patches.set_crop(np.zeros((96, 96), np.uint8), np.eye(2, 3))
     >>> wider = Eyelids(np.vstack([np.zeros((660, 12)), [0, 0, 0, -1, 0, -1, 0, 0, 0, 1, 0, 1]]))
-    >>> wider.move(close, np.full((68, 2), 48, np.float32))[42:48, 1].tolist()
+    >>> wider.move(patches, np.full((68, 2), 48, np.float32))[42:48, 1].tolist()
     [48.0, 47.0, 47.0, 48.0, 49.0, 49.0]
     """
 
-    def __init__(self, weights: np.ndarray):
+    def __init__(self, weights: np.ndarray) -> None:
         self.weights = np.asarray(weights, np.float32)
-        # All values are linear in what is seen and where the points are, so one product of matrices does for both eyes.
-        inputs = np.eye(N_SEEN + 24, dtype=np.float32)
+        # All values are linear in the sums and the points, so one product of matrices does for both eyes.
+        inputs = np.eye(N_GRADIENTS + 24, dtype=np.float32)
         points = np.zeros((len(inputs), 68, 2), np.float32)
-        points[:, _EYES] = inputs[:, N_SEEN:].reshape(-1, 12, 2)
-        self._map = _movement(_described(inputs, eyes_of(points)) @ self.weights[:-1])
+        points[:, _EYES] = inputs[:, N_GRADIENTS:].reshape(-1, 12, 2)
+        self._map = _movement(_per_eye(inputs, eyes_of(points)) @ self.weights[:-1])
         self._always = _movement(np.tile(self.weights[-1], (2, 1)))
 
-    def move(self, close: PatchFeatures, points: np.ndarray) -> np.ndarray:
-        """Points [68, 2] float32 in the crop that `close` looks at, with the eyes' moved."""
+    def move(self, patches: PatchFeatures, points: np.ndarray) -> np.ndarray:
+        """The points with those of the eyes moved; parameters as for `eyelid_values`."""
         moved = points.copy()
-        values = np.concatenate([close.at(points, CELLS, _EYES), points[36:48].ravel()])
+        values = np.concatenate([patches.at(points, CELLS, _EYES), points[36:48].ravel()])
         moved[36:48] += (values @ self._map + self._always).reshape(12, 2)
         return moved
 

@@ -4,53 +4,58 @@ The face is registered by a similarity. Gradients along six directions are summe
 current points, and a linear map of rank 48 from these 2,754 values moves all 68 points at once (supervised descent,
 Xiong & De la Torre 2013). There are three maps: a coarse one for a detector's box; a middle one with large cells, which
 starts from the mean shape, so that errors cannot build up, and is repeated until the registration rests; and a last
-one with small cells, which reads the gradients that the middle one has read. Its values, times one more column, say
-whether this is a face. After it the points of the eyes are moved once more, see `facs_pipeline.landmarks.eyelids`.
+one with small cells, which reads the middle one's crop. One more column of the last map gives the log-odds that this
+is a face. Then the points of the eyes are moved once more, see `facs_pipeline.landmarks.eyelids`.
 """
 
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.files.model_file import load_model, save_model
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.images.crops import shrunk
 from facs_pipeline.landmarks.eyelids import N_VALUES, Eyelids
-from facs_pipeline.landmarks.patch_features import CROP, Look, PatchFeatures
+from facs_pipeline.landmarks.patch_features import CROP, CropSettings, PatchFeatures
 
 KIND = "landmarks"
 DEFAULT_MODEL = Path(__file__).parents[1] / "models" / "landmarks.npz"
 
-FAR, CLOSE = Look(0.5, 48, 6), Look(1.75, 147, 6)
-"""What the coarse step looks at, and the other two."""
+COARSE_CROP, FINE_CROP = CropSettings(0.5, 48, 6), CropSettings(1.75, 147, 6)
+"""Crop that the coarse step reads, and that of the other two."""
 COARSE_CELL, MIDDLE_CELL, LAST_CELL = 4, 12, 8
-"""Side of a step's cells, in pixels of what it looks at."""
+"""Side of a step's cells, in pixels of its crop."""
 # The middle step is repeated at most so often, and while it moves the mean shape by more than this, in crop pixels.
 _MIDDLE_STEPS = 4
 _RESTS = 1.5
-# Below this confidence a found face is looked at once more.
+# Below this confidence a found face is located once more.
 _SURE = 0.5
 _FEATURES_VERSION = 5
 _STEPS = ("coarse", "middle", "last")
 
 
-class Located(NamedTuple):
-    """Landmarks of one face: `points` [68, 2] float32 in pixels, `confidence` 0..1 that they lie on a face."""
-
-    points: np.ndarray
-    confidence: float
-
-
 class Step(NamedTuple):
-    """A linear map from features [d] to the movement of 68 points in crop pixels: ``up @ (down @ features) + bias``.
+    """A linear map from d features to the movement of 68 points in crop pixels: ``up @ (down @ features) + bias``.
 
-    Of low rank r, because faces move in few ways: `down` [r, d], `up` [136, r], `bias` [136], float32.
+    It has a low rank r, because faces move in few ways.
+
+    Attributes
+    ----------
+    down : ndarray of float32
+        `[r, d]`.
+    up : ndarray of float32
+        `[136, r]`.
+    bias : ndarray of float32
+        `[136]`.
     """
 
     down: np.ndarray
@@ -58,7 +63,7 @@ class Step(NamedTuple):
     bias: np.ndarray
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Movement [68, 2]."""
+        """Movement `[68, 2]` from features `[d]`."""
         return (self.up @ (self.down @ features) + self.bias).reshape(68, 2)
 
 
@@ -67,25 +72,35 @@ class LandmarkModel:
 
     Parameters
     ----------
-    mean_shape : ndarray [68, 2]
-        Mean points in crop coordinates.
-    steps : three `Step`s
-        Coarse, middle, last.
-    lid_weights : ndarray [661, 12]
-        Linear map of the last look, at either eye; see `facs_pipeline.landmarks.eyelids`.
-    face_weights : ndarray [2755]
-        Linear map last features (and 1) -> log-odds that the points lie on a face.
-    box_shape : ndarray [68, 2]
-        Mean points in a detector's box scaled to 0..1.
+    mean_shape : ndarray
+        Mean points `[68, 2]` in crop coordinates.
+    steps : sequence of Step
+        Coarse, middle and last.
+    lid_weights : ndarray
+        Linear map `[661, 12]` of the last correction, for either eye; see `facs_pipeline.landmarks.eyelids`.
+    face_weights : ndarray
+        Linear map `[2755]` from the last step's features (and 1) to log-odds that the points lie on a face.
+    box_shape : ndarray
+        Mean points `[68, 2]` in a detector's box scaled to 0..1.
+    card : mapping, optional
+        What the model was made from, see `facs_pipeline.foundation.files.model_file`.
 
     Example
     -------
     >>> model = LandmarkModel.load()  # doctest: +SKIP
     >>> points, confidence = model.find(grey, (x, y, width, height))  # doctest: +SKIP
-    >>> points, confidence = model.follow(next_grey, points)  # doctest: +SKIP
+    >>> points, confidence = model.track(next_grey, points)  # doctest: +SKIP
     """
 
-    def __init__(self, mean_shape, steps, lid_weights, face_weights, box_shape, card=None):
+    def __init__(
+        self,
+        mean_shape: np.ndarray,
+        steps: Sequence[Step],
+        lid_weights: np.ndarray,
+        face_weights: np.ndarray,
+        box_shape: np.ndarray,
+        card: Mapping[str, Any] | None = None,
+    ) -> None:
         self.mean_shape = np.asarray(mean_shape, np.float32)
         self._register = geometry.Registration(self.mean_shape)
         self._coarse, self._middle, self._last = steps
@@ -93,18 +108,24 @@ class LandmarkModel:
         self._face = np.asarray(face_weights, np.float32)
         self.box_shape = np.asarray(box_shape, np.float32)
         self.card = dict(card or {})
-        self._far, self._close = PatchFeatures(FAR), PatchFeatures(CLOSE)
-        self._coarse_places = self._far.places(self.mean_shape, COARSE_CELL)
-        self._middle_places = self._close.places(self.mean_shape, MIDDLE_CELL)
+        self._coarse_patches, self._fine_patches = PatchFeatures(COARSE_CROP), PatchFeatures(FINE_CROP)
+        self._coarse_places = self._coarse_patches.places(self.mean_shape, COARSE_CELL)
+        self._middle_places = self._fine_patches.places(self.mean_shape, MIDDLE_CELL)
 
     @property
     def sha256(self) -> str:
-        """Hash of the model's numbers; part of every result's cache key."""
+        """Hash of the model's numbers, on which every stored result depends."""
         return self.card.get("content_sha256", "unsaved")
 
     @classmethod
-    def load(cls, path: str | Path = DEFAULT_MODEL) -> LandmarkModel:
-        """Read a model file; ModelError where it is not one."""
+    def load(cls, path: str | os.PathLike[str] = DEFAULT_MODEL) -> LandmarkModel:
+        """Read a model file, by default the embedded one.
+
+        Raises
+        ------
+        ModelError
+            If it is not a landmark model, or of another version.
+        """
         model = load_model(path, KIND)
         other = ModelError(f"{path}: made for other features than this version's; train it again")
         if model.card.get("features") != _FEATURES_VERSION:
@@ -113,18 +134,18 @@ class LandmarkModel:
             steps = [
                 Step(*(model.arrays[f"{name}_{part}"].astype(np.float32) for part in Step._fields)) for name in _STEPS
             ]
-            for step, how in zip(steps, (FAR, CLOSE, CLOSE), strict=True):
-                if step.down.shape[1:] != (how.n_features,) or step.up.shape != (136, len(step.down)):
+            for step, crop in zip(steps, (COARSE_CROP, FINE_CROP, FINE_CROP), strict=True):
+                if step.down.shape[1:] != (crop.n_features,) or step.up.shape != (136, len(step.down)):
                     raise other
-            lids, *others = (model.arrays[name] for name in ("lids", "face", "box_shape"))
+            lids, face, box_shape = (model.arrays[name] for name in ("lids", "face", "box_shape"))
             if lids.shape != (N_VALUES + 1, 12):
                 raise other
-            return cls(model.arrays["mean_shape"], steps, lids, *others, model.card)
+            return cls(model.arrays["mean_shape"], steps, lids, face, box_shape, model.card)
         except KeyError as error:
             raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
 
-    def save(self, path: str | Path) -> Path:
-        """Write the model in half precision, with its card."""
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the model in half precision, with its card; gives back the path."""
         arrays = {
             f"{name}_{part}": values.astype(np.float16)
             for name, step in zip(_STEPS, (self._coarse, self._middle, self._last), strict=True)
@@ -134,61 +155,97 @@ class LandmarkModel:
         arrays |= {"mean_shape": self.mean_shape, "box_shape": self.box_shape}
         return save_model(path, KIND, arrays, {**self.card, "features": _FEATURES_VERSION})
 
-    def find(self, grey: np.ndarray, box: tuple[float, float, float, float]) -> Located:
-        """Points of the face in a detector's box (x, y, width, height; px) of `grey` [h, w] uint8.
+    def find(self, grey: np.ndarray, box: Box) -> Located:
+        """Points of the face in a detector's box.
 
-        What is hardly a face there is looked at once more.
+        Where the model is unsure, it starts once more from the points it has come to.
+
+        Parameters
+        ----------
+        grey : ndarray of uint8
+            Image `[h, w]`.
+        box : tuple of float
+            Left, top, width and height in pixels.
+
+        Returns
+        -------
+        Located
+            Points `[68, 2]` in pixels and their confidence 0..1.
         """
         x, y, width, height = box
-        c, d = self._register(self.box_shape * np.float32([width, height]) + np.float32([x, y]))
-        self._far.look(grey, geometry.matrix(c, d))
-        coarse = _back(self.mean_shape + self._coarse(self._far.read(self._coarse_places)), c, d)
-        found = self.follow(grey, coarse)
-        return found if found.confidence >= _SURE else self.follow(grey, found.points)
+        c, d = self._register(self.box_shape * np.array([width, height], np.float32) + np.array([x, y], np.float32))
+        self._coarse_patches.set_crop(grey, geometry.matrix(c, d))
+        coarse = _to_image(self.mean_shape + self._coarse(self._coarse_patches.read(self._coarse_places)), c, d)
+        found = self.track(grey, coarse)
+        return found if found.confidence >= _SURE else self.track(grey, found.points)
 
-    def follow(self, grey: np.ndarray, points: np.ndarray) -> Located:
-        """Points near where `points` [68, 2] were in the previous frame.
+    def track(self, grey: np.ndarray, points: np.ndarray) -> Located:
+        """Points of a face that is near where it was in the frame before.
 
-        Only their position, size and rotation are used, not their shape: errors cannot build up over time.
+        Only position, size and rotation of the earlier points are used, not their shape: errors cannot build up.
+
+        Parameters
+        ----------
+        grey : ndarray of uint8
+            Image `[h, w]`.
+        points : ndarray of float32
+            Points `[68, 2]` in the frame before, pixels.
+
+        Returns
+        -------
+        Located
+            Points `[68, 2]` in pixels and their confidence 0..1.
         """
-        values, found = self.explain(grey, points)
-        return Located(found, self._certainty(values))
+        values, found = self.locate(grey, points)
+        return Located(found, self._confidence(values))
 
     def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
-        """Confidence 0..1 that points [68, 2] found by other means lie on an unhidden face."""
+        """Confidence 0..1 that points `[68, 2]` found by other means lie on an unhidden face of `grey`."""
         c, d = self._register(points)
-        self._close.look(grey, geometry.matrix(c, d))
-        here = geometry.as_points(c * geometry.as_complex(points) + d)
-        return self._certainty(self._close.at(here, LAST_CELL))
+        self._fine_patches.set_crop(grey, geometry.matrix(c, d))
+        registered = geometry.as_points(c * geometry.as_complex(points) + d)
+        return self._confidence(self._fine_patches.at(registered, LAST_CELL))
 
-    def _certainty(self, values: np.ndarray) -> float:
+    def _confidence(self, values: np.ndarray) -> float:
         log_odds = float(values @ self._face[:-1] + self._face[-1])
         return 1 / (1 + math.exp(-min(max(log_odds, -30), 30)))
 
-    def explain(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The last step's features [2754], from which the confidence follows, and the points [68, 2].
+    def locate(self, grey: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points near the given ones, and the features from which their confidence follows.
 
-        The middle step is repeated while it moves the mean shape by `_RESTS` crop pixels or more.
+        Parameters
+        ----------
+        grey : ndarray of uint8
+            Image `[h, w]`.
+        points : ndarray of float32
+            Where to start `[68, 2]`, pixels.
+
+        Returns
+        -------
+        features : ndarray of float32
+            Of the last step `[2754]`.
+        points : ndarray of float32
+            `[68, 2]`, pixels.
         """
         c, d = self._register(points)
         # A large face is shrunk once, to what the steps want, with a margin for what they move.
-        closest = geometry.matrix(c, d) * CLOSE.zoom
-        grey, factor, left, top = shrunk(grey, closest, CLOSE.zoom * CROP, margin=1.3)
+        zoomed = geometry.matrix(c, d) * FINE_CROP.zoom
+        grey, factor, left, top = shrunk(grey, zoomed, FINE_CROP.zoom * CROP, margin=1.3)
         c, d = c * factor, c * complex(left, top) + d
-        for looks_left in reversed(range(_MIDDLE_STEPS)):
-            self._close.look(grey, geometry.matrix(c, d))
-            start = self.mean_shape + self._middle(self._close.read(self._middle_places))
-            nearer = self._register(_back(start, c, d))
-            if not looks_left or self._register.moved((c, d), nearer) < _RESTS:
+        for repeats_left in reversed(range(_MIDDLE_STEPS)):
+            self._fine_patches.set_crop(grey, geometry.matrix(c, d))
+            start = self.mean_shape + self._middle(self._fine_patches.read(self._middle_places))
+            nearer = self._register(_to_image(start, c, d))
+            if not repeats_left or self._register.moved((c, d), nearer) < _RESTS:
                 break
             c, d = nearer
-        values = self._close.at(start, LAST_CELL)
-        found = _back(self._lids.move(self._close, start + self._last(values)), c, d)
-        return values, found * np.float32(factor) + np.float32([left, top])
+        values = self._fine_patches.at(start, LAST_CELL)
+        found = _to_image(self._lids.move(self._fine_patches, start + self._last(values)), c, d)
+        return values, found * np.float32(factor) + np.array([left, top], np.float32)
 
 
-def _back(points: np.ndarray, c: complex, d: complex) -> np.ndarray:
-    """Points [68, 2] of a crop registered by z -> c z + d in the picture."""
+def _to_image(points: np.ndarray, c: complex, d: complex) -> np.ndarray:
+    """Points [68, 2] of a crop that is registered by z -> c z + d, in pixels of the image."""
     return geometry.as_points((geometry.as_complex(points) - d) / c)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-# Mean head in % of the outer-eye distance: x to the image's right, y down, z away from the camera; origin at the nose.
 # Symmetric median of 350 faces' MediaPipe meshes turned to the front.
 MEAN_HEAD = 0.01 * np.array([
     (-80.5, -30.4, 88.0), (-80.1, -5.8, 92.8), (-79.0, 11.6, 91.4), (-75.6, 30.4, 86.4), (-65.9, 55.1, 71.6),
@@ -21,10 +20,11 @@ MEAN_HEAD = 0.01 * np.array([
     (0.0, 58.0, 9.4), (-10.1, 57.1, 10.0), (-18.6, 54.3, 13.0), (-28.0, 42.2, 23.0), (-7.9, 38.7, 10.2),
     (0.0, 39.1, 9.2), (7.9, 38.7, 10.2), (28.0, 42.2, 23.0), (8.2, 46.8, 11.7), (0.0, 47.5, 10.8), (-8.2, 46.8, 11.7),
 ])  # fmt: skip
+"""Mean head `[68, 3]` in outer-eye distances: x to the image's right, y down, z away from the camera; origin at the nose."""
 
 # Points that no expression moves much: upper face outline, nose, eye corners.
-_STEADY = np.array([0, 1, 2, 14, 15, 16, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
-_MODEL = MEAN_HEAD[_STEADY] - MEAN_HEAD[_STEADY].mean(axis=0)
+_RIGID = np.array([0, 1, 2, 14, 15, 16, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
+_MODEL = MEAN_HEAD[_RIGID] - MEAN_HEAD[_RIGID].mean(axis=0)
 _SOLVE = np.linalg.pinv(_MODEL)
 
 
@@ -33,13 +33,13 @@ def head_pose(points: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    points : ndarray [n, 68, 2]
-        Landmarks in pixels (y down).
+    points : ndarray
+        Landmarks `[n, 68, 2]` in pixels (y down).
 
     Returns
     -------
-    ndarray [n, 3], radians
-        Pitch (Rx, positive looks down), yaw (Ry, positive turns to the left of the picture) and roll (Rz, positive
+    ndarray of float64
+        Angles `[n, 3]` in radians: pitch (Rx, positive looks down), yaw (Ry, positive turns to the left of the picture) and roll (Rz, positive
         tilts clockwise in the picture), with R = Rx Ry Rz as in OpenFace. Without camera calibration a face off the
         optical axis seems turned by its angle of view.
 
@@ -53,7 +53,7 @@ def head_pose(points: np.ndarray) -> np.ndarray:
     >>> bool(np.abs(head_pose(MEAN_HEAD[None, :, :2] * 100)).max() < 1e-6)
     True
     """
-    points = np.asarray(points, np.float64)[:, _STEADY]
+    points = np.asarray(points, np.float64)[:, _RIGID]
     centred = points - points.mean(axis=1, keepdims=True)
     rows = np.einsum("mk,nkc->ncm", _SOLVE, centred)
     u, _, vt = np.linalg.svd(rows, full_matrices=False)

@@ -82,7 +82,7 @@ def test_the_table_says_what_the_functions_give(folder, tmp_path):
     [row] = pd.read_csv(tmp_path / "s.csv").to_dict("records")
     points = table_points(pd.DataFrame([row]))[0]
     grey = read_still(folder / "plain.png")
-    found = default_landmarks().follow(grey, points.astype(np.float32)).points
+    found = default_landmarks().track(grey, points.astype(np.float32)).points
     assert np.abs(found - points).max() < 2
     expected = MODEL.predict(face_features(grey, points))
     # The table's points are rounded to a thousandth of a pixel.

@@ -35,10 +35,10 @@ def greys(videos_dir):
     return first
 
 
-def follow(model, frames, faces="one", fps=25, **options):
-    """What a follower says of each frame."""
-    follower = FaceTracker(model, faces=faces, **options)
-    return [follower.update(grey, number / fps) for number, grey in enumerate(frames)]
+def track(model, frames, faces="one", fps=25, **options):
+    """The faces that a tracker gives for each frame."""
+    tracker = FaceTracker(model, faces=faces, **options)
+    return [tracker.update(grey, number / fps) for number, grey in enumerate(frames)]
 
 
 def ids(answers) -> list[tuple[int, ...]]:
@@ -63,7 +63,7 @@ class Counting:
 @pytest.mark.parametrize("faces", ["one", "all"])
 @pytest.mark.parametrize("name", ["d0.mp4", "d3.mp4", "d12.mp4", "d18.mp4", "s18.mp4", "s32.mp4", "single_face.mp4"])
 def test_a_face_is_found_in_every_frame_and_is_one_person(greys, model, name, faces):
-    answers = follow(model, greys(name, 72), faces)
+    answers = track(model, greys(name, 72), faces)
     assert ids(answers) == [(0,)] * 72
     confidence = np.array([answer[0].confidence for answer in answers])
     assert np.median(confidence) > 0.9
@@ -72,7 +72,7 @@ def test_a_face_is_found_in_every_frame_and_is_one_person(greys, model, name, fa
 
 
 def test_what_is_reported_of_a_face_fits_together(greys, model):
-    for answer in follow(model, greys("d3.mp4", 20)):
+    for answer in track(model, greys("d3.mp4", 20)):
         (face,) = answer
         assert face.points.shape == (68, 2)
         assert face.points.dtype == np.float32
@@ -85,22 +85,22 @@ def test_what_is_reported_of_a_face_fits_together(greys, model):
 def test_a_face_that_leaves_is_lost(videos_dir, model):
     """In this video the person moves out of the picture for good."""
     frames = [frame.image[::2, ::2] for frame in read_frames(videos_dir / "face_noface.mov")]
-    there = np.array([bool(answer) for answer in follow(model, frames)])
+    there = np.array([bool(answer) for answer in track(model, frames)])
     assert there[:60].all()
     assert not there[90:].any()
 
 
 def test_a_cartoon_has_no_face(videos_dir, model):
     frames = [frame.image for frame in islice(read_frames(videos_dir / "no_face.mp4"), 0, None, 3)]
-    assert not any(follow(model, frames))
-    assert not any(follow(model, frames[:10], "all"))
+    assert not any(track(model, frames))
+    assert not any(track(model, frames[:10], "all"))
 
 
 def test_pictures_without_anything_have_no_face(model):
     noise = np.random.default_rng(0).integers(0, 256, (240, 320), dtype=np.uint8)
     frames = [np.zeros((240, 320), np.uint8), np.full((240, 320), 255, np.uint8), noise, np.zeros((5, 7), np.uint8)]
-    assert not any(follow(model, frames))
-    assert not any(follow(model, frames, "all"))
+    assert not any(track(model, frames))
+    assert not any(track(model, frames, "all"))
 
 
 PAIRS = [("d0.mp4", "d3.mp4"), ("d3.mp4", "d12.mp4"), ("d0.mp4", "d12.mp4")]
@@ -109,24 +109,24 @@ PAIRS = [("d0.mp4", "d3.mp4"), ("d3.mp4", "d12.mp4"), ("d0.mp4", "d12.mp4")]
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_two_people_side_by_side_keep_their_ids(greys, model, one, other):
     frames = [np.hstack(pair) for pair in zip(greys(one, 60), greys(other, 60), strict=True)]
-    answers = follow(model, frames, "all")
+    answers = track(model, frames, "all")
     assert ids(answers) == [(0, 1)] * 60
     left = np.array([[middle(face)[0] < 512 for face in answer] for answer in answers])
     assert (left == left[0]).all()
     assert left[0].sum() == 1
 
 
-def test_only_the_main_face_is_followed_unless_all_are_asked_for(greys, model):
+def test_only_the_main_face_is_tracked_unless_all_are_asked_for(greys, model):
     large, small = greys("d0.mp4", 20), [cv2.resize(g, (300, 300)) for g in greys("d3.mp4", 20)]
     frames = [
         np.hstack([a, cv2.copyMakeBorder(b, 0, 212, 0, 0, cv2.BORDER_CONSTANT)])
         for a, b in zip(large, small, strict=True)
     ]
-    for answer in follow(model, frames):
+    for answer in track(model, frames):
         (face,) = answer
         assert face.face_id == 0
         assert middle(face)[0] < 512
-    assert ids(follow(model, frames, "all"))[-1] == (0, 1)
+    assert ids(track(model, frames, "all"))[-1] == (0, 1)
 
 
 def test_somebody_who_goes_and_comes_back_keeps_the_id(greys, model):
@@ -136,7 +136,7 @@ def test_somebody_who_goes_and_comes_back_keeps_the_id(greys, model):
         np.hstack([a, cv2.GaussianBlur(b, (0, 0), 40) if 25 <= i < 45 else b])
         for i, (a, b) in enumerate(zip(d0, d3, strict=True))
     ]
-    answers = follow(model, frames, "all")
+    answers = track(model, frames, "all")
     assert ids(answers)[:25] == [(0, 1)] * 25
     on_the_right = next(face.face_id for face in answers[0] if middle(face)[0] > 512)
     assert ids(answers)[30:45] == [(1 - on_the_right,)] * 15
@@ -149,7 +149,7 @@ def test_somebody_who_comes_in_later_gets_an_id_of_their_own(greys, model):
     empty = np.full((512, 512), 100, np.uint8)
     d0, d3 = greys("d0.mp4", 50), greys("d3.mp4", 50)
     frames = [np.hstack([empty if i < 10 else a, b]) for i, (a, b) in enumerate(zip(d0, d3, strict=True))]
-    answers = follow(model, frames, "all")
+    answers = track(model, frames, "all")
     assert ids(answers)[:10] == [(0,)] * 10
     assert ids(answers)[-5:] == [(0, 1)] * 5
     assert middle(answers[-1][1])[0] < 512 < middle(answers[-1][0])[0]
@@ -158,7 +158,7 @@ def test_somebody_who_comes_in_later_gets_an_id_of_their_own(greys, model):
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_cuts_are_noticed_and_people_known_again_after_them(greys, model, one, other):
     first, second = greys(one, 60), greys(other, 20)
-    answers = follow(model, first[:40] + second + first[40:], "all")
+    answers = track(model, first[:40] + second + first[40:], "all")
     assert ids(answers) == [(0,)] * 40 + [(1,)] * 20 + [(0,)] * 20
     assert [i for i, answer in enumerate(answers) if answer[0].cut] == [40, 60]
 
@@ -170,7 +170,7 @@ def test_somebody_who_passes_in_front_of_another_does_not_take_over_the_id(greys
         frame[:, 450:962] = staying
         frame[40:500, (left := i * 888 // 77) : left + 340] = passing[40:500, 90:430]
         frames.append(frame)
-    answers = follow(model, frames, "all")
+    answers = track(model, frames, "all")
     assert ids(answers)[0] == ids(answers)[-1] == (0, 1)
     first, last = ([middle(face)[0] for face in answer] for answer in (answers[0], answers[-1]))
     assert first[0] < first[1] < last[0] - 200
@@ -182,13 +182,13 @@ def test_somebody_who_passes_in_front_of_another_does_not_take_over_the_id(greys
 
 def test_after_a_cut_the_points_are_on_the_new_face_at_once(greys, model):
     d0, d3 = greys("d0.mp4", 10), greys("d3.mp4", 10)
-    after = follow(model, d0 + d3)[10][0].points
-    alone = follow(model, d3)[0][0].points
+    after = track(model, d0 + d3)[10][0].points
+    alone = track(model, d3)[0][0].points
     assert np.abs(after - alone).max() < 1e-3
 
 
 def test_one_face_keeps_id_0_through_cuts(greys, model):
-    answers = follow(model, greys("d0.mp4", 10) + greys("d3.mp4", 10))
+    answers = track(model, greys("d0.mp4", 10) + greys("d3.mp4", 10))
     assert ids(answers) == [(0,)] * 20
     assert answers[10][0].cut
 
@@ -197,7 +197,7 @@ def test_a_change_of_light_is_no_cut(greys, model):
     frames = [
         np.clip(g * (1 + 0.25 * np.sin(i / 4)), 0, 255).astype(np.uint8) for i, g in enumerate(greys("d18.mp4", 30))
     ]
-    answers = follow(model, frames)
+    answers = track(model, frames)
     assert ids(answers) == [(0,)] * 30
     assert not any(answer[0].cut for answer in answers)
 
@@ -206,12 +206,12 @@ def test_a_change_of_light_is_no_cut(greys, model):
 def test_the_detector_sees_as_many_pixels_however_large_the_video(greys, model, name, blur):
     counts = []
     for enlarged in (1, 3):
-        follower = FaceTracker(model)
-        follower._detector = counter = Counting(follower._detector)
+        tracker = FaceTracker(model)
+        tracker._detector = counter = Counting(tracker._detector)
         for number, grey in enumerate(greys(name, 60)):
             # Out of focus for a moment, so that the landmark model is not sure and the detector has to look again.
             grey = cv2.GaussianBlur(grey, (0, 0), blur) if 25 <= number < 28 else grey
-            follower.update(cv2.resize(grey, None, fx=enlarged, fy=enlarged), number / 25)
+            tracker.update(cv2.resize(grey, None, fx=enlarged, fy=enlarged), number / 25)
         counts.append(counter.pixels)
         # One search at the start; after it only small patches, and few of them.
         assert sum(pixels > 192 * 192 for pixels in counter.pixels) == 1
@@ -221,14 +221,14 @@ def test_the_detector_sees_as_many_pixels_however_large_the_video(greys, model, 
 
 
 def counting(model) -> tuple[FaceTracker, Counting]:
-    follower = FaceTracker(model)
-    follower._detector = Counting(follower._detector)
-    return follower, follower._detector
+    tracker = FaceTracker(model)
+    tracker._detector = Counting(tracker._detector)
+    return tracker, tracker._detector
 
 
 def test_a_face_that_is_surely_there_is_searched_once(greys, model):
-    follower, counter = counting(model)
-    assert all(follower.update(grey, number / 25) for number, grey in enumerate(greys("single_face.mp4", 60)))
+    tracker, counter = counting(model)
+    assert all(tracker.update(grey, number / 25) for number, grey in enumerate(greys("single_face.mp4", 60)))
     assert len(counter.pixels) == 1
 
 
@@ -243,49 +243,49 @@ def room_with(small: np.ndarray | None) -> np.ndarray:
 def test_a_small_face_is_found_again_at_once_where_it_was(greys, model):
     small = [cv2.resize(grey, (200, 200), interpolation=cv2.INTER_AREA) for grey in greys("d3.mp4", 30)]
     frames = [room_with(None if 10 <= i < 14 else face) for i, face in enumerate(small)]
-    there = [bool(answer) for answer in follow(model, frames)]
+    there = [bool(answer) for answer in track(model, frames)]
     assert there == [not 10 <= i < 14 for i in range(30)]
 
 
 def test_whoever_is_there_after_a_cut_is_seen_at_once_though_nobody_was_before(greys, model):
     small = cv2.resize(greys("d3.mp4", 1)[0], (200, 200), interpolation=cv2.INTER_AREA)
-    answers = follow(model, [255 - room_with(None)] * 8 + [room_with(small)])
+    answers = track(model, [255 - room_with(None)] * 8 + [room_with(small)])
     assert [len(answer) for answer in answers] == [0] * 8 + [1]
 
 
 def test_an_empty_scene_is_searched_now_and_then_and_a_blank_one_not_at_all(model):
-    follower, counter = counting(model)
-    assert not any(follower.update(room_with(None), number / 25) for number in range(60))
+    tracker, counter = counting(model)
+    assert not any(tracker.update(room_with(None), number / 25) for number in range(60))
     # Every 4th frame, a finer search in place of every 4th of these; all at the start.
     assert [counter.pixels.count(side * side * 9 // 16) for side in (400, 800, 1600)] == [12, 4, 1]
-    follower, counter = counting(model)
-    assert not any(follower.update(np.full((720, 1280), 90, np.uint8), number / 25) for number in range(10))
+    tracker, counter = counting(model)
+    assert not any(tracker.update(np.full((720, 1280), 90, np.uint8), number / 25) for number in range(10))
     assert not counter.pixels
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.5])
 def test_points_do_not_depend_on_the_resolution(greys, model, factor):
     frames = greys("d18.mp4", 30)
-    usual = follow(model, frames)
-    scaled = follow(model, [cv2.resize(g, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) for g in frames])
+    usual = track(model, frames)
+    scaled = track(model, [cv2.resize(g, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) for g in frames])
     eyes = np.linalg.norm(usual[0][0].points[45] - usual[0][0].points[36])
     off = [np.abs((b[0].points + 0.5) / factor - 0.5 - a[0].points).mean() for a, b in zip(usual, scaled, strict=True)]
     assert np.mean(off) < 0.015 * eyes
 
 
-def test_points_are_steadied_unless_not_wanted(greys, model):
+def test_points_are_smoothed_unless_not_wanted(greys, model):
     still = [greys("d18.mp4", 1)[0]] * 20
     rng = np.random.default_rng(0)
     noisy = [np.clip(g + rng.normal(0, 8, g.shape), 0, 255).astype(np.uint8) for g in still]
     jitter = [
-        np.abs(np.diff([a[0].points for a in follow(model, noisy, steady=steady)], axis=0)).mean()
-        for steady in (True, False)
+        np.abs(np.diff([a[0].points for a in track(model, noisy, smoothing=smoothing)], axis=0)).mean()
+        for smoothing in (True, False)
     ]
     assert jitter[0] < 0.6 * jitter[1]
 
 
 def test_the_same_frames_give_the_same_answer(greys, model):
-    one, two = (follow(model, greys("s18.mp4", 15), "all") for _ in range(2))
+    one, two = (track(model, greys("s18.mp4", 15), "all") for _ in range(2))
     for a, b in zip(one, two, strict=True):
         assert np.array_equal(a[0].points, b[0].points)
         assert a[0].confidence == b[0].confidence
@@ -294,7 +294,7 @@ def test_the_same_frames_give_the_same_answer(greys, model):
 def test_a_change_of_size_in_the_middle_is_survived(greys, model):
     frames = greys("d0.mp4", 20)
     smaller = [cv2.resize(g, (320, 320)) for g in frames[10:]]
-    answers = follow(model, frames[:10] + smaller)
+    answers = track(model, frames[:10] + smaller)
     assert all(len(answer) == 1 for answer in answers[:10] + answers[-5:])
     assert answers[-1][0].points.max() < 320
 
@@ -331,9 +331,9 @@ def hand_before_the_mouth(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", ["d0.mp4", "d3.mp4", "s18.mp4", "s32.mp4"])
 def test_a_hand_before_the_mouth_lowers_the_confidence(model, greys, name):
     frames = greys(name, 30)
-    seen = [faces[0] for faces in follow(model, frames)]
+    seen = [faces[0] for faces in track(model, frames)]
     covered = [hand_before_the_mouth(grey, face.points) for grey, face in zip(frames, seen, strict=True)]
-    less = [faces[0].confidence if faces else 0.0 for faces in follow(model, [*frames[:10], *covered[10:]])]
+    less = [faces[0].confidence if faces else 0.0 for faces in track(model, [*frames[:10], *covered[10:]])]
     assert np.median([face.confidence for face in seen]) > 0.95
     assert min(less[:10]) > 0.9
     assert np.median(less[12:]) < 0.6

@@ -292,7 +292,7 @@ def test_another_expression_of_the_same_person_differs_more_than_resampling(vide
     grey, points = real_face
     model = LandmarkModel.load()
     later = cv2.cvtColor(frames_of(videos_dir / "d0.mp4", 1, start=60)[0], cv2.COLOR_BGR2GRAY)
-    other = vector.face_features(later, model.follow(later, model.follow(later, points).points).points)
+    other = vector.face_features(later, model.track(later, model.track(later, points).points).points)
     same = vector.face_features(cv2.GaussianBlur(grey, (3, 3), 0.5), points)
     one = vector.face_features(grey, points).astype(float)
     assert np.abs(one - other).mean() > 1.5 * np.abs(one - same).mean()

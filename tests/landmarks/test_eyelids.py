@@ -1,4 +1,4 @@
-"""The closest look at the eyes: what it computes, both eyes alike, and wide eyes of persons never trained on."""
+"""The last correction of the eyes: what it computes, both eyes alike, and wide eyes of persons never trained on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from skimage.data import astronaut
 from facs_pipeline.action_units.training.pseudo_labels import read_labels
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.landmarks.eyelids import N_VALUES, Eyelids, eye_aspect_ratio, eyelid_values, eyes_of
-from facs_pipeline.landmarks.model import CLOSE, LandmarkModel, default_landmarks
+from facs_pipeline.landmarks.model import FINE_CROP, LandmarkModel, default_landmarks
 from facs_pipeline.landmarks.patch_features import PatchFeatures
 from facs_pipeline.landmarks.points import MIRROR_68
 from facs_pipeline.landmarks.training.recipe import held_out, point_errors
@@ -19,24 +19,24 @@ EYES = slice(36, 48)
 
 @pytest.fixture(scope="module")
 def portrait():
-    """A face in a crop as the last step sees it: the picture, and the points in the crop's pixels."""
+    """A face in a crop as the last step reads it: the picture, and the points in the crop's pixels."""
     grey = astronaut().mean(axis=2).astype(np.uint8)[64:160, 176:272]
     points = default_landmarks().find(grey, (0.0, 16.0, 96.0, 96.0)).points
     return np.ascontiguousarray(grey), points
 
 
-def looking_at(grey) -> PatchFeatures:
-    close = PatchFeatures(CLOSE)
-    close.look(grey, np.eye(2, 3))
-    return close
+def patches_of(grey) -> PatchFeatures:
+    patches = PatchFeatures(FINE_CROP)
+    patches.set_crop(grey, np.eye(2, 3))
+    return patches
 
 
 def test_both_eyes_are_moved_by_one_map_at_once(portrait):
     """Against the map applied to each eye by itself."""
     grey, points = portrait
-    close, weights = looking_at(grey), np.random.default_rng(0).normal(0, 0.1, (N_VALUES + 1, 12)).astype(np.float32)
-    moved = Eyelids(weights).move(close, points)
-    expected = eyelid_values(close, points) @ weights[:-1] + weights[-1]
+    patches, weights = patches_of(grey), np.random.default_rng(0).normal(0, 0.1, (N_VALUES + 1, 12)).astype(np.float32)
+    moved = Eyelids(weights).move(patches, points)
+    expected = eyelid_values(patches, points) @ weights[:-1] + weights[-1]
     assert eyes_of(moved) - eyes_of(points) == pytest.approx(expected.reshape(2, 6, 2), abs=1e-3)
     others = np.ones(68, bool)
     others[EYES] = False
@@ -49,8 +49,8 @@ def test_a_mirror_shows_the_other_eye(portrait):
     grey, points = portrait
     width = grey.shape[1]
     mirrored = (points[MIRROR_68] * [-1, 1] + [width - 1, 0]).astype(np.float32)
-    here = eyelid_values(looking_at(grey), points)
-    there = eyelid_values(looking_at(np.ascontiguousarray(grey[:, ::-1])), mirrored)
+    here = eyelid_values(patches_of(grey), points)
+    there = eyelid_values(patches_of(np.ascontiguousarray(grey[:, ::-1])), mirrored)
     assert there[:, -12:] == pytest.approx(here[::-1, -12:], abs=1e-4)
     # Cells end at whole pixels, which a mirror shifts by up to one.
     for one, other in zip(there, here[::-1], strict=True):
@@ -75,7 +75,7 @@ def test_it_brings_the_eyes_of_unseen_persons_nearer_to_the_teachers(shared_dir)
         found = []
         for number, start in zip(chosen, truth, strict=True):
             grey = pictures.grey(number)
-            found.append(model.follow(grey, model.follow(grey, start).points).points)
+            found.append(model.track(grey, model.track(grey, start).points).points)
         found = np.array(found)
         openness = eye_aspect_ratio(found) - eye_aspect_ratio(truth)
         return float(point_errors(found, truth)[1][:, EYES].mean()), float(np.abs(openness - openness.mean()).mean())

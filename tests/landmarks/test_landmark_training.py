@@ -92,7 +92,7 @@ def test_a_small_model_beats_its_start_on_unseen_persons(faces, sides, small_mod
     begin = starts(points[rows], small_model.mean_shape)
     found = []
     for i, start in zip(rows, begin, strict=True):
-        found.append(small_model.follow(images[i], small_model.follow(images[i], start).points).points)
+        found.append(small_model.track(images[i], small_model.track(images[i], start).points).points)
     before, after = (point_errors(np.array(p), points[rows])[0].mean() for p in (begin, found))
     assert before > 8
     assert after < 0.6 * before
@@ -102,8 +102,8 @@ def test_a_small_model_beats_its_start_on_unseen_persons(faces, sides, small_mod
 def test_it_tells_faces_from_noise(faces, sides, small_model):
     images, points, _ = faces
     noise = np.random.default_rng(0).integers(0, 256, (256, 256), dtype=np.uint8)
-    sure = [small_model.follow(images[i], points[i]).confidence for i in sides[1]]
-    unsure = [small_model.follow(noise, points[i]).confidence for i in sides[1]]
+    sure = [small_model.track(images[i], points[i]).confidence for i in sides[1]]
+    unsure = [small_model.track(noise, points[i]).confidence for i in sides[1]]
     assert np.median(sure) > 0.5 > np.median(unsure)
 
 
@@ -168,7 +168,7 @@ def test_shape_modes_are_learnt_from_the_faces_trained_on(faces, small_model, tm
     again = ShapeModes.load(modes.save(tmp_path / "modes.npz"))
     np.testing.assert_array_equal(again.axes, modes.axes)
     # Faces differ in shape much as those do that the package's modes come from.
-    registered = registered_landmarks(small_model.follow(images[0], points[0].astype(np.float32)).points)
+    registered = registered_landmarks(small_model.track(images[0], points[0].astype(np.float32)).points)
     assert np.abs(modes.scores(registered)).max() < 6
     assert train_shape_modes(small_model, [source], hold_out_percent=50) is None
 

@@ -46,7 +46,7 @@ def unseen(shared_dir):
 
 def settle(model, grey, points) -> tuple[np.ndarray, float]:
     """Points and confidence after looking twice."""
-    return model.follow(grey, model.follow(grey, points).points)
+    return model.track(grey, model.track(grey, points).points)
 
 
 def eye_distance(points) -> float:
@@ -194,7 +194,7 @@ def test_what_is_hardly_a_face_is_looked_at_again(model, monkeypatch):
     monkeypatch.setattr("facs_pipeline.landmarks.model._SURE", 0.0)
     once = model.find(wall, box)
     assert once.confidence < 0.5
-    assert np.array_equal(found.points, model.follow(wall, once.points).points)
+    assert np.array_equal(found.points, model.track(wall, once.points).points)
 
 
 @pytest.mark.shared
@@ -266,7 +266,7 @@ def test_any_start_gives_finite_points(model):
     grey = np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8)
     starts = [MEAN_HEAD[:, :2] * s + place for s in (1, 30, 3000) for place in ((60, 45), (-5000, 9000))]
     for start in starts:
-        found, sure = model.follow(grey, start.astype(np.float32))
+        found, sure = model.track(grey, start.astype(np.float32))
         assert found.shape == (68, 2)
         assert np.isfinite(found).all()
         assert 0 <= sure <= 1
@@ -281,8 +281,8 @@ def test_a_face_that_moved_far_is_found_at_once(model, unseen):
     difference = []
     for grey, truth in zip(*unseen, strict=True):
         start = (truth - truth.mean(axis=0)) @ np.array([[cosine, sine], [-sine, cosine]]) + truth.mean(axis=0)
-        found, _ = model.follow(grey, (start + 0.2 * eye_distance(truth)).astype(np.float32))
-        difference.append(apart(found, model.follow(grey, found).points))
+        found, _ = model.track(grey, (start + 0.2 * eye_distance(truth)).astype(np.float32))
+        difference.append(apart(found, model.track(grey, found).points))
     assert np.median(difference) < 0.7
 
 
@@ -290,9 +290,9 @@ def test_a_face_that_moved_far_is_found_at_once(model, unseen):
 def test_the_past_does_not_change_the_answer(model, unseen):
     """One model serves many faces in turn."""
     (first, second), (p, q) = unseen[0][:2], unseen[1][:2]
-    one = model.follow(first, p)
-    model.follow(second, q)
-    again = model.follow(first, p)
+    one = model.track(first, p)
+    model.track(second, q)
+    again = model.track(first, p)
     assert np.array_equal(one.points, again.points)
     assert one.confidence == again.confidence
 
@@ -304,7 +304,7 @@ def test_saving_and_loading_gives_equal_bytes_and_points(model, tmp_path):
     assert loaded.sha256 == model.sha256
     grey = np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
     start = (100 * MEAN_HEAD[:, :2] + 100).astype(np.float32)
-    assert np.array_equal(loaded.follow(grey, start).points, model.follow(grey, start).points)
+    assert np.array_equal(loaded.track(grey, start).points, model.track(grey, start).points)
 
 
 def changed_card(source, target, **changes) -> None:
@@ -403,7 +403,7 @@ def test_a_landmark_file_of_dlibs_works_in_place_of_the_embedded_one(unseen, tmp
         confidence.append(sure)
     assert np.median(confidence) > 0.3
     flat = np.full((256, 256), 128, np.uint8)
-    assert model.follow(flat, points[0]).confidence < 0.3
+    assert model.track(flat, points[0]).confidence < 0.3
     assert len(model.sha256) == 64
     assert "small.dat" in model.card["title"]
 

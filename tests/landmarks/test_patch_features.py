@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facs_pipeline.foundation.images.gradients import directions, mirrored_directions, oriented_gradients
-from facs_pipeline.landmarks.patch_features import Look, PatchFeatures
+from facs_pipeline.landmarks.patch_features import CropSettings, PatchFeatures
 
 
 def blurred_noise(height: int, width: int) -> np.ndarray:
@@ -46,9 +46,9 @@ def test_directions_along_the_axes_are_exact():
 @pytest.mark.parametrize("cell", [4, 9])
 def test_features_are_sums_of_gradients_over_cells(cell):
     """Against plain sums over 3 x 3 cells round each point, of all directions; some points lie at the edge."""
-    picture, how = blurred_noise(96, 96), Look(1, 96, 6)
-    patches = PatchFeatures(how)
-    patches.look(picture, np.eye(2, 3))
+    picture, settings = blurred_noise(96, 96), CropSettings(1, 96, 6)
+    patches = PatchFeatures(settings)
+    patches.set_crop(picture, np.eye(2, 3))
     points = np.random.default_rng(1).uniform(0, 95, (68, 2)).astype(np.float32)
     found = patches.at(points, cell).reshape(3, 3, 6, 51).transpose(3, 0, 1, 2)
     gradients = oriented_gradients(picture, directions(6)).reshape(6, 96, 96).astype(int)
@@ -66,8 +66,8 @@ def test_features_are_sums_of_gradients_over_cells(cell):
 
 
 def test_several_sizes_of_cells_are_read_at_once():
-    patches = PatchFeatures(Look(1, 96, 6))
-    patches.look(blurred_noise(96, 96), np.eye(2, 3))
+    patches = PatchFeatures(CropSettings(1, 96, 6))
+    patches.set_crop(blurred_noise(96, 96), np.eye(2, 3))
     points, some = np.random.default_rng(1).uniform(0, 95, (68, 2)).astype(np.float32), np.array([3, 40, 67])
     both = patches.at(points, (4, 9), some).reshape(3, 3, 6, 2, 3)
     for k, cell in enumerate((4, 9)):

@@ -33,7 +33,7 @@ def test_landmarks_see_a_moved_mouth_and_a_nose_at_rest(face):
     grey, points = face
     eyes = np.linalg.norm(points[45] - points[36])
     model = default_landmarks()
-    found = np.array([model.follow(warp(grey, points, np.random.default_rng(k))[0], points).points for k in range(30)])
+    found = np.array([model.track(warp(grey, points, np.random.default_rng(k))[0], points).points for k in range(30)])
     moved = (found - points).std(axis=0).mean(axis=1) / eyes
     mouth, brows, nose = (moved[part].mean() for part in (slice(48, 68), slice(17, 27), slice(27, 31)))
     assert mouth > 0.02

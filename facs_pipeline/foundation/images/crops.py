@@ -35,7 +35,7 @@ def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarr
 
 
 def shrunk(
-    grey: np.ndarray, matrix: np.ndarray, size: int, margin: float = 1.0
+    grey: np.ndarray, matrix: np.ndarray, size: float, margin: float = 1.0
 ) -> tuple[np.ndarray, int, float, float]:
     """The part of an image that a crop shows, averaged over blocks of pixels to nearly the crop's resolution.
 

@@ -135,7 +135,7 @@ def train_shape_modes(
         out = held_out([f"{source.name}/{person}" for person in source.persons], hold_out_percent)
         for image, points, left_out in zip(source.images, source.points, out, strict=True):
             if not left_out and max(image.shape) >= 128:
-                registered.append(registered_landmarks(model.follow(image, points.astype(np.float32)).points))
+                registered.append(registered_landmarks(model.track(image, points.astype(np.float32)).points))
     if len(registered) < N_LANDMARKS:
         return None
     card = {
@@ -157,7 +157,7 @@ def error_on_stills(model: LandmarkModel, images: Sequence[np.ndarray], points: 
     start = geometry.fit_similarity(points, model.mean_shape)
     off = geometry.chain(misregistration(rng, len(images), (0.08, 0.06, 0.08)), start)
     starts = geometry.apply(geometry.invert(off), model.mean_shape).astype(np.float32)
-    found = [model.follow(i, model.follow(i, s).points).points for i, s in zip(images, starts, strict=True)]
+    found = [model.track(i, model.track(i, s).points).points for i, s in zip(images, starts, strict=True)]
     raw, removed = point_errors(np.array(found), points)
     return {
         "images": len(images),

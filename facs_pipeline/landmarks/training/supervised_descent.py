@@ -19,7 +19,15 @@ from sklearn.linear_model import LogisticRegression
 
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.landmarks.eyelids import N_VALUES, eye_aspect_ratio, eyelid_values, eyes_of
-from facs_pipeline.landmarks.model import CLOSE, COARSE_CELL, FAR, LAST_CELL, MIDDLE_CELL, LandmarkModel, Step
+from facs_pipeline.landmarks.model import (
+    COARSE_CELL,
+    COARSE_CROP,
+    FINE_CROP,
+    LAST_CELL,
+    MIDDLE_CELL,
+    LandmarkModel,
+    Step,
+)
 from facs_pipeline.landmarks.patch_features import CROP, PatchFeatures
 from facs_pipeline.landmarks.points import MIRROR_68
 from facs_pipeline.landmarks.training.warped import warp
@@ -153,7 +161,7 @@ def train_landmarks(
         log(f"{what}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
 
     shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
-    far, near = PatchFeatures(FAR), PatchFeatures(CLOSE)
+    far, near = PatchFeatures(COARSE_CROP), PatchFeatures(FINE_CROP)
     registration = geometry.chain(misregistration(rng, len(samples), settings.coarse), true_registration)
     features = _look(samples, registration, shapes, far, COARSE_CELL)
     coarse = _fit(samples, features, registration, shapes, settings)
@@ -192,7 +200,7 @@ def train_landmarks(
     log("lids: fitted")
     steps = [coarse.step, middle.step, last.step]
     box_shape = dlib_box_shape(mean) if box_shape is None else box_shape
-    model = LandmarkModel(mean, steps, lids, np.zeros(CLOSE.n_features + 1), box_shape)
+    model = LandmarkModel(mean, steps, lids, np.zeros(FINE_CROP.n_features + 1), box_shape)
     face = fit_face_weights(model, samples.images, samples.truth, rng)
     log("face or not: fitted")
     return LandmarkModel(mean, steps, lids, face, box_shape)
@@ -217,9 +225,9 @@ class _Fit(NamedTuple):
 
 def _look(samples: _Samples, registration, shapes, features_of: PatchFeatures, cell: int) -> np.ndarray:
     """Features [n, d + 1] float16 round `shapes` under a registration, the last one 1."""
-    features = np.ones((len(samples), features_of.how.n_features + 1), np.float16)
+    features = np.ones((len(samples), features_of.settings.n_features + 1), np.float16)
     for k in range(len(samples)):
-        features_of.look(samples.images[k], registration[k])
+        features_of.set_crop(samples.images[k], registration[k])
         features[k, :-1] = features_of.at(shapes[k].astype(np.float32), cell)
     return features
 
@@ -265,7 +273,7 @@ def _fit_lids(samples: _Samples, registration, points, near: PatchFeatures, sett
         rows = range(start, min(start + _BATCH, n))
         values = np.ones((len(rows), 2, d + 1), np.float32)
         for k in rows:
-            near.look(samples.images[k], registration[k])
+            near.set_crop(samples.images[k], registration[k])
             values[k - start, :, :-1] = eyelid_values(near, found[k].astype(np.float32))
         weighted = values * weight[rows.start : rows.stop, None, None]
         gram += np.tensordot(values, weighted, axes=((0, 1), (0, 1)))
@@ -329,7 +337,7 @@ def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generat
     near = misregistration(rng, len(picks), (0.06, 0.05, 0.06))
     far = misregistration(rng, len(picks), (1.2, 0.45, 0.9))
     registration = geometry.fit_similarity(truth[picks], model.mean_shape)
-    features, label = np.empty((len(picks), CLOSE.n_features), np.float32), np.empty(len(picks), bool)
+    features, label = np.empty((len(picks), FINE_CROP.n_features), np.float32), np.empty(len(picks), bool)
     for k, i in enumerate(picks):
         image = images[i]
         if kinds[k] == 2:
@@ -337,7 +345,7 @@ def fit_face_weights(model: LandmarkModel, images, truth, rng: np.random.Generat
         start = geometry.apply(
             geometry.invert(geometry.chain((far if kinds[k] == 1 else near)[k], registration[k])), model.mean_shape
         )
-        features[k], found = model.explain(image, start)
+        features[k], found = model.locate(image, start)
         error = np.linalg.norm(found - truth[i], axis=-1).mean() / np.linalg.norm(truth[i, 36] - truth[i, 45])
         label[k] = kinds[k] != 2 and error < 0.1
     # A ridge discriminant on half of them, turned into log-odds on the other half.
