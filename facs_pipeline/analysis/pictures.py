@@ -10,7 +10,7 @@ import numpy as np
 from facs_pipeline.foundation.errors import InputError
 
 Colour = Literal["rgb", "bgr"]
-"""Order of the channels of colour pictures: ``"rgb"`` as Pillow, imageio and matplotlib have them, ``"bgr"`` as OpenCV."""
+"""Order of the channels of colour pictures: ``"rgb"`` as in Pillow and imageio, ``"bgr"`` as in OpenCV."""
 
 _SMALLEST = 16
 _TO_GREY = {

@@ -16,8 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.interpolate import Akima1DInterpolator, make_interp_spline
-from scipy.signal import butter, filtfilt
 
 from facs_pipeline.foundation.errors import InputError
 
@@ -111,6 +109,8 @@ def smooth_series(series: np.ndarray, fs: float = RATE_HZ, *, cutoff_hz: float =
     >>> smooth_series(np.full(5, 2.0))
     array([2., 2., 2., 2., 2.])
     """
+    from scipy.signal import butter, filtfilt
+
     series = np.asarray(series, dtype=np.float64)
     if not 0 < cutoff_hz < fs / 2:
         raise InputError(f"smoothing cut-off: {cutoff_hz:g} Hz given, must lie between 0 and {fs / 2:g} Hz")
@@ -147,6 +147,8 @@ def resample_series(intensities: np.ndarray, times_s: np.ndarray, fs: float = RA
     the parabola through its end. (Stopping at the last frame, or holding its value, moves more than ten times as many
     statistics by over 2 % of their range.) No sample leaves the series' range by more than a tenth of it.
     """
+    from scipy.interpolate import Akima1DInterpolator, make_interp_spline
+
     values, times = _as_series(intensities, times_s)
     with_face = _has_face(values, times)
     if with_face.sum() < 2:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facs_pipeline.extraction.stage import FRAMES, Stage
 from facs_pipeline.extraction.stages import STAGES
-from facs_pipeline.extraction.stages.base import FRAMES, Stage
 from facs_pipeline.extraction.version_0_1 import earlier_about
 from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
 
@@ -55,7 +55,7 @@ def stage_keys(video_sha256: str, stages: Sequence[Stage]) -> dict[str, StageKey
     --------
     >>> from facs_pipeline.extraction.options import Options
     >>> from facs_pipeline.extraction.plan import stages_for
-    >>> from facs_pipeline.extraction.stages.base import VideoSettings
+    >>> from facs_pipeline.extraction.stage import VideoSettings
     >>> one, two = (stage_keys("f" * 64, stages_for(Options(cutoff_hz=hz), VideoSettings())) for hz in (1.0, 2.0))
     >>> [name for name in one if one[name] != two[name]]
     ['descriptors']
@@ -111,7 +111,7 @@ class Cache:
         return self.folder / identity.about["video"][:20] / f"{identity.stage}-{identity.key[:20]}.joblib"
 
     def open(self, identity: StageKey) -> Artifact:
-        """The verified result; raises `FileNotFoundError` or `facs_pipeline.foundation.files.artifacts.BadArtifactError`."""
+        """The verified result; raises `FileNotFoundError` or `BadArtifactError`."""
         try:
             artifact = Artifact.open(self.path(identity), self.key)
         except FileNotFoundError:

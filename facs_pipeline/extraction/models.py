@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facs_pipeline.extraction.stages.base import ModelFile
+from facs_pipeline.extraction.stage import ModelFile
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.model_file import load_model
 

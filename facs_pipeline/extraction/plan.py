@@ -6,8 +6,8 @@ from typing import Any
 
 from facs_pipeline.extraction import models
 from facs_pipeline.extraction.options import Options
+from facs_pipeline.extraction.stage import Stage, VideoSettings
 from facs_pipeline.extraction.stages import STAGES
-from facs_pipeline.extraction.stages.base import Stage, VideoSettings
 from facs_pipeline.foundation.errors import InputError
 
 

@@ -1,4 +1,4 @@
-"""What is subtracted from a video's intensities: nothing, one resting face, or the resting face of each person in it."""
+"""What is subtracted from a video's intensities: nothing, one resting face, or that of each person in it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RestingFaces:
         Parameters
         ----------
         baseline : None, "video", or tuple of float
-            See `facs_pipeline.extraction.stages.base.VideoSettings`.
+            See `facs_pipeline.extraction.stage.VideoSettings`.
         chunks : iterable of (dict, ndarray)
             Rows and intensities of the whole video; read for ``"video"`` only.
         frames : int

@@ -24,7 +24,7 @@ from facs_pipeline.extraction.plan import check_options, stages_for
 from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.result import RunResult
-from facs_pipeline.extraction.stages.base import VideoSettings
+from facs_pipeline.extraction.stage import VideoSettings
 from facs_pipeline.extraction.tables import VideoResult, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
 from facs_pipeline.foundation.errors import InputError

@@ -155,7 +155,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
 
 
 def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:
-    """What the faces and features of images depend on, as `facs_pipeline.foundation.files.result_store.ResultStore.get` takes it."""
+    """What the faces and features of images depend on, as `ResultStore.get` takes it."""
     stamps = []
     for path in paths:
         with contextlib.suppress(OSError):

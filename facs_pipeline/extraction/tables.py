@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.extraction.inputs import METADATA_COLUMNS, VideoInput
 from facs_pipeline.extraction.plan import record_of, stages_for
-from facs_pipeline.extraction.stages.base import VideoSettings
+from facs_pipeline.extraction.stage import VideoSettings
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.foundation.machine import machine_facts, versions_of

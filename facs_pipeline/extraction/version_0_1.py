@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from facs_pipeline.extraction.stages.base import Stage
+from facs_pipeline.extraction.stage import Stage
 
 _TRACKER = {"version": 11, "search_sides": [400, 800, 1600], "sure": 0.5}
 _APPEARANCE = {

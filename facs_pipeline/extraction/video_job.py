@@ -22,7 +22,7 @@ from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import stages_for
 from facs_pipeline.extraction.resting_faces import RestingFaces
-from facs_pipeline.extraction.stages.base import FRAMES, Computation, Stage, VideoSettings
+from facs_pipeline.extraction.stage import FRAMES, Computation, Stage, VideoSettings
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.tables.au_table import TABLES, FaceRows
 from facs_pipeline.video.reader import folder_images
@@ -269,7 +269,7 @@ class VideoRun:
 
 
 class _Flow:
-    """Chunks on their way through stages: each stage is given a chunk of each of its inputs as soon as all are there."""
+    """Chunks on their way: each stage is given a chunk of each of its inputs as soon as all of them are there."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ def _server(run: dict[str, Any], answers: IO[str]) -> Callable[[dict[str, Any]],
     from facs_pipeline.extraction.cache import Cache
     from facs_pipeline.extraction.options import Options
     from facs_pipeline.extraction.outputs import Outputs
-    from facs_pipeline.extraction.stages.base import VideoSettings
+    from facs_pipeline.extraction.stage import VideoSettings
     from facs_pipeline.extraction.video_job import VideoJob, VideoRun
     from facs_pipeline.foundation.errors import FacsError
 

@@ -440,3 +440,13 @@ def as_markdown(columns: Sequence[Column] = COLUMNS) -> str:
             parts.append(f"| `{row.name}` | {' | '.join(cells)} |")
         parts[-1] += "\n"
     return "\n".join(parts)
+
+
+def emotion_columns(emotions: Sequence[str]) -> list[Column]:
+    """The columns that a model of these emotions adds to action-unit tables; none for no emotions."""
+    if not emotions:
+        return []
+    by_name = {column.name: column for column in COLUMNS if column.table == "action_units"}
+    family = by_name["emotion_<emotion>"]
+    of_each = [replace(family, name=f"emotion_{emotion}", decimals=4) for emotion in emotions]
+    return [by_name["emotion"], replace(by_name["emotion_confidence"], decimals=4), *of_each]

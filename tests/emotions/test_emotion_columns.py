@@ -18,9 +18,9 @@ from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.extraction.emotions import emotion_inputs, table_points
 from facs_pipeline.extraction.run import Options, extract_features
-from facs_pipeline.extraction.stages.emotions import emotion_columns
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.au_table import au_table_columns
+from facs_pipeline.tables.schema import emotion_columns
 from facs_pipeline.video.reader import read_frames
 
 pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]

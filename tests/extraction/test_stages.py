@@ -19,7 +19,7 @@ from facs_pipeline.extraction.decoding import decoded_batches
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import stages_for
-from facs_pipeline.extraction.stages.base import (
+from facs_pipeline.extraction.stage import (
     Computation,
     ModelFile,
     PerChunk,

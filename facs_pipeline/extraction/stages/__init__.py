@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from facs_pipeline.extraction.stage import Stage
 from facs_pipeline.extraction.stages.action_units import ActionUnits
-from facs_pipeline.extraction.stages.base import Stage
 from facs_pipeline.extraction.stages.descriptors import Descriptors
 from facs_pipeline.extraction.stages.emotions import Emotions
 from facs_pipeline.extraction.stages.faces import Faces

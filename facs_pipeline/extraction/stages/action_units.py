@@ -10,7 +10,7 @@ import numpy as np
 
 from facs_pipeline.extraction.models import action_unit_model, load_action_units
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.stages.base import Computation, ModelFile, Stage, StageSettings, VideoSettings
+from facs_pipeline.extraction.stage import Computation, ModelFile, Stage, StageSettings, VideoSettings
 
 
 @dataclass(frozen=True)

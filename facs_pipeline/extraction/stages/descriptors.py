@@ -10,7 +10,7 @@ import numpy as np
 
 from facs_pipeline.extraction.models import measured_aus
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.stages.base import Computation, Stage, StageSettings, VideoSettings
+from facs_pipeline.extraction.stage import Computation, Stage, StageSettings, VideoSettings
 from facs_pipeline.foundation.errors import InputError
 
 if TYPE_CHECKING:

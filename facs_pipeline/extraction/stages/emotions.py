@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from facs_pipeline.extraction.models import emotion_model, load_emotions
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.stages.base import Computation, ModelFile, Stage, StageSettings, VideoSettings
-from facs_pipeline.tables.schema import COLUMNS, Column
-
-
-def emotion_columns(emotions: Sequence[str]) -> list[Column]:
-    """The columns of a model of these emotions."""
-    by_name = {column.name: column for column in COLUMNS if column.table == "action_units"}
-    family = by_name["emotion_<emotion>"]
-    of_each = [replace(family, name=f"emotion_{emotion}", decimals=4) for emotion in emotions]
-    return [by_name["emotion"], replace(by_name["emotion_confidence"], decimals=4), *of_each]
+from facs_pipeline.extraction.stage import Computation, ModelFile, Stage, StageSettings, VideoSettings
+from facs_pipeline.tables.schema import Column, emotion_columns
 
 
 @dataclass(frozen=True)

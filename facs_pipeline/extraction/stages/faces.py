@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from facs_pipeline.extraction.models import landmark_model
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.stages.base import FRAMES, Computation, ModelFile, Stage, StageSettings, VideoSettings
+from facs_pipeline.extraction.stage import FRAMES, Computation, ModelFile, Stage, StageSettings, VideoSettings
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.faces.settings import TrackerSettings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.stages.base import FRAMES, Computation, PerChunk, Stage, StageSettings, VideoSettings
+from facs_pipeline.extraction.stage import FRAMES, Computation, PerChunk, Stage, StageSettings, VideoSettings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from facs_pipeline.extraction.models import landmark_model
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.stages.base import (
+from facs_pipeline.extraction.stage import (
     FRAMES,
     Computation,
     ModelFile,

@@ -1,0 +1,158 @@
+"""One call for a video or an image: what was measured as a pandas DataFrame, with the columns of the tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.images.decoding import decode_grey
+from facs_pipeline.foundation.progress import SILENT, Progress
+from facs_pipeline.tables.au_table import au_table_columns, measured_cells
+from facs_pipeline.tables.schema import emotion_columns
+from facs_pipeline.video.reader import probe, read_frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def analyse_video(
+    path: str | os.PathLike[str],
+    analyser: FaceAnalyser | None = None,
+    *,
+    image_fps: float = 25.0,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """Action units, landmarks and head pose of every frame of a video, in this process and without writing anything.
+
+    For many videos, `extract_features` works on several at once and keeps what is done.
+
+    Parameters
+    ----------
+    path : path
+        Video file, or folder of images.
+    analyser : FaceAnalyser, optional
+        By default one with the embedded models, for the main face, with smoothing.
+    image_fps : float
+        Frames per second of a folder of images.
+    progress : Progress
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns and rows of ``action_units/<video>.csv``, see `facs columns action_units`: a row for each frame and
+        face; a frame without a face is a row with ``success`` 0 and empty cells.
+
+    Raises
+    ------
+    VideoError
+        If the video cannot be decoded to its end.
+
+    Example
+    -------
+    >>> table = analyse_video("interview.mp4")  # doctest: +SKIP
+    >>> table.plot(x="timestamp", y=["AU01_r", "AU12_r", "AU45_r"])  # doctest: +SKIP
+    """
+    analyser = analyser or FaceAnalyser()
+    analyser.reset()
+    times: list[float] = []
+    faces: list[AnalysedFace] = []
+    with progress.task(Path(path).name, probe(path, image_fps=image_fps).frames, "frames") as task:
+        for frame in read_frames(path, image_fps=image_fps):
+            times.append(frame.time_s)
+            faces += analyser.update(frame.image, frame.time_s)
+            task.advance()
+    faces += analyser.finish()
+    by_frame: list[list[AnalysedFace]] = [[] for _ in times]
+    for face in faces:
+        by_frame[face.frame].append(face)
+    rows = [(number, face) for number, seen in enumerate(by_frame) for face in (seen or [None])]
+    table = _table([face for _, face in rows], analyser)
+    table.insert(0, "timestamp", np.round([times[number] for number, _ in rows], 6))
+    table.insert(0, "frame", [number + 1 for number, _ in rows])
+    table.insert(0, "video", Path(path).stem)
+    return table[_columns(analyser)]
+
+
+def analyse_image(picture: str | os.PathLike[str] | np.ndarray, analyser: FaceAnalyser | None = None) -> pd.DataFrame:
+    """Action units, landmarks and head pose of the faces in one image.
+
+    Parameters
+    ----------
+    picture : path or ndarray
+        Image file of any kind, or pixels as `FaceAnalyser` takes them; colour pixels need an analyser that knows the
+        order of their channels: ``FaceAnalyser(colour="rgb")``.
+    analyser : FaceAnalyser, optional
+        By default one with the embedded models, for the main face.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `facs columns stills`, a row for each face. An image without a face is a row with ``success`` 0
+        and empty cells. ``input`` is the path, empty for an array.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or the array is no picture.
+
+    Example
+    -------
+    >>> from skimage.data import astronaut
+    >>> table = analyse_image(astronaut(), FaceAnalyser(colour="rgb"))
+    >>> table[["face_id", "success"]].to_numpy().tolist(), bool(table["AU12_r"][0] > 1)
+    ([[0, 1]], True)
+    """
+    analyser = analyser or FaceAnalyser()
+    name = ""
+    if not isinstance(picture, np.ndarray):
+        name = os.fspath(picture)
+        try:
+            picture = decode_grey(Path(picture).read_bytes())
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+        except ValueError as error:
+            raise InputError(f"{name}: {error}") from None
+    table = _table(analyser.analyse_image(picture) or [None], analyser)
+    table.insert(0, "input", name)
+    return table[["input", *(column for column in _columns(analyser) if column in table.columns and column != "input")]]
+
+
+def _columns(analyser: FaceAnalyser) -> list[str]:
+    return au_table_columns(analyser.aus, emotion_columns(analyser.emotions))
+
+
+def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.DataFrame:
+    """What is measured of each face, rounded as in the tables; NaN where there is none."""
+    import pandas as pd
+
+    found = np.array([face is not None for face in faces])
+    known = [face for face in faces if face is not None]
+    names = [name for name in _columns(analyser) if name.startswith(("pose_", "x_", "y_")) or name.endswith("_r")]
+    cells = np.full((len(faces), len(names)), np.nan)
+    if known:
+        intensities = np.array([face.intensities for face in known if face.intensities is not None])
+        cells[found] = measured_cells(
+            np.array([face.pose for face in known], np.float32),
+            np.array([face.points for face in known]),
+            intensities.reshape(len(known), -1),
+        )
+    table = pd.DataFrame(cells, columns=names)
+    ids = [None if face is None else face.face_id for face in faces]
+    table.insert(0, "face_id", pd.array(ids, dtype="Int64"))
+    table["confidence"] = [0.0 if face is None else round(float(np.float32(face.confidence)), 4) for face in faces]
+    table["success"] = found.astype(int)
+    if analyser.emotions:
+        probabilities = np.full((len(faces), len(analyser.emotions)), np.nan)
+        probabilities[found] = np.round([face.emotions for face in known], 4) if known else np.nan
+        first = np.where(found[:, None], probabilities, 0.0).argmax(axis=1)
+        table["emotion"] = [analyser.emotions[one] if there else None for one, there in zip(first, found, strict=True)]
+        table["emotion_confidence"] = probabilities.max(axis=1)
+        for number, emotion in enumerate(analyser.emotions):
+            table[f"emotion_{emotion}"] = probabilities[:, number]
+    return table
