@@ -8,6 +8,8 @@ import click
 
 from facs_pipeline.foundation.files.atomic import atomic_csv
 
+from .console import ConsoleProgress
+
 # Of a long list, so many lines are printed.
 _SHOWN = 20
 
@@ -141,17 +143,15 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     import cv2
     import pandas as pd
 
-    from facs_pipeline.datasets.face_check import check_faces, steps
+    from facs_pipeline.datasets.face_check import check_faces
     from facs_pipeline.datasets.kdef import ANGLES
     from facs_pipeline.datasets.open_faces import open_faces
-    from facs_pipeline.extraction.progress import size_on_disk
 
     # Images that cannot be decoded are named below; what OpenCV says of them names no file.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    with _bar("reading", size_on_disk(path)) as bar:
-        faces = open_faces(path, kind, angles=ANGLES, progress=bar.update)
-    with _bar("checking", steps(faces)) as bar:
-        found = check_faces(faces, threshold=threshold, progress=bar.update)
+    progress = ConsoleProgress()
+    faces = open_faces(path, kind, angles=ANGLES, progress=progress)
+    found = check_faces(faces, threshold=threshold, progress=progress)
     n_subjects = len(set(faces.subjects.tolist()) - {""})
     click.echo(
         f"{faces.name}: {int(found.counts.to_numpy().sum()):,} usable images, {len(found.skipped):,} left out; "
@@ -173,15 +173,6 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
         atomic_csv(pd.DataFrame(found.skipped, columns=["source", "reason"]), skipped)
         click.echo(f"\n{skipped}: {len(found.skipped):,} left out")
     return 1 if found.problems else 0
-
-
-def _bar(label: str, total: int):
-    """A progress bar on the terminal for what takes longer than a second."""
-    from tqdm import tqdm
-
-    return tqdm(
-        total=total, desc=label, unit="", unit_scale=True, dynamic_ncols=True, disable=None, delay=1, leave=False
-    )
 
 
 def _count_table(counts) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from .console import ConsoleProgress
+
 EPILOG = """\b
 Examples:
   facs demo
@@ -36,15 +38,12 @@ def command(out: Path, jobs: int | None, identities: int, seed: int, verbose: bo
     from facs_pipeline.authenticity.demo import rank_demo
     from facs_pipeline.demo import run_demo
 
-    from .extract_features import ConsoleObserver
-
     click.echo(
         "The videos of this demonstration are SYNTHETIC: one public-domain portrait (NASA's photograph of the\n"
         "astronaut Eileen Collins), reshaped into several faces and moved by made-up action-unit curves.\n"
         "Figures below show that the pipeline works here. They say nothing about real people.\n"
     )
-    with ConsoleObserver(verbose=verbose, quiet=False) as observer:
-        demo = run_demo(out, identities=identities, seed=seed, jobs=jobs, observer=observer)
+    demo = run_demo(out, identities=identities, seed=seed, jobs=jobs, progress=ConsoleProgress(verbose=verbose))
     _print_summary(demo)
     if identities >= 2 and not demo.run.failed:
         click.echo(f"\n{rank_demo(demo.results, out / 'ranking', seed=seed)}")

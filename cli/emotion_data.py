@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import cv2
 import numpy as np
-from facs_cli.pictures import progress_bar
 
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.open_faces import open_faces
@@ -23,15 +21,15 @@ from facs_pipeline.foundation.evaluation.classification import FORMAT, accuracy_
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
 from facs_pipeline.report.published import FER2013_TEST
 
+from .console import ConsoleProgress
+
 _SHOWN_SKIPS = 5
 _TEST_SPLITS = ("validation", "test")
 
 
 def open_labelled(path: str, kind: str, protocol: str, angles: str) -> LabelledFaces:
     """Labelled faces with a progress bar for a large table; what was skipped is said."""
-    total = os.path.getsize(path) if os.path.isfile(path) else 0
-    step: Callable[[int], object] = progress_bar(f"{Path(path).name}: reading", total) if total else lambda _done: None
-    faces = open_faces(path, kind, protocol=protocol, angles=angles.split(","), progress=step)
+    faces = open_faces(path, kind, protocol=protocol, angles=angles.split(","), progress=ConsoleProgress())
     say_skipped(faces.name, faces.skipped)
     return faces
 
@@ -46,9 +44,9 @@ def say_skipped(name: str, skipped: Sequence[Skipped]) -> None:
         click.echo(f"  and {len(skipped) - _SHOWN_SKIPS} more", err=True)
 
 
-def see(faces: LabelledFaces, what: str, cache: Path, jobs: int) -> SeenFaces:
+def see(faces: LabelledFaces, cache: Path, jobs: int) -> SeenFaces:
     """`see_faces` with a progress bar."""
-    seen = see_faces(faces, cache, jobs=jobs, progress=progress_bar(f"{faces.name}, {what}: faces", len(faces)))
+    seen = see_faces(faces, cache, jobs=jobs, progress=ConsoleProgress())
     say_skipped(faces.name, seen.skipped)
     return seen
 
@@ -76,10 +74,8 @@ def measure(
     fer2013_test: bool = False,
 ) -> dict[str, Any]:
     """Evaluate, write predictions and the pictures of mistakes, and put the figures into OUT/accuracy.json."""
-    # The kernel model reports every family's codes of every face.
-    step = progress_bar(f"{model.name}: predicting", len(seen.rows) * max(1, len(model.families)))
     entry, table, mistakes = evaluate_emotion(
-        model, faces, seen, near_duplicate=near_duplicate, jobs=jobs, progress=step
+        model, faces, seen, near_duplicate=near_duplicate, jobs=jobs, progress=ConsoleProgress()
     )
     entry["size_bytes"] = path.stat().st_size
     entry["mistakes"] = _mistakes(model, faces, seen, mistakes, out)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from facs_cli.emotion_data import accuracy_line, measure, open_labelled, say_skipped, see, split_to_test
-from facs_cli.pictures import progress_bar
-from facs_cli.train_emotion import data_options
 
 from facs_pipeline.datasets.face_images import training_partners
 from facs_pipeline.emotions.model import COMPACT_MODEL, EmotionModel
 from facs_pipeline.emotions.training.evaluation import labelled_for
+
+from .console import ConsoleProgress
+from .emotion_data import accuracy_line, measure, open_labelled, say_skipped, see, split_to_test
+from .train_emotion import data_options
 
 
 @click.command(
@@ -46,12 +47,11 @@ def command(model, data, out, split, training, cache, kind, protocol, angles, jo
     chosen = faces if wanted is None else faces.split(wanted)
     tested, skipped = labelled_for(chosen, loaded.emotions)
     say_skipped(faces.name, skipped)
-    seen = see(tested, wanted or "all", cache or out / "cache", jobs)
+    seen = see(tested, cache or out / "cache", jobs)
     near, trained = None, split_to_test(faces, training) if training else "train"
     if trained != wanted and (faces.splits == trained).any():
         others = faces.split(trained)
-        step = progress_bar("near-duplicates", 2 * len(tested) + len(others))
-        near = training_partners(tested, others, progress=step).near()
+        near = training_partners(tested, others, progress=ConsoleProgress()).near()
     entry = measure(
         loaded, path, tested, seen, out,
         near_duplicate=near, data=f"{wanted or 'all'} of {faces.name}", jobs=jobs,

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-from facs_cli.describe import AUList, Log, find_tables, require, write
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
 from facs_pipeline.dynamics.blinks import visible_seconds
@@ -20,6 +19,8 @@ from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import free_name, make_writable
 from facs_pipeline.tables.reader import AUSeries, choose_aus, read_au_table
 from facs_pipeline.tables.schema import EVENT_COLUMNS
+
+from .describe import AUList, Log, find_tables, require, write
 
 EPILOG = """\b
 Examples:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
 import click
+
+from .console import ConsoleProgress
 
 EPILOG = """\b
 Examples:
@@ -112,8 +113,6 @@ class _Run:
 
     def images(self, paths: tuple[Path, ...], landmarks: Path | None) -> None:
         """Explain stills."""
-        from tqdm import tqdm
-
         from facs_pipeline.datasets.labelled_faces import Skipped
         from facs_pipeline.explanations.action_units import Face, average
         from facs_pipeline.extraction.stills import read_stills
@@ -121,7 +120,9 @@ class _Run:
 
         marks = load_landmarks(landmarks) if landmarks and paths else None
         stills = read_stills(paths, self.faces, marks)
-        for still in tqdm(stills, total=len(paths), desc="images", unit="", file=sys.stderr, disable=None, leave=False):
+        task = ConsoleProgress().task("images", len(paths), "images")
+        for still in stills:
+            task.advance()
             if isinstance(still, Skipped):
                 self.skipped.append(still)
                 continue
@@ -142,7 +143,6 @@ class _Run:
         import os
 
         import pandas as pd
-        from facs_cli.extract_features import ConsoleObserver
 
         from facs_pipeline.extraction.run import Options, extract_features
 
@@ -160,8 +160,7 @@ class _Run:
                 au_model=au_model,
                 landmarks=landmarks,
             )
-            with ConsoleObserver(verbose=False, quiet=False) as observer:
-                result = extract_features(paths, options, observer)
+            result = extract_features(paths, options, ConsoleProgress())
             for video in result.videos:
                 path = given[str(video.path)]
                 if video.status != "ok":

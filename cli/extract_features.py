@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from pathlib import Path
 
 import click
+
+from .console import ConsoleProgress
 
 EPILOG = """\b
 Examples:
@@ -89,70 +90,11 @@ def command(
     if threading.current_thread() is threading.main_thread():
         # Being asked to stop (by a scheduler, say) ends the run like Ctrl-C: workers end, what is finished stays.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with ConsoleObserver(verbose=verbose, quiet=quiet) as observer:
-        result = extract_features(videos, Options(format=table_format, keep_cache=not no_cache, **options), observer)
+    settings = Options(format=table_format, keep_cache=not no_cache, **options)
+    result = extract_features(videos, settings, ConsoleProgress(verbose=verbose, quiet=quiet))
     if not quiet:
         _print_summary(result, verbose)
     return 1 if result.failed else 0
-
-
-class ConsoleObserver:
-    """Tells of a run on standard error: a progress bar, reasons, failures."""
-
-    def __init__(self, *, verbose: bool, quiet: bool) -> None:
-        self._verbose, self._quiet = verbose, quiet
-        self._bar = None
-        self._reasons: set[str] = set()
-        self._done = self._videos = 0
-
-    def __enter__(self) -> ConsoleObserver:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def _say(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.clear()
-        click.echo(text, err=True)
-
-    def log(self, text: str) -> None:
-        if self._quiet:
-            return
-        if self._verbose:
-            self._say(text)
-            return
-        # One line per reason, not one per video and stage; that a first run computes everything goes without saying.
-        reason = text.partition(": ")[2]
-        if reason not in self._reasons and not reason.endswith("(first run)"):
-            self._reasons.add(reason)
-            self._say(text)
-
-    def warn(self, text: str) -> None:
-        self._say(f"Note: {text}")
-
-    def planned(self, videos: int, to_do: int) -> None:
-        self._videos = videos
-        if self._quiet:
-            return
-        self._say(f"{videos} video{'s' * (videos != 1)}, {to_do} to do, {videos - to_do} done already")
-        if to_do:
-            from tqdm import tqdm
-
-            self._bar = tqdm(unit=" frames", file=sys.stderr, dynamic_ncols=True, disable=None, leave=False)
-
-    def progress(self, frames: int, expected: int) -> None:
-        if self._bar is not None:
-            self._bar.total = max(expected, frames)
-            self._bar.update(frames - self._bar.n)
-
-    def finished(self, result) -> None:
-        self._done += 1
-        if result.status == "failed":
-            self._say(f"Failed: {result.reason}")
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"{self._done}/{self._videos} videos")
 
 
 def _print_summary(result, verbose: bool) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
+
+from .console import ConsoleProgress
 
 EPILOG = """\b
 Examples:
@@ -43,8 +44,6 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     what is done lies in OUT.unfinished.
     """
     import pandas as pd
-    from facs_cli.describe import write
-    from tqdm import tqdm
 
     from facs_pipeline.action_units.model import ActionUnitModel
     from facs_pipeline.datasets.labelled_faces import Skipped
@@ -52,6 +51,8 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     from facs_pipeline.extraction.stills import measure_stills, stills_table
     from facs_pipeline.foundation.files.result_store import ResultStore
     from facs_pipeline.landmarks.loading import load_landmarks
+
+    from .describe import write
 
     model = ActionUnitModel.load(au_model) if au_model else ActionUnitModel.load_default()
     if landmarks:
@@ -61,15 +62,14 @@ def command(inputs: tuple[str, ...], out: Path, faces: str, au_model, landmarks,
     if unfinished.pieces:
         click.echo(f"{unfinished.folder}: going on where an earlier run stopped", err=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with tqdm(total=len(found.images), desc="images", unit="", file=sys.stderr, disable=None, leave=False) as bar:
-        options = {"faces": faces, "landmarks": landmarks, "jobs": jobs or cores, "unfinished": unfinished}
-        skipped, batch, tables = list(found.skipped), [], []
-        for one in measure_stills(found.images, progress=bar.update, **options):
-            (skipped if isinstance(one, Skipped) else batch).append(one)
-            # Features of a hundred thousand faces would fill the memory; their rows do not.
-            if len(batch) == _BATCH:
-                tables.append(stills_table(batch, model))
-                batch = []
+    options = {"faces": faces, "landmarks": landmarks, "jobs": jobs or cores, "unfinished": unfinished}
+    skipped, batch, tables = list(found.skipped), [], []
+    for one in measure_stills(found.images, progress=ConsoleProgress(), **options):
+        (skipped if isinstance(one, Skipped) else batch).append(one)
+        # Features of a hundred thousand faces would fill the memory; their rows do not.
+        if len(batch) == _BATCH:
+            tables.append(stills_table(batch, model))
+            batch = []
     if batch:
         tables.append(stills_table(batch, model))
     for source, reason in skipped[:_SHOWN]:

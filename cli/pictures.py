@@ -1,9 +1,8 @@
-"""The ``--images`` option that training commands share, and their progress bars."""
+"""The ``--images`` option that training commands share."""
 
 from __future__ import annotations
 
 import click
-from tqdm import tqdm
 
 from facs_pipeline.datasets.pictures import Pictures, open_pictures
 
@@ -53,15 +52,3 @@ def open_spec(spec: tuple[str, dict]) -> Pictures:
     """The images that a `PicturesSpec` names."""
     path, options = spec
     return open_pictures(path, options.get("persons"), options.get("under"))
-
-
-def progress_bar(label: str, total: int):
-    """A bar of `total` steps; returns the function to call with the number of steps just done."""
-    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True, delay=2)
-
-    def step(done: int) -> None:
-        bar.update(done)
-        if bar.n >= total:
-            bar.close()
-
-    return step

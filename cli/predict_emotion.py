@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
+from .console import ConsoleProgress
 
 EPILOG = """\b
 Examples:
@@ -96,29 +97,26 @@ class _Run:
 
     def images(self, paths: tuple[Path, ...]) -> Iterator:
         """Tables of the images' faces."""
-        from tqdm import tqdm
-
         from facs_pipeline.extraction.emotions import image_table, predict_images
         from facs_pipeline.extraction.stills import read_still
 
         if not paths:
             return
-        with tqdm(total=len(paths), desc="images", unit="", file=sys.stderr, disable=None, leave=False) as bar:
-            options = {"faces": self.faces, "jobs": self.jobs, "unfinished": self._unfinished}
-            for part in predict_images(self.model, paths, progress=bar.update, **options):
-                self.skipped += part.skipped
-                if not part.paths:
-                    continue
-                yield image_table(part, self.model.emotions)
-                if self.explain:
-                    for row in tqdm(range(len(part.paths)), desc="reasons", unit="", disable=None, leave=False):
+        options = {"faces": self.faces, "jobs": self.jobs, "unfinished": self._unfinished}
+        for part in predict_images(self.model, paths, progress=ConsoleProgress(), **options):
+            self.skipped += part.skipped
+            if not part.paths:
+                continue
+            yield image_table(part, self.model.emotions)
+            if self.explain:
+                with ConsoleProgress().task("reasons", len(part.paths), "faces") as task:
+                    for row in range(len(part.paths)):
                         grey = read_still(part.paths[row])
                         self._explain(part.seen, row, grey, part.paths[row], int(part.face_ids[row]))
+                        task.advance()
 
     def videos(self, paths: tuple[Path, ...]) -> Iterator:
         """Tables of the videos' frames."""
-        from facs_cli.extract_features import ConsoleObserver
-
         from facs_pipeline.emotions.series import why_not_for_videos
         from facs_pipeline.extraction.emotions import frames_with_emotions, video_table
         from facs_pipeline.extraction.run import Options, extract_features
@@ -139,8 +137,7 @@ class _Run:
             emotion=by_features,
             emotion_model=self.path if by_features else None,
         )
-        with ConsoleObserver(verbose=False, quiet=False) as observer:
-            result = extract_features(paths, options, observer)
+        result = extract_features(paths, options, ConsoleProgress())
         for video in result.videos:
             name = given[str(video.path)]
             if video.status == "failed":

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .console import ConsoleProgress
+
 MODELS = {
     "rank-svm": "75 linear SVMs on differences within pairs, which vote; as published (the default)",
     "rank-svm-tuned": "the same; penalty, and descriptors as they are or as normal scores, chosen in inner folds",
@@ -78,11 +80,8 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     Takes VIDEOS (extraction runs first, cached in OUT/features), a folder of features, or any descriptor table. One of
     --evaluate, --train, --predict says what to do; --evaluate and --train can go together.
     """
-    from tqdm import tqdm
-
     from facs_pipeline.authenticity import ranking
     from facs_pipeline.authenticity.model import AuthenticityModel
-    from facs_pipeline.authenticity.study import n_fits
     from facs_pipeline.foundation.errors import InputError
     from facs_pipeline.tables.descriptor_table import read_text_table
 
@@ -127,12 +126,10 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
         click.echo(f"Warning: {warning}", err=True)
     if evaluate:
         repeats, curve = options["permutations"], options["learning_curve"]
-        n = n_fits(study, len(names), repeats, curve)
-        with tqdm(total=n, desc="training", unit="", delay=1, leave=False) as bar:
-            report = ranking.evaluate(
-                data, study, names, out, seed=options["seed"], permutations=repeats, penalty=penalty,
-                learning_curve=curve, step=bar.update,
-            )  # fmt: skip
+        report = ranking.evaluate(
+            data, study, names, out, seed=options["seed"], permutations=repeats, penalty=penalty,
+            learning_curve=curve, progress=ConsoleProgress(),
+        )  # fmt: skip
         click.echo(ranking.report_text(report))
         click.echo(f"Results: {out / 'authenticity.json'}, {out / 'predictions.csv'}, {out / 'reasons.csv'}")
     if train:
@@ -184,11 +181,8 @@ def extract(videos, out: Path, jobs: int | None) -> Path:
     """Run the extraction into OUT/features; what is done already is not done again."""
     from facs_pipeline.extraction.run import Options, extract_features
 
-    from .extract_features import ConsoleObserver
-
     folder = out / "features"
-    with ConsoleObserver(verbose=False, quiet=False) as observer:
-        extract_features(videos, Options(out=folder, jobs=jobs), observer)
+    extract_features(videos, Options(out=folder, jobs=jobs), ConsoleProgress())
     return folder
 
 

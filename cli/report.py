@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .console import ConsoleProgress
+
 EPILOG = """\b
 Examples:
   facs report
@@ -15,20 +17,6 @@ Examples:
 Results: the HTML file with everything in it, further pages beside it for every 100 videos, and the same as JSON.
 Exit codes: 0 written, 2 wrong usage or nothing to report on.
 """
-
-
-def _bar(label: str, total: int):
-    """A progress bar that shows up only where it takes longer than two seconds."""
-    from tqdm import tqdm
-
-    bar = tqdm(total=total, desc=label, unit="", dynamic_ncols=True, leave=False, delay=2)
-
-    def step(done: int) -> None:
-        bar.update(done)
-        if bar.n >= total:
-            bar.close()
-
-    return step
 
 
 @click.command("report", epilog=EPILOG)
@@ -55,7 +43,7 @@ def command(folders: tuple[Path, ...], out: Path, metadata: Path | None, picture
     from facs_pipeline.report.page import write_report
 
     found = gather(folders, metadata=metadata)
-    written = write_report(found, out, pictures=pictures, progress=_bar)
+    written = write_report(found, out, pictures=pictures, progress=ConsoleProgress())
     for note in written.notes[:10]:
         click.echo(f"Note: {note}", err=True)
     if len(written.notes) > 10:

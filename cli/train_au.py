@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import click
-from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
 from facs_pipeline.action_units.model import MODEL_KIND
 from facs_pipeline.action_units.training.features import picture_features
@@ -32,6 +31,9 @@ from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.landmarks.training.warped import warped
 from facs_pipeline.models.card import card_text
+
+from .console import ConsoleProgress
+from .pictures import PICTURES_HELP, PicturesSpec, open_spec
 
 
 class Numbers(click.ParamType):
@@ -157,10 +159,10 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, landmar
         coded = read_disfa(disfa, camera) if disfa else read_au_manifest(manifest)
         coded = _chosen(coded, aus)
         aus = coded.aus
-        sources = [gather_coded(coded, how, every=every, progress=progress_bar)]
+        sources = [gather_coded(coded, how, every=every, progress=ConsoleProgress())]
         title = f"Action-unit intensities, trained on {coded.name}"
     started = time.perf_counter()
-    trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=progress_bar)
+    trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=ConsoleProgress())
     seconds = round(time.perf_counter() - started, 1)
     trained.model.card["landmark_model"] = seen_by
     if check_images:
@@ -185,17 +187,16 @@ def command(disfa, camera, manifest, teacher, images, check_images, out, landmar
 def _labelled(spec, teacher: str, aus, how: FeatureSource) -> Gathered:
     pictures, options = open_spec(spec), spec[1]
 
-    def look_at(shown: Pictures, what: str):
-        step = progress_bar(f"{pictures.path.name}: pseudo-labels{what}", len(shown))
-        return label_pictures(shown, teacher, how.cache, jobs=how.jobs, progress=step)
+    def look_at(shown: Pictures):
+        return label_pictures(shown, teacher, how.cache, jobs=how.jobs, progress=ConsoleProgress())
 
-    labels = read_labels(options["labels"], pictures) if "labels" in options else look_at(pictures, "")
+    labels = read_labels(options["labels"], pictures) if "labels" in options else look_at(pictures)
     copies = None
     if "warp" in options:
         shown = warped(pictures, labels.points)
-        copies = shown, look_at(shown, " (warped)")
+        copies = shown, look_at(shown)
     source = LabelledPictures(pictures, labels, options["weight"], copies)
-    return gather_pictures(source, aus, how, progress=progress_bar)
+    return gather_pictures(source, aus, how, progress=ConsoleProgress())
 
 
 def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:
@@ -203,8 +204,7 @@ def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:
 
 
 def _check(model, pictures: Pictures, cache: Path, landmarks: str | None, jobs: int) -> dict:
-    step = progress_bar(f"{pictures.path.name}: features for the emotion check", len(pictures))
-    found = picture_features(pictures, cache, landmarks=landmarks, jobs=jobs, progress=step)
+    found = picture_features(pictures, cache, landmarks=landmarks, jobs=jobs, progress=ConsoleProgress())
     emotions = [pictures.folder_of(number) for number in found.rows]
     if len(set(emotions)) < 2:
         raise InputError(f"{pictures.path}: --emotion-check needs images in at least two folders named for emotions")

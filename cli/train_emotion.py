@@ -7,18 +7,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from facs_cli.emotion_data import (
-    accuracy_line,
-    card_figures,
-    curve_line,
-    measure,
-    open_labelled,
-    say_skipped,
-    see,
-    split_to_test,
-    write_entry,
-)
-from facs_cli.pictures import progress_bar
 
 from facs_pipeline.datasets.face_images import training_partners
 from facs_pipeline.datasets.fer2013 import FER2013_EMOTIONS
@@ -31,6 +19,19 @@ from facs_pipeline.emotions.training.learning_curve import emotion_curve
 from facs_pipeline.emotions.training.models import ROWS
 from facs_pipeline.emotions.training.recipe import LABELS, classes_of, train_emotion
 from facs_pipeline.foundation.errors import InputError, ModelError
+
+from .console import ConsoleProgress
+from .emotion_data import (
+    accuracy_line,
+    card_figures,
+    curve_line,
+    measure,
+    open_labelled,
+    say_skipped,
+    see,
+    split_to_test,
+    write_entry,
+)
 
 DATA_OPTIONS = (
     click.option("--kind", type=click.Choice(KINDS), default="auto", show_default=True, help="Layout of DATA."),
@@ -91,7 +92,7 @@ def command(
     cache = cache or out / "cache"
     faces = open_labelled(data, kind, protocol, angles)
     training = _training_faces(faces, split, subset, seed)
-    seen = see(training, split, cache, jobs)
+    seen = see(training, cache, jobs)
     y, emotions = classes_of(training.emotions[seen.rows], FER2013_EMOTIONS)
     subjects = training.subjects[seen.rows]
     digest = _digest(seen, y)
@@ -105,16 +106,23 @@ def command(
     else:
         tested, skipped = labelled_for(faces.split(wanted), emotions)
         say_skipped(faces.name, skipped)
-        tested_seen = see(tested, wanted, cache, jobs)
-        step = progress_bar("near-duplicates", 2 * len(tested) + len(training))
-        near = training_partners(tested, training, progress=step).near()
+        tested_seen = see(tested, cache, jobs)
+        near = training_partners(tested, training, progress=ConsoleProgress()).near()
     about = f"{faces.name}: trained on {len(y)} of {split}"
     for name in names:
         path = out / f"{name}.npz"
         model = _kept(path, digest, seed)
         if model is None:
             model = train_emotion(
-                name, seen, y, emotions, subjects=subjects, cache=cache, jobs=jobs, seed=seed, progress=progress_bar
+                name,
+                seen,
+                y,
+                emotions,
+                subjects=subjects,
+                cache=cache,
+                jobs=jobs,
+                seed=seed,
+                progress=ConsoleProgress(),
             )
             model.card["trained_on_sha256"] = digest
             model.save(path)
@@ -130,7 +138,7 @@ def command(
                 truth = np.array([emotions.index(emotion) for emotion in tested.emotions[tested_seen.rows]])
                 entry["learning_curve"] = emotion_curve(
                     name, seen, y, emotions, tested_seen, truth, entry,
-                    subjects=subjects, cache=cache, jobs=jobs, seed=seed, progress=progress_bar,
+                    subjects=subjects, cache=cache, jobs=jobs, seed=seed, progress=ConsoleProgress(),
                 )  # fmt: skip
                 write_entry(entry, out, data=on)
                 click.echo(f"{name:<16} {curve_line(entry['learning_curve'])}")

@@ -7,13 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from facs_cli.pictures import PICTURES_HELP, PicturesSpec, open_spec, progress_bar
 
 from facs_pipeline.action_units.training.pseudo_labels import label_pictures, read_labels
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.landmarks.training.recipe import gather_faces, train, train_shape_modes
 from facs_pipeline.landmarks.training.supervised_descent import LandmarkTraining
 from facs_pipeline.models.card import card_text
+
+from .console import ConsoleProgress
+from .pictures import PICTURES_HELP, PicturesSpec, open_spec
+
+
+class _Printed(ConsoleProgress):
+    """The log of a training is its result as much as the model's card."""
+
+    def log(self, text: str) -> None:
+        click.echo(text)
 
 
 @click.command(
@@ -54,18 +63,17 @@ def command(teacher, images, out, repeats, warped, ridge, hold_out, seed, jobs, 
     if out.suffix != ".npz":
         raise click.UsageError(f"--out {out}: model files end in .npz")
     cache = Path(cache) if cache else out.with_suffix(".cache")
+    progress = _Printed()
     sources = []
     for spec in images:
         pictures, options = open_spec(spec), spec[1]
         if "labels" in options:
             labels = read_labels(options["labels"], pictures)
         else:
-            step = progress_bar(f"{pictures.path.name}: pseudo-labels", len(pictures))
-            labels = label_pictures(pictures, teacher, cache, jobs=jobs, progress=step)
-        step = progress_bar(f"{pictures.path.name}: reading", len(pictures))
-        sources.append(gather_faces(pictures, labels, options["weight"], step))
+            labels = label_pictures(pictures, teacher, cache, jobs=jobs, progress=progress)
+        sources.append(gather_faces(pictures, labels, options["weight"], progress))
     settings = LandmarkTraining(repeats=repeats, warped=warped, ridge=ridge, seed=seed)
-    model = train(sources, settings, hold_out_percent=hold_out, log=click.echo)
+    model = train(sources, settings, hold_out_percent=hold_out, progress=progress)
     model.save(out)
     card = type(model).load(out).card
     with atomic_write(out.with_suffix(".json")) as file:

@@ -11,7 +11,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from facs_pipeline.datasets.open_faces import open_faces
 from facs_pipeline.emotions.faces import SeenFaces, see_faces
@@ -28,8 +27,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=AVERAGE_FACE)
     options = parser.parse_args()
     faces = open_faces(options.data, "fer2013").split("train")
-    with tqdm(total=len(faces), unit=" images") as bar:
-        seen = see_faces(faces, options.cache, jobs=options.jobs, progress=bar.update)
+    seen = see_faces(faces, options.cache, jobs=options.jobs)
     some = np.arange(0, len(seen.found), _EVERY)
     some = SeenFaces(*(values[some] for values in seen[:7]), skipped=())
     average_face(some, f"Mean of every {_EVERY}th of FER2013's training images").save(options.out)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.extraction.run import Observer, Options, RunResult, extract_features
+from facs_pipeline.extraction.run import Options, RunResult, extract_features
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.synthesis.recordings import write_recordings
 
 # A correlation needs something that moves: half an intensity unit is what a trained coder would call a trace.
@@ -47,7 +48,7 @@ def run_demo(
     emotions: Sequence[str] = ("happiness", "surprise", "anger"),
     seed: int = 0,
     jobs: int | None = None,
-    observer: Observer | None = None,
+    progress: Progress = SILENT,
     **recording,
 ) -> Demo:
     """Make synthetic videos and run the ordinary pipeline on them.
@@ -57,7 +58,8 @@ def run_demo(
     out : folder; gets ``videos/`` and ``results/``.
     identities, emotions, seed, recording : see `facs_pipeline.synthesis.recordings.write_recordings`.
     jobs : workers; None for one per core.
-    observer : told of the pipeline's progress.
+    progress : Progress
+        Told of the pipeline's progress.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def run_demo(
     drawing_s = time.perf_counter() - start
     options = Options(out=results, jobs=jobs, metadata=videos / "metadata.csv")
     # The files of this run by name: videos that an earlier run with other settings left there stay out of it.
-    run = extract_features([videos / name for name in metadata["video"]], options, observer)
+    run = extract_features([videos / name for name in metadata["video"]], options, progress)
     stems = [Path(name).stem for name in metadata["video"]]
     agreement = agreement_with_truth(
         [(results / "action_units" / f"{stem}.csv", videos / "truth" / f"{stem}.csv") for stem in stems]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from facs_pipeline.authenticity import scoring
 from facs_pipeline.authenticity.pairs import Pairs
 from facs_pipeline.authenticity.rank_svm import AuthenticityRanker
 from facs_pipeline.foundation.evaluation.learning_curve import SHARES, point
+from facs_pipeline.foundation.progress import SILENT_TASK, Task
 
 
 def subject_subsets(
@@ -51,7 +52,7 @@ def ranking_curve(
     labels: np.ndarray | None = None,
     usable: np.ndarray | None = None,
     seed: int = 0,
-    step: Callable[[int], object] = lambda done: None,
+    task: Task = SILENT_TASK,
 ) -> list[dict[str, Any]]:
     """A ranker's pair accuracy on the same held-out people, trained on a part of the other ones.
 
@@ -61,7 +62,8 @@ def ranking_curve(
     pairs : all pairs; the labelled ones are trained on and scored.
     folds : [n] int; subjects, emotions : [n] text; labels : [n] int, 1 real, -1 fake, 0 unknown; usable : [n] bool.
     full : figures of the same ranker on all training people: ``accuracy`` and ``wilson_95``.
-    step : told 1 for every model trained.
+    task : Task
+        Told of every model trained.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def ranking_curve(
         for fold, train, test in splits:
             mask = inside[place[fold]]
             rows = train[mask[labelled[train]].all(axis=1)]
-            step(1)
+            task.advance()
             if not len(rows):
                 continue
             sizes.append(len(rows))

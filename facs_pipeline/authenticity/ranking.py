@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from facs_pipeline.authenticity.pairs import Pairs, groups_of, pair_up, pairs_fr
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation.accuracy import accuracy_figures
 from facs_pipeline.foundation.files.atomic import atomic_csv
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table
 
 SHOWN_PAIRS = 5
@@ -145,11 +145,11 @@ def evaluate(
     permutations: int = 0,
     penalty: float | str | None = None,
     learning_curve: bool = False,
-    step: Callable[[int], object] = lambda done: None,
+    progress: Progress = SILENT,
 ) -> dict:
     """Out-of-fold figures of the named rankers; writes `authenticity.json`, `predictions.csv` and `reasons.csv`.
 
-    `step` is told how many of the `study.n_fits` trainings were just done.
+    `progress` is told of each of the `study.n_fits` trainings.
     """
     needs_series = [name for name in names if RANKERS[name].consumes == "series"]
     series = None
@@ -166,7 +166,7 @@ def evaluate(
         permutations=permutations,
         learning_curve=learning_curve,
         series=series,
-        step=step,
+        progress=progress,
     )
     Path(out).mkdir(parents=True, exist_ok=True)
     files.write_report(out, report)

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from facs_pipeline.authenticity.pairs import groups_of
 from facs_pipeline.authenticity.rank_svm import AuthenticityRanker
+from facs_pipeline.foundation.progress import SILENT_TASK, Task
 
 FEW_PAIRS = 20
 
@@ -167,13 +168,13 @@ def retrained_p_value(
     *,
     n_permutations: int,
     seed: int = 0,
-    step: Callable[[int], object] = lambda done: None,
+    task: Task = SILENT_TASK,
     **context,
 ) -> float:
     """Permutation p-value with every model trained again on pairs whose labels were swapped at random.
 
     Exact for any ranker, at `n_permutations` times the cost of an evaluation. Compares pair accuracy, one-sided.
-    `step` is told how many models were just trained.
+    `task` is told how many models were just trained.
     """
     none = np.zeros((0, 2), int)
     rng = np.random.default_rng(seed)
@@ -187,7 +188,7 @@ def retrained_p_value(
     for _ in range(n_permutations):
         swap = rng.integers(2, size=components.max() + 1).astype(bool)[components]
         hits += accuracy(np.where(swap[:, None], labelled[:, ::-1], labelled)) >= observed - 1e-9
-        step(sum(1 for _ in training_folds(folds, labelled)))
+        task.advance(sum(1 for _ in training_folds(folds, labelled)))
     return (1 + hits) / (1 + n_permutations)
 
 

@@ -20,6 +20,7 @@ from facs_pipeline.authenticity.series import Series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation.accuracy import accuracy_figures, check_folds, subject_folds
 from facs_pipeline.foundation.files.model_file import stored_bytes
+from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.tables.descriptor_table import DescriptorTable
 
 N_RESAMPLES, N_SWAPS = 2000, 10_000
@@ -146,7 +147,7 @@ def evaluate(
     permutations: int = 0,
     learning_curve: bool = False,
     series: list[Series] | None = None,
-    step: Callable[[int], object] = lambda done: None,
+    progress: Progress = SILENT,
 ) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     """Figures of every ranker on people it has not seen, and its out-of-fold prediction for every video.
 
@@ -158,7 +159,8 @@ def evaluate(
     permutations : how many times to train every ranker itself again on swapped labels for its permutation p-value
         (0: only the quick one, against a linear ranker trained again, see `scoring.relabelled_accuracies`).
     learning_curve : also train every ranker on parts of the training people, see `learning_curve.ranking_curve`.
-    step : told how many of the `n_fits` were just done.
+    progress : Progress
+        Told of each of the `n_fits`.
 
     Returns
     -------
@@ -170,45 +172,47 @@ def evaluate(
     table, pairs = study.table, study.pairs
     models, tables, reasons = {}, [], []
     by_chance = _by_chance(study, seed)
-    for name, ranker in rankers.items():
-        started, took, sizes = time.perf_counter(), {}, []
-        X = table.values if ranker.consumes == "descriptors" else series
-        context = {
-            "emotions": study.emotions,
-            "labels": study.labels,
-            "subjects": study.subjects,
-            "usable": study.usable,
-        }
-        scored, candidate_scores, video_scores = scoring.out_of_fold_scores(
-            ranker,
-            X,
-            pairs.labelled,
-            pairs.candidates,
-            study.folds,
-            **context,
-            each_fold=_collector(study, name, reasons, sizes, step),
-            seconds=took,
-        )
-        seconds = time.perf_counter() - started
-        figures = _figures(study, scored, video_scores, seed)
-        figures["pairs"]["permutation_p"] = scoring.share_at_least(by_chance, figures["pairs"]["accuracy"])
-        if learning_curve:
-            figures["learning_curve"] = ranking_curve(
-                ranker, X, pairs, study.folds, full=figures["pairs"], seed=seed, step=step, **context
+    n = n_fits(study, len(rankers), permutations, learning_curve)
+    with progress.task("training", n, "models") as task:
+        for name, ranker in rankers.items():
+            started, took, sizes = time.perf_counter(), {}, []
+            X = table.values if ranker.consumes == "descriptors" else series
+            context = {
+                "emotions": study.emotions,
+                "labels": study.labels,
+                "subjects": study.subjects,
+                "usable": study.usable,
+            }
+            scored, candidate_scores, video_scores = scoring.out_of_fold_scores(
+                ranker,
+                X,
+                pairs.labelled,
+                pairs.candidates,
+                study.folds,
+                **context,
+                each_fold=_collector(study, name, reasons, sizes, task),
+                seconds=took,
             )
-        if permutations:
-            context.pop("labels")
-            figures["pairs"]["permutation_p_retrained"] = scoring.retrained_p_value(
-                ranker, X, pairs.labelled, study.folds, n_permutations=permutations, seed=seed, step=step, **context
-            )
-        models[name] = {
-            **figures,
-            "parameters": _plain(ranker.get_params()),
-            "seconds": round(seconds, 3),
-            **{part: round(value, 3) for part, value in took.items()},
-            **({"size_bytes": sizes[0]} if sizes else {}),
-        }
-        tables.append(_predictions(study, name, scored, candidate_scores, video_scores))
+            seconds = time.perf_counter() - started
+            figures = _figures(study, scored, video_scores, seed)
+            figures["pairs"]["permutation_p"] = scoring.share_at_least(by_chance, figures["pairs"]["accuracy"])
+            if learning_curve:
+                figures["learning_curve"] = ranking_curve(
+                    ranker, X, pairs, study.folds, full=figures["pairs"], seed=seed, task=task, **context
+                )
+            if permutations:
+                context.pop("labels")
+                figures["pairs"]["permutation_p_retrained"] = scoring.retrained_p_value(
+                    ranker, X, pairs.labelled, study.folds, n_permutations=permutations, seed=seed, task=task, **context
+                )
+            models[name] = {
+                **figures,
+                "parameters": _plain(ranker.get_params()),
+                "seconds": round(seconds, 3),
+                **{part: round(value, 3) for part, value in took.items()},
+                **({"size_bytes": sizes[0]} if sizes else {}),
+            }
+            tables.append(_predictions(study, name, scored, candidate_scores, video_scores))
     report = {
         "data": {
             "source": table.source,
@@ -246,7 +250,7 @@ def _by_chance(study: Study, seed: int) -> np.ndarray:
 
 
 def _collector(
-    study: Study, name: str, rows: list[list], sizes: list[int], step
+    study: Study, name: str, rows: list[list], sizes: list[int], task: Task
 ) -> Callable[[AuthenticityRanker, np.ndarray], None]:
     """What adds the reasons of each fold's held-out pairs to `rows` and the first model's bytes to `sizes`, and says
     that a fold is done.
@@ -254,7 +258,7 @@ def _collector(
     table = study.table
 
     def collect(ranker: AuthenticityRanker, positions: np.ndarray) -> None:
-        step(1)
+        task.advance()
         if not sizes and hasattr(ranker, "to_arrays"):
             sizes.append(stored_bytes(ranker.to_arrays()))
         if ranker.consumes == "descriptors" and hasattr(ranker, "margins") and len(positions):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,6 +12,7 @@ from facs_pipeline.datasets.face_images import read_images
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.near_duplicates import THRESHOLD, best_partners, same_images
 from facs_pipeline.datasets.sase_fe import Problem
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 _ORDER = ("train", "validation", "test")
 PARTNER_COLUMNS = ("image", "split", "partner", "partner_split", "correlation", "emotion", "partner_emotion")
@@ -47,7 +47,7 @@ def check_faces(
     faces: LabelledFaces,
     *,
     threshold: float = THRESHOLD,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> FaceCheck:
     """Decode all images, count them, and compare them within and across splits.
 
@@ -55,7 +55,8 @@ def check_faces(
     ----------
     faces : LabelledFaces
     threshold : correlation above which images of two splits count as near-duplicates.
-    progress : called with the number of images just decoded or compared; `steps` says how many there will be.
+    progress : Progress
+        Told of the images decoded and compared.
     """
     images, rows, unreadable = read_images(faces, progress=progress)
     usable = faces.take(rows)
@@ -77,11 +78,6 @@ def check_faces(
     later, first = np.array(copies, dtype=np.intp).reshape(-1, 2).T
     tables.append(_pairs(usable, later, first, np.ones(len(copies))))
     return FaceCheck(counts, skipped, problems, pd.concat(tables, ignore_index=True))
-
-
-def steps(faces: LabelledFaces) -> int:
-    """How many images `check_faces` will decode and compare."""
-    return len(faces) + sum(int((faces.splits == later).sum()) for _, later in comparisons(faces))
 
 
 def _splits(faces: LabelledFaces) -> list[str]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.near_duplicates import THRESHOLD, Partners, best_partners
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 SIDE = 48
 
 
 def read_images(
-    faces: LabelledFaces, *, side: int = SIDE, progress: Callable[[int], object] = lambda _done: None
+    faces: LabelledFaces, *, side: int = SIDE, progress: Progress = SILENT
 ) -> tuple[np.ndarray, np.ndarray, tuple[Skipped, ...]]:
     """All images at one size.
 
@@ -23,7 +22,8 @@ def read_images(
     ----------
     faces : LabelledFaces
     side : height and width in pixels; images of another size are scaled to it, averaging areas.
-    progress : called with the number of images just done.
+    progress : Progress
+        Told of the images done.
 
     Returns
     -------
@@ -35,17 +35,18 @@ def read_images(
     """
     images = np.empty((len(faces), side, side), np.uint8)
     rows, skipped = [], []
-    for number, source in enumerate(faces.sources):
-        try:
-            image = faces.grey(number)
-        except InputError as error:
-            skipped.append(Skipped(source, str(error).rpartition(f"{source}: ")[2]))
-        else:
-            if image.shape != (side, side):
-                image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-            images[len(rows)] = image
-            rows.append(number)
-        progress(1)
+    with progress.task(f"{faces.name}: reading", len(faces), "images") as task:
+        for number, source in enumerate(faces.sources):
+            try:
+                image = faces.grey(number)
+            except InputError as error:
+                skipped.append(Skipped(source, str(error).rpartition(f"{source}: ")[2]))
+            else:
+                if image.shape != (side, side):
+                    image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+                images[len(rows)] = image
+                rows.append(number)
+            task.advance()
     return images[: len(rows)], np.array(rows, dtype=np.intp), tuple(skipped)
 
 
@@ -54,7 +55,7 @@ def training_partners(
     training: LabelledFaces,
     *,
     side: int = SIDE,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> Partners:
     """For each evaluated face the most similar training face, see `facs_pipeline.datasets.near_duplicates`.
 
@@ -62,7 +63,8 @@ def training_partners(
     ----------
     evaluated, training : LabelledFaces [n], [m]
     side : images are compared at this size.
-    progress : called with the number of images just done, 2 n + m in all.
+    progress : Progress
+        Told of the images read and compared.
 
     Returns
     -------
@@ -72,7 +74,6 @@ def training_partners(
     images, rows, _ = read_images(evaluated, side=side, progress=progress)
     others, their_rows, _ = read_images(training, side=side, progress=progress)
     found = best_partners(images, others, progress=progress)
-    progress(len(evaluated) - len(rows))
     partner = np.full(len(evaluated), -1, dtype=np.intp)
     correlation = np.full(len(evaluated), np.nan)
     correlation[rows] = found.correlation
@@ -87,7 +88,7 @@ def near_duplicate_mask(
     training: str = "train",
     *,
     threshold: float = THRESHOLD,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> np.ndarray:
     """Which images of an evaluation split have a near-duplicate in the training split.
 
@@ -96,7 +97,8 @@ def near_duplicate_mask(
     faces : LabelledFaces with both splits.
     split, training : their names.
     threshold : correlation above which two images count as near-duplicates.
-    progress : called with the number of images just done, 2 n + m in all.
+    progress : Progress
+        Told of the images read and compared.
 
     Returns
     -------

@@ -14,9 +14,10 @@ doi:10.1007/978-3-642-42051-1_16.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.split_names import canonical_split, known_split
 from facs_pipeline.datasets.table_files import Line, cells_of, header_of, lines_of, open_table, table_names
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.tables.emotion_names import canonical_emotion
 
 # Position = label.
@@ -37,13 +39,14 @@ _BEST_KNOWN = ("fer2013.csv", "icml_face_data.csv", "train.csv")
 _PROGRESS_EVERY = 500
 
 
-def read_fer2013(path: str | os.PathLike, *, progress: Callable[[int], object] = lambda _done: None) -> LabelledFaces:
+def read_fer2013(path: str | os.PathLike, *, progress: Progress = SILENT) -> LabelledFaces:
     """Read FER2013 in any of its forms; of a folder or archive that holds a table and images, the table is read.
 
     Parameters
     ----------
     path : table, archive or folder.
-    progress : called with the number of bytes of the table (as it is on disk) just read.
+    progress : Progress
+        Told of the bytes of the table, as it is on disk, read.
 
     Returns
     -------
@@ -125,14 +128,14 @@ def _emotion(text: str) -> str:
     return emotion
 
 
-def _read_table(path: Path, member: str | None, progress: Callable[[int], object]) -> LabelledFaces:
+def _read_table(path: Path, member: str | None, progress: Progress) -> LabelledFaces:
     source = f"{path}: {member}" if member else str(path)
     rows, emotions, splits, skipped = [], [], [], []
     pixels = bytearray()
     with open_table(path, member) as (stream, raw):
         lines = lines_of(stream)
         table = _Table(source, next(lines, None), PurePosixPath(member or path.name).name)
-        for line in _with_progress(lines, raw, progress):
+        for line in _counted(lines, raw, progress.task(f"{path.name}: reading", _size(raw), "B")):
             try:
                 emotion, split, image = table.parse(line)
             except ValueError as error:
@@ -164,15 +167,20 @@ def _copy(images: np.ndarray, number: int) -> np.ndarray:
     return images[number].copy()
 
 
-def _with_progress(lines: Iterator[Line], raw, progress: Callable[[int], object]) -> Iterator[Line]:
+def _counted(lines: Iterator[Line], raw: BinaryIO, task: Task) -> Iterator[Line]:
     done = 0
-    for number, line in enumerate(lines):
-        yield line
-        if number % _PROGRESS_EVERY == 0:
-            here = max(raw.tell(), done)
-            progress(here - done)
-            done = here
-    progress(max(os.fstat(raw.fileno()).st_size - done, 0))
+    with task:
+        for number, line in enumerate(lines):
+            yield line
+            if number % _PROGRESS_EVERY == 0:
+                here = max(raw.tell(), done)
+                task.advance(here - done)
+                done = here
+        task.advance(max(_size(raw) - done, 0))
+
+
+def _size(raw: BinaryIO) -> int:
+    return os.fstat(raw.fileno()).st_size
 
 
 class _Table:

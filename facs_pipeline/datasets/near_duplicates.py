@@ -6,10 +6,11 @@ therefore reported with and without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 THRESHOLD = 0.99
 
@@ -43,7 +44,7 @@ def best_partners(
     others: np.ndarray,
     *,
     memory_bytes: int = 64 << 20,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> Partners:
     """For each image the one of `others` whose pixels correlate most with it.
 
@@ -55,7 +56,8 @@ def best_partners(
     images : ndarray [n, h, w], any real type.
     others : ndarray [m, h, w].
     memory_bytes : about how much a block of standardised images may take.
-    progress : called with the number of images just done.
+    progress : Progress
+        Told of the images compared.
 
     Raises
     ------
@@ -75,17 +77,18 @@ def best_partners(
     best = np.full(len(images), -np.inf, dtype=np.float32)
     partner = np.full(len(images), -1, dtype=np.intp)
     block = int(np.clip(memory_bytes // (4 * max(images[0].size, 1)), 1, 4096)) if len(images) else 1
-    for start in range(0, len(images), block):
-        rows = slice(start, start + block)
-        mine = _standardised(images[rows])
-        for first in range(0, len(others), block):
-            correlation = mine @ _standardised(others[first : first + block]).T
-            highest = correlation.max(axis=1)
-            better = highest > best[rows] + _TIE
-            where = (correlation[better] >= highest[better, None] - _TIE).argmax(axis=1)
-            partner[rows][better] = first + where
-            best[rows][better] = highest[better]
-        progress(len(mine))
+    with progress.task("near-duplicates", len(images), "images") as task:
+        for start in range(0, len(images), block):
+            rows = slice(start, start + block)
+            mine = _standardised(images[rows])
+            for first in range(0, len(others), block):
+                correlation = mine @ _standardised(others[first : first + block]).T
+                highest = correlation.max(axis=1)
+                better = highest > best[rows] + _TIE
+                where = (correlation[better] >= highest[better, None] - _TIE).argmax(axis=1)
+                partner[rows][better] = first + where
+                best[rows][better] = highest[better]
+            task.advance(len(mine))
     found = partner >= 0
     exact = np.full(len(images), np.nan)
     for row in np.flatnonzero(found):

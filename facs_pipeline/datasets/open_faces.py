@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from facs_pipeline.datasets.emotion_folders import faces_in_folders, read_emotion_folders
@@ -14,6 +14,7 @@ from facs_pipeline.datasets.kdef import is_kdef_name, kdef_faces, read_kdef
 from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.table_files import header_of, lines_of, open_table
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 KINDS = ("auto", "fer2013", "kdef", "folders", "manifest")
 
@@ -24,7 +25,7 @@ def open_faces(
     *,
     protocol: str = "female-male",
     angles: Sequence[str] = ("S",),
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> LabelledFaces:
     """Open faces with emotions.
 
@@ -35,7 +36,8 @@ def open_faces(
         a manifest; images are KDEF where most have its file names, else sorted into folders by emotion. Or one of
         ``"fer2013"`` (whose folders may also be named 0 to 6), ``"kdef"``, ``"folders"``, ``"manifest"``.
     protocol, angles : for KDEF, see `facs_pipeline.datasets.kdef.read_kdef`.
-    progress : called with the number of bytes of FER2013's table just read.
+    progress : Progress
+        Told of the bytes of FER2013's table read.
 
     Raises
     ------

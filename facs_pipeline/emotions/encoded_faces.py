@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -13,6 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from facs_pipeline.emotions.dense_encoding import DenseEncoder
 from facs_pipeline.emotions.faces import SeenFaces
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 _CHUNK = 200
 
@@ -20,18 +20,17 @@ _CHUNK = 200
 Parts = tuple[np.ndarray, np.ndarray]
 
 
-def encode_faces(
-    encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
-) -> np.ndarray:
+def encode_faces(encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, progress: Progress = SILENT) -> np.ndarray:
     """Codes [n, 2, d] of faces [n, h, w] uint8; the result does not depend on the number of processes."""
     chunks = [faces[start : start + _CHUNK] for start in range(0, len(faces), _CHUNK)]
     run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     codes = None
-    for number, part in enumerate(run(joblib.delayed(_encode_chunk)(encoder, chunk) for chunk in chunks)):
-        if codes is None:
-            codes = np.empty((len(faces), *part.shape[1:]), part.dtype)
-        codes[number * _CHUNK : number * _CHUNK + len(part)] = part
-        progress(len(part))
+    with progress.task(f"{encoder.name}: codes", len(faces), "faces") as task:
+        for number, part in enumerate(run(joblib.delayed(_encode_chunk)(encoder, chunk) for chunk in chunks)):
+            if codes is None:
+                codes = np.empty((len(faces), *part.shape[1:]), part.dtype)
+            codes[number * _CHUNK : number * _CHUNK + len(part)] = part
+            task.advance(len(part))
     return codes
 
 
@@ -72,7 +71,7 @@ class EncodedFaces:
         *,
         seed: int = 0,
         jobs: int = 1,
-        progress: Callable[[int], object] = lambda _done: None,
+        progress: Progress = SILENT,
     ) -> Parts:
         """Learn from faces [n, h, w] uint8; returns their features, symmetric and antisymmetric [n, k]."""
         self.encoder.fit(faces, seed=seed)
@@ -101,9 +100,7 @@ class EncodedFaces:
         self.means_ = np.stack(offsets)
         return self._project(codes)
 
-    def transform(
-        self, seen: SeenFaces, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
-    ) -> Parts:
+    def transform(self, seen: SeenFaces, *, jobs: int = 1, progress: Progress = SILENT) -> Parts:
         """Features of n faces by their crops: symmetric part [n, k] and antisymmetric part [n, l], float32."""
         return self._project(encode_faces(self.encoder, seen.crops, jobs=jobs, progress=progress))
 

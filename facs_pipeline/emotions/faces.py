@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -23,6 +23,7 @@ from facs_pipeline.features import registration, vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.crops import registered_crop
+from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.model import default_landmarks
 
 SIDE = 48
@@ -98,7 +99,7 @@ def see_faces(
     cache: str | os.PathLike | None = None,
     *,
     jobs: int = 1,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> SeenFaces:
     """Landmarks, crops and features of all images.
 
@@ -107,26 +108,26 @@ def see_faces(
     faces : n images; labels are not looked at.
     cache : folder for finished pieces, None to keep nothing.
     jobs : processes; the result does not depend on it.
-    progress : called with the number of images just done, n in all.
+    progress : Progress
+        Told of the images done.
     """
     store = ResultStore(cache)
     rows: list[int] = []
     skipped: list[Skipped] = []
     # Reading happens here, in one process: a table's images are in this process's memory.
-    tasks = (joblib.delayed(_piece)(images, store) for images in _pieces(faces, rows, skipped, progress))
     parts = []
-    for part in joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs)(tasks):
-        parts.append(part)
-        progress(len(part["found"]))
+    with progress.task(f"{faces.name}: faces", len(faces), "images") as task:
+        work = (joblib.delayed(_piece)(images, store) for images in _pieces(faces, rows, skipped, task))
+        for part in joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs)(work):
+            parts.append(part)
+            task.advance(len(part["found"]))
     if not parts:
         raise InputError(f"{faces.name}: no image that can be used" + (f"; {skipped[0].reason}" if skipped else ""))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return SeenFaces(rows=np.array(rows, dtype=np.intp), skipped=tuple(skipped), **whole)
 
 
-def _pieces(
-    faces: LabelledFaces, rows: list[int], skipped: list[Skipped], progress: Callable[[int], object]
-) -> Iterator[list[np.ndarray]]:
+def _pieces(faces: LabelledFaces, rows: list[int], skipped: list[Skipped], task: Task) -> Iterator[list[np.ndarray]]:
     """Lists of up to 200 images; notes which were read and which could not be."""
     piece: list[np.ndarray] = []
     for number, source in enumerate(faces.sources):
@@ -135,7 +136,7 @@ def _pieces(
             rows.append(number)
         except InputError as error:
             skipped.append(Skipped(source, str(error).rpartition(f"{source}: ")[2]))
-            progress(1)
+            task.advance()
         if len(piece) == _CHUNK:
             yield piece
             piece = []

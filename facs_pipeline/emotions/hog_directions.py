@@ -6,7 +6,6 @@ they are one matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from facs_pipeline.emotions.faces import SeenFaces
 from facs_pipeline.features.hog import HOG_SHAPE
 from facs_pipeline.features.vector import BLOCKS
 from facs_pipeline.foundation.images.gradients import mirrored_directions
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 _BATCH = 4000
 
@@ -108,12 +108,11 @@ class HogDirections:
             values[rows] = hog[rows].astype(np.float32) @ self.matrix - self.offset
         return values
 
-    def transform(
-        self, seen: SeenFaces, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
-    ) -> Parts:
+    def transform(self, seen: SeenFaces, *, jobs: int = 1, progress: Progress = SILENT) -> Parts:
         """Of faces: symmetric part [n, s] and antisymmetric part [n, a]."""
-        values = self.values(seen.features[:, BLOCKS["hog"]])
-        progress(len(values))
+        with progress.task("directions", len(seen.features), "faces") as task:
+            values = self.values(seen.features[:, BLOCKS["hog"]])
+            task.advance(len(values))
         return values[:, : self.n_symmetric], values[:, self.n_symmetric :]
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -10,8 +10,6 @@ is that of training on every face and its mirror image, without doubling the row
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize_scalar
@@ -21,6 +19,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Integral, Interval, Real
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 _BLOCK = 2048
 
@@ -41,7 +41,7 @@ def mirror_kernel(X: np.ndarray, Y: np.ndarray, n_symmetric: int, gamma: float) 
 
 
 def solve_in_place(
-    kernel: np.ndarray, targets: np.ndarray, progress: Callable[[int], object] = lambda _rows: None
+    kernel: np.ndarray, targets: np.ndarray, progress: Progress = SILENT
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve ``kernel @ x = targets`` by a blocked Cholesky factorisation that overwrites the kernel.
 
@@ -49,7 +49,8 @@ def solve_in_place(
     ----------
     kernel : ndarray [n, n] float32, symmetric and positive definite; destroyed.
     targets : ndarray [n, k] float32.
-    progress : called with the number of rows just factorised.
+    progress : Progress
+        Told of the rows factorised.
 
     Returns
     -------
@@ -64,14 +65,15 @@ def solve_in_place(
     """
     n = len(kernel)
     spans = [slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
-    for span in spans:
-        if span.start:
-            kernel[span.start :, span] -= kernel[span.start :, : span.start] @ kernel[span, : span.start].T
-        kernel[span, span] = np.linalg.cholesky(kernel[span, span])
-        below = kernel[span.stop :, span]
-        if len(below):
-            below[:] = solve_triangular(kernel[span, span], below.T, lower=True, check_finite=False).T
-        progress(span.stop - span.start)
+    with progress.task("kernel", n, "rows") as task:
+        for span in spans:
+            if span.start:
+                kernel[span.start :, span] -= kernel[span.start :, : span.start] @ kernel[span, : span.start].T
+            kernel[span, span] = np.linalg.cholesky(kernel[span, span])
+            below = kernel[span.stop :, span]
+            if len(below):
+                below[:] = solve_triangular(kernel[span, span], below.T, lower=True, check_finite=False).T
+            task.advance(span.stop - span.start)
     solution, ahead = np.array(targets, np.float32), np.zeros_like(targets, np.float32)
     for span in spans:
         ahead[span] = kernel[span, : span.start] @ solution[: span.start]
@@ -139,8 +141,8 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
         self.n_symmetric = n_symmetric
         self.random_state = random_state
 
-    def fit(self, X, y, progress: Callable[[int], object] = lambda _rows: None) -> MirrorKernelRidge:
-        """X [n, d], y [n]; `progress` is called with the number of rows just dealt with, n in all."""
+    def fit(self, X, y, progress: Progress = SILENT) -> MirrorKernelRidge:
+        """X [n, d], y [n]; `progress` is told of the rows factorised."""
         self._validate_params()
         X, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from facs_pipeline.emotions.hog_directions import HogDirections
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.model import default_landmarks
 
 KIND = "emotion"
@@ -102,13 +103,10 @@ class EmotionModel:
         numbers = face_numbers(seen, self.inputs)
         return numbers if self.projection is None else (numbers - self.projection[0]) @ self.projection[1]
 
-    def predict_proba(
-        self, seen: SeenFaces, *, jobs: int = 1, progress: Callable[[int], object] = lambda _done: None
-    ) -> np.ndarray:
-        """Probabilities [m, c] of m faces. `progress` is called with the faces done, once for each family."""
+    def predict_proba(self, seen: SeenFaces, *, jobs: int = 1, progress: Progress = SILENT) -> np.ndarray:
+        """Probabilities [m, c] of m faces."""
         numbers = self.plain_numbers(seen)
         if self.kernel is None:
-            progress(len(numbers))
             return np.asarray(self.head.predict_proba(numbers), np.float64)
         encoded = [family.transform(seen, jobs=jobs, progress=progress) for family in self.families]
         scores = self.kernel.scores(side_by_side(encoded)) + self.head_weight * self.head.scores(numbers)

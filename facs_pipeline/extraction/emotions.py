@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.extraction.stills import about_stills, read_stills
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.files.result_store import ResultStore
+from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.tables.reader import table_points
 from facs_pipeline.video.reader import read_frames
@@ -84,7 +85,7 @@ def predict_images(
     faces: str = "one",
     jobs: int = 1,
     unfinished: ResultStore | None = None,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> Iterator[PredictedImages]:
     """Emotions of the faces in images, a thousand images at a time.
 
@@ -93,14 +94,16 @@ def predict_images(
     faces : ``"one"`` for the main face of each image, ``"all"`` for all of them.
     jobs : processes; the result does not depend on it.
     unfinished : keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
-    progress : called with the number of images just read.
+    progress : Progress
+        Told of the images read.
     """
     paths = list(paths)
     pieces = [paths[start : start + _TASK] for start in range(0, len(paths), _TASK)]
     run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
     unfinished = unfinished or ResultStore(None)
     done = run(joblib.delayed(_see_files)(piece, faces, unfinished) for piece in pieces)
-    while batch := list(islice(_counted(done, progress), _BATCH // _TASK)):
+    counted = _counted(done, progress.task("images", len(paths), "images"))
+    while batch := list(islice(counted, _BATCH // _TASK)):
         seen = _joined([part[2] for part in batch])
         probabilities = np.empty((0, len(model.emotions)))
         if len(seen.found):
@@ -114,13 +117,14 @@ def predict_images(
         )
 
 
-def _counted(parts: Iterator[tuple], progress: Callable[[int], object]) -> Iterator[tuple]:
-    for part in parts:
-        progress(part[4])
-        yield part
-
-
 _SeenFiles = tuple[list[Path], list[int], SeenFaces, list[Skipped], int]
+
+
+def _counted(parts: Iterator[_SeenFiles], task: Task) -> Iterator[_SeenFiles]:
+    with task:
+        for part in parts:
+            task.advance(part[4])
+            yield part
 
 
 def _see_files(paths: list[Path], faces: str, unfinished: ResultStore) -> _SeenFiles:

@@ -6,6 +6,8 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+from facs_pipeline.foundation.progress import Task
+
 
 def size_on_disk(path: Path) -> int:
     """Bytes of a file or of the files in a folder; 1 where that cannot be told."""
@@ -22,6 +24,7 @@ class FrameEstimate:
         self._sizes = sizes
         self._claimed: dict[int, int] = {}
         self._decoded: dict[int, int] = defaultdict(int)
+        self._told = 0
 
     def update(self, job: int, kind: str, frames: int) -> None:
         """Take in an ``"expect"`` or ``"progress"`` event, see `facs_pipeline.extraction.pool.Event`."""
@@ -33,6 +36,12 @@ class FrameEstimate:
     def finish(self, job: int) -> None:
         """The job is over; its frames are what was decoded, whatever was claimed."""
         self._claimed[job] = self._decoded[job]
+
+    def tell(self, task: Task) -> None:
+        """Tell the task what was decoded since it was told last, and what is expected."""
+        task.expect(max(self.expected, self.done))
+        task.advance(self.done - self._told)
+        self._told = self.done
 
     @property
     def done(self) -> int:

@@ -30,31 +30,13 @@ from facs_pipeline.extraction.video_hashes import VideoHashes
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError, load_key
 from facs_pipeline.foundation.files.atomic import discard, make_writable, remove_leftovers, temporary_path
-
-
-class Observer:
-    """What a run tells while it goes; this one keeps silent."""
-
-    def log(self, text: str) -> None:
-        """One line, such as why a stage is computed again."""
-
-    def warn(self, text: str) -> None:
-        """One line that the user should not miss."""
-
-    def planned(self, videos: int, to_do: int) -> None:
-        """So many videos, of which so many are not done yet."""
-
-    def progress(self, frames: int, expected: int) -> None:
-        """So many frames are decoded of about so many."""
-
-    def finished(self, result: VideoResult) -> None:
-        """A video is done or has failed."""
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 
 def extract_features(
     videos: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     options: Options | None = None,
-    observer: Observer | None = None,
+    progress: Progress = SILENT,
 ) -> RunResult:
     """Action-unit tables and descriptors of videos.
 
@@ -62,7 +44,8 @@ def extract_features(
     ----------
     videos : one or several files, folders, globs, ``.txt`` lists, folders of images.
     options : see `Options`; its defaults unless given.
-    observer : told of progress.
+    progress : Progress
+        Told of the frames decoded, of videos that failed, and why a stage is computed again.
 
     Returns
     -------
@@ -81,12 +64,12 @@ def extract_features(
     [('anna', 'ok'), ('ben', 'ok')]
     """
     named = [videos] if isinstance(videos, str | os.PathLike) else list(videos)
-    return _Run(options or Options(), observer or Observer()).run(named)
+    return _Run(options or Options(), progress).run(named)
 
 
 class _Run:
-    def __init__(self, options: Options, observer: Observer) -> None:
-        self.options, self.observer = options, observer
+    def __init__(self, options: Options, progress: Progress) -> None:
+        self.options, self.progress = options, progress
         self.out = Path(os.path.abspath(options.out))
         self.seconds: dict[str, float] = defaultdict(float)
 
@@ -101,10 +84,10 @@ class _Run:
         if options.baseline not in ("none", "video") and options.faces == "all":
             raise InputError("a resting face of a subject or clip is one person's; use it with --faces one")
         for note in check_options(options):
-            self.observer.warn(note)
+            self.progress.warn(note)
         key, warning = load_key()
         if warning:
-            self.observer.warn(warning)
+            self.progress.warn(warning)
         self._prepare(self.out)
         if not options.keep_cache:
             cache_folder = temporary_path(self.out)
@@ -125,7 +108,7 @@ class _Run:
         others = self.outputs.others(result.name for result in results)
         if others:
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-            self.observer.warn(
+            self.progress.warn(
                 f"{others[0]}{more} in {others[0].parent.name}/ are of earlier runs; "
                 "descriptors.csv and videos.csv are about the videos of this run only"
             )
@@ -137,13 +120,13 @@ class _Run:
         metadata, notes = read_metadata(path, videos)
         missing = without_row(metadata, videos)
         for note in [*notes, *([f"{path}: {missing}"] if missing else [])]:
-            self.observer.warn(note)
+            self.progress.warn(note)
         return metadata
 
     def _prepare(self, folder: Path) -> None:
         make_writable(folder, "name another folder with --out or --cache")
         for path in remove_leftovers(folder):
-            self.observer.log(f"{path.name}: left over from a run that was killed, removed")
+            self.progress.log(f"{path.name}: left over from a run that was killed, removed")
 
     # ------------------------------------------------------------------------------------------------- processing
 
@@ -188,9 +171,10 @@ class _Run:
             else:
                 pending.append(video)
         if not only_action_units:
-            self.observer.planned(len(videos), len(pending))
-            for result in results.values():
-                self.observer.finished(result)
+            done = len(videos) - len(pending)
+            self.progress.log(
+                f"{len(videos)} video{'s' * (len(videos) != 1)}, {len(pending)} to do, {done} done already"
+            )
         # Long videos first: otherwise the last one keeps a single worker busy while the others wait.
         pending.sort(key=lambda video: -size_on_disk(video.path))
         jobs = [
@@ -205,23 +189,25 @@ class _Run:
             for video in pending
         ]
         estimate = FrameEstimate([size_on_disk(video.path) for video in pending])
-        for event in self.pool.run(jobs):
-            video = pending[event.job]
-            if event.kind == "log":
-                self.observer.log(event.content["text"])
-            elif event.kind in ("expect", "progress"):
-                estimate.update(event.job, event.kind, event.content["frames"])
-                self.observer.progress(estimate.done, estimate.expected)
-            else:
-                result = self._result(video, event.kind, event.content)
-                results[video.name] = result
-                estimate.finish(event.job)
-                self.observer.progress(estimate.done, estimate.expected)
-                if not only_action_units:
-                    self.observer.finished(result)
-                if result.status == "failed" and self.options.fail_fast:
-                    self.pool.close()
-                    break
+        with self.progress.task("decoding", unit="frames") as task:
+            for event in self.pool.run(jobs):
+                video = pending[event.job]
+                if event.kind == "log":
+                    self.progress.log(event.content["text"])
+                elif event.kind in ("expect", "progress"):
+                    estimate.update(event.job, event.kind, event.content["frames"])
+                    estimate.tell(task)
+                else:
+                    result = self._result(video, event.kind, event.content)
+                    results[video.name] = result
+                    estimate.finish(event.job)
+                    estimate.tell(task)
+                    task.say(f"{len(results)}/{len(videos)} videos")
+                    if result.status == "failed" and not only_action_units:
+                        self.progress.fail(result.reason)
+                    if result.status == "failed" and self.options.fail_fast:
+                        self.pool.close()
+                        break
         for video in pending:
             if video.name not in results:
                 results[video.name] = VideoResult.failed(video, "not processed: the run stopped at the first failure")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.decoding import decode_grey
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
@@ -104,7 +105,7 @@ def measure_stills(
     landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
     unfinished: ResultStore | None = None,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> Iterator[StillFace | Skipped]:
     """Faces and features of still images, each image by itself; what cannot be read comes as `Skipped`.
 
@@ -114,7 +115,8 @@ def measure_stills(
     landmarks : landmark model file; the embedded one unless given.
     jobs : processes; the result, in the order of `paths`, does not depend on it.
     unfinished : keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
-    progress : called with the number of images just done.
+    progress : Progress
+        Told of the images done.
 
     Example
     -------
@@ -125,9 +127,10 @@ def measure_stills(
     run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
     unfinished = unfinished or ResultStore(None)
     done = run(joblib.delayed(_measure)(piece, faces, landmarks, unfinished) for piece in pieces)
-    for piece, found in zip(pieces, done, strict=True):
-        progress(len(piece))
-        yield from found
+    with progress.task("images", len(paths), "images") as task:
+        for piece, found in zip(pieces, done, strict=True):
+            task.advance(len(piece))
+            yield from found
 
 
 def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataFrame:

@@ -53,6 +53,11 @@ class Progress:
     def warn(self, text: str) -> None:
         """One line that the user should not miss."""
 
+    def fail(self, text: str) -> None:
+        """An input cannot be used, and why; the others go on."""
 
+
+SILENT_TASK = Task()
+"""Tells nobody; the default of functions that are one part of a task."""
 SILENT = Progress()
 """Tells nobody; the default everywhere."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.progress import SILENT_TASK, Task
 from facs_pipeline.report import charts
 from facs_pipeline.report.au_models import unit_name
 from facs_pipeline.report.gather import Video
@@ -17,13 +18,11 @@ from facs_pipeline.report.series import POSE, VideoSeries, thin
 BLINK_AU = 45
 
 
-def load_series(
-    videos: Sequence[Video], step: Callable[[int], object] = lambda _done: None
-) -> tuple[dict[str, VideoSeries], list[str]]:
-    """Curves by the videos' ids, and a note for every table that cannot be read; `step` is called with 1 for each."""
+def load_series(videos: Sequence[Video], task: Task = SILENT_TASK) -> tuple[dict[str, VideoSeries], list[str]]:
+    """Curves by the videos' ids, and a note for every table that cannot be read; `task` is told of each."""
     found, notes = {}, []
     for video in videos:
-        step(1)
+        task.advance()
         try:
             series = video.series()
         except InputError as error:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.progress import SILENT, SILENT_TASK, Progress, Task
 from facs_pipeline.report import au_models, cards
 from facs_pipeline.report.accuracy import PICTURE_FIELDS, accuracy_table, model_view
 from facs_pipeline.report.gather import Gathered, Video
@@ -32,8 +33,6 @@ PER_PAGE = 100
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _HERE = Path(__file__).parent / "templates"
 
-Progress = Callable[[str, int], Callable[[int], object]]
-
 
 @dataclass(frozen=True)
 class Written:
@@ -44,13 +43,9 @@ class Written:
     notes: list[str]
 
 
-def _silent(_label: str, _total: int) -> Callable[[int], object]:
-    return lambda _done: None
-
-
 def write_report(
     found: Gathered, out: str | os.PathLike, *, pictures: str = "quick", per_page: int = PER_PAGE,
-    progress: Progress = _silent,
+    progress: Progress = SILENT,
 ) -> Written:  # fmt: skip
     """Write the report of everything gathered.
 
@@ -60,7 +55,8 @@ def write_report(
     out : the HTML file; pages 2, 3 .. and the JSON stand beside it under names that begin alike.
     pictures : ``"quick"``, ``"all"`` or ``"none"``; see `pictures.strips`.
     per_page : videos per page.
-    progress : (label, steps) -> a function to call with the number of steps just done.
+    progress : Progress
+        Told of the tables read and the videos of which pictures were taken.
 
     Raises
     ------
@@ -112,14 +108,14 @@ def _write_pages(
             "provenance": f"{on[-1]}#provenance",
         }
 
-    step = progress("videos", 2 * len(found.videos))
-    for index, chunk in enumerate(chunks):
-        content = book.chapter(chunk, notes, step, first=index == 0)
-        if index == 0:
-            first = content
-            continue
-        with atomic_write(pages[index]) as file:
-            file.write(_render(template, common | content | links(index)))
+    with progress.task("videos", 2 * len(found.videos)) as task:
+        for index, chunk in enumerate(chunks):
+            content = book.chapter(chunk, notes, task, first=index == 0)
+            if index == 0:
+                first = content
+                continue
+            with atomic_write(pages[index]) as file:
+                file.write(_render(template, common | content | links(index)))
     main = {
         "tasks": [_task_view(task, number, book.thumbs) for number, task in enumerate(tasks)],
         "intensity_table": au_models.intensity_table(found.cards),
@@ -211,14 +207,12 @@ class _Book:
         self._wanted, self._mode = wanted, pictures
         self._pairs = [pair for number, ranking in enumerate(found.rankings) for pair in pairs_of(ranking, number + 1)]
 
-    def chapter(
-        self, videos: Sequence[Video], notes: list[str], step: Callable[[int], object], *, first: bool
-    ) -> dict[str, Any]:
+    def chapter(self, videos: Sequence[Video], notes: list[str], task: Task, *, first: bool) -> dict[str, Any]:
         """Cards of the videos of one page, and of the pairs whose first video is on it."""
         # Decoding leaves the interpreter's lock, so tables are read meanwhile.
         with ThreadPoolExecutor(1) as pool:
-            pictures = pool.submit(self._strips, videos, step)
-            series, unread = cards.load_series(videos, step)
+            pictures = pool.submit(self._strips, videos, task)
+            series, unread = cards.load_series(videos, task)
             self.intensities.add(series.values())
             taken = pictures.result()
         notes += unread
@@ -238,12 +232,12 @@ class _Book:
         names = dict.fromkeys(pair.b for pair in pairs if pair.b not in here and pair.b in self.by_name)
         videos = [self.by_name[name] for name in names]
         series |= cards.load_series(videos)[0]
-        taken = self._strips(videos, lambda _done: None)
+        taken = self._strips(videos, SILENT_TASK)
         return {video.id: strip for video, strip in zip(videos, taken, strict=True)}
 
-    def _strips(self, videos: Sequence[Video], step: Callable[[int], object]) -> list[Strip]:
+    def _strips(self, videos: Sequence[Video], task: Task) -> list[Strip]:
         durations = [max(0.0, to_number(video.facts.get("duration_s")) or 0.0) for video in videos]
-        return strips([video.place for video in videos], durations, mode=self._mode, step=step)
+        return strips([video.place for video in videos], durations, mode=self._mode, task=task)
 
 
 def _template() -> jinja2.Template:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from facs_pipeline.foundation.errors import VideoError
+from facs_pipeline.foundation.progress import SILENT_TASK, Task
 from facs_pipeline.video.reader import folder_images, open_container, probe, read_image
 
 HEIGHT, QUALITY = 80, 60
@@ -49,7 +50,7 @@ class Strip:
 
 def strips(
     places: Sequence[str], durations_s: Sequence[float], *, mode: str = "quick", count: int | None = None,
-    step: Callable[[int], object] = lambda _done: None,
+    task: Task = SILENT_TASK,
 ) -> list[Strip]:  # fmt: skip
     """One strip per video.
 
@@ -60,10 +61,11 @@ def strips(
     mode : ``"quick"`` decodes whole videos, the cheapest first, up to `QUICK_WORK` in all and key frames of the
         others, ``"all"`` decodes every video, ``"none"`` takes no pictures.
     count : pictures per video at most; default: `COUNTS`.
-    step : called with 1 for every video that is done.
+    task : Task
+        Told of every video that is done.
     """
     if mode == "none":
-        step(len(places))
+        task.advance(len(places))
         return [Strip([], "pictures were left out (--pictures none)") for _ in places]
     count = count or COUNTS[mode]
     whole = _affordable(places, float("inf") if mode == "all" else QUICK_WORK, count)
@@ -71,7 +73,7 @@ def strips(
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = []
         for strip in pool.map(lambda one: _strip(*one, count), zip(places, durations_s, whole, strict=True)):
-            step(1)
+            task.advance()
             found.append(strip)
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from counted_progress import CountedProgress
 from ranking_data import descriptor_frame, failure, features_folder, rank
 
 from facs_pipeline.authenticity import ranking
@@ -211,9 +212,10 @@ def test_progress_counts_the_folds_of_people_without_a_pair_too(ranking_table):
     data = ranking.RankingData(table_from_frame(frame.fillna(""), source="table"), None)
     data.pairs = pair_up(data.table.subjects, data.table.emotions, data.table.labels)
     study = ranking.prepare_study(data)
-    steps = []
-    evaluate(study, {"svm": ranking.make_ranker("svm")}, permutations=2, step=steps.append)
-    assert sum(steps) == n_fits(study, 1, 2)
+    told = CountedProgress()
+    evaluate(study, {"svm": ranking.make_ranker("svm")}, permutations=2, progress=told)
+    expected = n_fits(study, 1, 2)
+    assert told.counts == [(expected, expected)]
 
 
 def test_videos_without_a_partner_are_counted_where_they_are_many(ranking_table, ranking_model, tmp_path):

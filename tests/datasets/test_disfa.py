@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from counted_progress import CountedProgress
 
 from facs_pipeline.action_units.training.features import clip_features
 from facs_pipeline.datasets.disfa import read_disfa
@@ -148,11 +149,11 @@ def test_features_belong_to_the_coded_frames(videos_dir, tmp_path):
     write_labels(root, "SN001", np.zeros((FRAMES, 3)))
     write_video(root / "LeftVideoSN001_comp.avi", frames)
     clips = [clip.thinned(3) for clip in read_disfa(root).clips]
-    seen = []
-    found = clip_features(clips, tmp_path / "cache", progress=seen.append)
+    told = CountedProgress()
+    found = clip_features(clips, tmp_path / "cache", progress=told)
     # Coded frames 1, 4, 7, 10; the black picture is frame 4.
     assert list(found.rows) == [0, 2, 3]
-    assert sum(seen) == 4
+    assert told.counts == [(4, 4)]
     assert len({row.tobytes() for row in found.X}) == 3
     again = clip_features(clips, tmp_path / "cache", jobs=2)
     np.testing.assert_array_equal(found.X, again.X)

@@ -6,6 +6,7 @@ import doctest
 
 import numpy as np
 import pytest
+from counted_progress import CountedProgress
 
 from facs_pipeline.datasets import face_images, near_duplicates
 from facs_pipeline.datasets.face_images import near_duplicate_mask, read_images, training_partners
@@ -69,9 +70,10 @@ def test_nothing_to_compare_with(images):
 
 def test_progress_counts_the_images(images):
     others, mine = images
-    done = []
-    best_partners(mine, others, memory_bytes=4 * 63 * 5, progress=done.append)
-    assert done == [5, 5, 5, 5, 3]
+    told = CountedProgress()
+    best_partners(mine, others, memory_bytes=4 * 63 * 5, progress=told)
+    assert told.tasks[0].advances == [5, 5, 5, 5, 3]
+    assert told.counts == [(23, 23)]
 
 
 def test_identical_images_are_grouped(images):
@@ -110,12 +112,13 @@ def test_images_that_cannot_be_decoded_are_counted_but_match_nothing(images):
     pixels = list(images[0][:6])
     pixels[5] = pixels[3]
     faces = collection(pixels, ["train"] * 4 + ["test"] * 2, broken=(1, 4))
-    done = []
-    found = training_partners(faces.split("test"), faces.split("train"), progress=done.append)
+    told = CountedProgress()
+    found = training_partners(faces.split("test"), faces.split("train"), progress=told)
     assert found.partner.tolist() == [-1, 3]
     assert np.isnan(found.correlation[0])
     assert found.near().tolist() == [False, True]
-    assert sum(done) == 2 * 2 + 4
+    # Both are read; the one test image that can be decoded is compared.
+    assert told.counts == [(2, 2), (4, 4), (1, 1)]
     read, rows, skipped = read_images(faces, side=20)
     assert read.shape == (4, 20, 20)
     assert rows.tolist() == [0, 2, 3, 5]

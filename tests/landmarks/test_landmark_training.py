@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from extraction_runs import Remembering
 from facs_cli.train_landmarks import command
 
 from facs_pipeline.action_units.training.pseudo_labels import read_labels
@@ -66,7 +67,7 @@ def sides(faces):
 
 
 @pytest.fixture(scope="module")
-def lines():
+def lines() -> list[str]:
     return []
 
 
@@ -74,7 +75,10 @@ def lines():
 def small_model(faces, sides, lines) -> LandmarkModel:
     images, points, persons = faces
     rows = sides[0]
-    return train_landmarks([images[i] for i in rows], points[rows], persons[rows], TINY, log=lines.append)
+    told = Remembering()
+    model = train_landmarks([images[i] for i in rows], points[rows], persons[rows], TINY, progress=told)
+    lines += told.logs
+    return model
 
 
 def starts(points, mean) -> np.ndarray:
@@ -203,7 +207,7 @@ def test_images_without_any_answer_of_the_teacher_are_refused(shared_dir, tmp_pa
         points=np.full((3, 68, 2), np.nan),
     )
     with pytest.raises(InputError, match="no image has the teacher's points"):
-        gather_faces(pictures, read_labels(tmp_path / "labels.npz", pictures), 1.0, lambda _done: None)
+        gather_faces(pictures, read_labels(tmp_path / "labels.npz", pictures), 1.0)
 
 
 def test_persons_keep_their_side_whoever_else_is_there():

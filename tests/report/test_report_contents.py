@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from counted_progress import CountedProgress
 from facs_cli.events import command as events_command
 from report_checks import VALIDATOR, check_html, rows_of, validate, write
 from report_results import demo_results, emotion_results
@@ -232,15 +233,12 @@ class TestManyVideos:
         rows = [f"{name},{'failed,broken' if k % 500 == 7 else 'ok,'},8" for k, name in enumerate(names)]
         (tmp_path / "run" / "videos.csv").write_text("video,status,reason,frames\n" + "\n".join(rows) + "\n")
         start = time.process_time()
-        steps = []
-        written = write_report(
-            gather([tmp_path / "run"]), tmp_path / "r.html", progress=lambda _label, total: (
-                lambda done: steps.append((done, total)))
-        )  # fmt: skip
+        told = CountedProgress()
+        written = write_report(gather([tmp_path / "run"]), tmp_path / "r.html", progress=told)
         # Of one core, so that a busy machine does not matter; five seconds a hundred would be 125.
         assert time.process_time() - start < 60
         assert len(written.pages) == 25
-        assert sum(done for done, _total in steps) == steps[0][1] == 2 * count
+        assert told.counts == [(2 * count, 2 * count)]
         assert sum(page.stat().st_size for page in written.pages) / len(written.pages) < 1_500_000
         first, last = (page.read_text(encoding="utf-8") for page in (written.pages[0], written.pages[-1]))
         check_html(first)

@@ -1,35 +1,40 @@
-"""Helpers of the tests that run whole extractions: an observer that remembers, folders as bytes, the command line."""
+"""Helpers of the tests that run whole extractions: a progress that remembers, folders as bytes, the command line."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from facs_pipeline.extraction.run import Observer
+from facs_pipeline.foundation.progress import Progress
 
 FACS = [sys.executable, "-c", "from facs_cli.main import main; main()"]
 
 
-class Remembering(Observer):
-    """Keeps what a run says."""
+class Remembering(Progress):
+    """Keeps what a run tells: reasons, notes, failures, and how many videos were to be done."""
 
     def __init__(self):
         self.logs: list[str] = []
         self.warnings: list[str] = []
-        self.to_do = None
+        self.failures: list[str] = []
+        self.to_do: int | None = None
 
-    def log(self, text):
-        self.logs.append(text)
+    def log(self, text: str) -> None:
+        if planned := re.match(r"\d+ videos?, (\d+) to do, ", text):
+            self.to_do = int(planned[1])
+        else:
+            self.logs.append(text)
 
-    def warn(self, text):
+    def warn(self, text: str) -> None:
         self.warnings.append(text)
 
-    def planned(self, videos, to_do):
-        self.to_do = to_do
+    def fail(self, text: str) -> None:
+        self.failures.append(text)
 
 
 def files_in(folder: Path, but: tuple[str, ...] = ("run.json",)) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ outer one, of the outer folds for the final model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -26,6 +26,7 @@ from facs_pipeline.action_units.training.kernel_correction import CorrectionTrai
 from facs_pipeline.action_units.training.svr_ensemble import SVREnsemble
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation import agreement
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.foundation.regression import ridge
 from facs_pipeline.foundation.regression.linear import batches, linear_predict
 
@@ -285,12 +286,12 @@ def cross_validate(
     folds: np.ndarray,
     *,
     correction: CorrectionTraining | None = None,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> CrossValidation:
     """Predict each fold from the others, choosing penalties on inner folds only; see the module's text.
 
-    With a `correction`, linear predictions are corrected by it. `progress` is called with 1 for each of the (folds x
-    folds) linear models made.
+    With a `correction`, linear predictions are corrected by it. `progress` is told of each of the (folds x folds) linear
+    models made.
     """
     n_folds, (n, k) = int(folds.max()) + 1, data.Y.shape
     everything = range(n_folds)
@@ -298,24 +299,25 @@ def cross_validate(
     chosen = np.empty((n_folds, k), dtype=np.intp)
     predictions, linear = np.empty((2, n, k), np.float32)
     inner = np.full((len(regressor.penalties), n, k), np.nan, np.float32)
-    for outer in everything:
-        inner[:, folds == outer] = np.nan
-        for held in everything:
-            if held == outer:
-                continue
-            coef, intercept = regressor.path([f for f in everything if f not in (outer, held)])
-            rows = np.flatnonzero(folds == held)
-            inner[:, rows] = np.moveaxis(_predict(data.X, rows, coef, intercept), 1, 0)
-            progress(1)
-        scores[outer] = [agreement.ccc(data.Y, np.clip(one, 0.0, MAX_INTENSITY)) for one in inner]
-        chosen[outer] = _best(scores[outer])
-        rows = np.flatnonzero(folds == outer)
-        coef, intercept = regressor.fit([f for f in everything if f != outer], chosen[outer])
-        linear[rows] = predictions[rows] = _predict(data.X, rows, coef[None], intercept[None])[:, 0]
-        if correction is not None:
-            learnt = correction.fit(folds != outer, inner[chosen[outer], :, np.arange(k)].T)
-            predictions[rows] += learnt.predict(correction.coordinates[rows], linear[rows])
-        progress(1)
+    with progress.task("cross-validation", n_folds * n_folds, "models") as task:
+        for outer in everything:
+            inner[:, folds == outer] = np.nan
+            for held in everything:
+                if held == outer:
+                    continue
+                coef, intercept = regressor.path([f for f in everything if f not in (outer, held)])
+                rows = np.flatnonzero(folds == held)
+                inner[:, rows] = np.moveaxis(_predict(data.X, rows, coef, intercept), 1, 0)
+                task.advance()
+            scores[outer] = [agreement.ccc(data.Y, np.clip(one, 0.0, MAX_INTENSITY)) for one in inner]
+            chosen[outer] = _best(scores[outer])
+            rows = np.flatnonzero(folds == outer)
+            coef, intercept = regressor.fit([f for f in everything if f != outer], chosen[outer])
+            linear[rows] = predictions[rows] = _predict(data.X, rows, coef[None], intercept[None])[:, 0]
+            if correction is not None:
+                learnt = correction.fit(folds != outer, inner[chosen[outer], :, np.arange(k)].T)
+                predictions[rows] += learnt.predict(correction.coordinates[rows], linear[rows])
+            task.advance()
     np.clip(predictions, 0.0, MAX_INTENSITY, out=predictions)
     return CrossValidation(predictions, linear, folds, tuple(regressor.penalties), chosen, _best(scores.mean(axis=0)))
 

@@ -23,6 +23,7 @@ from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
+from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
@@ -60,7 +61,7 @@ def picture_features(
     mirror: bool = False,
     landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> Features:
     """Features of every image in which a face is found.
 
@@ -72,14 +73,16 @@ def picture_features(
     mirror : features of the mirrored faces instead.
     landmarks : landmark model file, see `landmarks.load_landmarks`; the embedded one unless given.
     jobs : processes; the result does not depend on it.
-    progress : called with the number of images just done.
+    progress : Progress
+        Told of the images done.
     """
     known = "" if near is None else hashlib.sha256(np.ascontiguousarray(near, np.float32).tobytes()).hexdigest()
     inputs = {"pictures": pictures.digest(), "near": known, "mirror": mirror}
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
     work = [partial(_picture_chunk, pictures, span, _part(near, span), mirror, landmarks) for span in spans]
     tasks = [({**inputs, "first": span.start}, span, todo) for span, todo in zip(spans, work, strict=True)]
-    return _run(tasks, ResultStore(cache), landmarks, progress, jobs)
+    task = progress.task(f"{pictures.path.name}: features{' (mirrored)' * mirror}", len(pictures), "images")
+    return _run(tasks, ResultStore(cache), landmarks, task, jobs)
 
 
 def clip_features(
@@ -89,7 +92,7 @@ def clip_features(
     mirror: bool = False,
     landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> Features:
     """Features of every coded frame in which a face is found; faces are numbered clip by clip, frame by frame.
 
@@ -107,7 +110,8 @@ def clip_features(
         work = partial(_clip_rows, clip, mirror, landmarks)
         tasks.append((inputs, range(start, start + len(clip.frames)), work))
         start += len(clip.frames)
-    return _run(tasks, ResultStore(cache), landmarks, progress, jobs)
+    task = progress.task(f"features of clips{' (mirrored)' * mirror}", start, "frames")
+    return _run(tasks, ResultStore(cache), landmarks, task, jobs)
 
 
 @lru_cache(maxsize=1)
@@ -124,7 +128,7 @@ def _run(
     tasks: list[_Task],
     store: ResultStore,
     landmarks: str | os.PathLike | None,
-    progress: Callable[[int], object],
+    task: Task,
     jobs: int,
 ) -> Features:
     """All features, stored or computed, with rows counted through all tasks."""
@@ -137,12 +141,13 @@ def _run(
     run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     pieces = run(joblib.delayed(_piece)(store, {**made_by, "faces": inputs}, work) for inputs, _, work in tasks)
     found, rows = [], []
-    for (_, span, _), piece in zip(tasks, pieces, strict=True):
-        progress(len(span))
-        # A piece without a face does not know the type of the others.
-        if len(piece.rows):
-            found.append(piece.X)
-            rows.append(piece.rows + span.start)
+    with task:
+        for (_, span, _), piece in zip(tasks, pieces, strict=True):
+            task.advance(len(span))
+            # A piece without a face does not know the type of the others.
+            if len(piece.rows):
+                found.append(piece.X)
+                rows.append(piece.rows + span.start)
     if not rows:
         return Features(np.zeros((0, vector.N_FEATURES), np.uint8), np.zeros(0, np.int64))
     return Features(np.concatenate(found), np.concatenate(rows))

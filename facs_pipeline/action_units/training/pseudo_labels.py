@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import joblib
@@ -23,6 +23,7 @@ from facs_pipeline.action_units.names import MAX_INTENSITY
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.training.teacher import TeacherLabels, label_stills, mesh_to_68
 
 _LABELS_VERSION = 1
@@ -106,7 +107,7 @@ def label_pictures(
     cache: str | os.PathLike,
     *,
     jobs: int = 1,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> TeacherLabels:
     """Converged teacher labels of every image, computed once and stored under `cache`.
 
@@ -116,7 +117,8 @@ def label_pictures(
     task_file : MediaPipe's ``face_landmarker.task``.
     cache : folder for finished labels, in pieces, so that an interrupted run goes on where it stopped.
     jobs : processes.
-    progress : called with the number of images just done.
+    progress : Progress
+        Told of the images done.
 
     Raises
     ------
@@ -135,9 +137,10 @@ def label_pictures(
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
     run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     parts = []
-    for part in run(joblib.delayed(_label_chunk)(store, made_of, pictures, span, task_file) for span in spans):
-        parts.append(part)
-        progress(len(part[0]))
+    with progress.task(f"{pictures.path.name}: pseudo-labels", len(pictures), "images") as task:
+        for part in run(joblib.delayed(_label_chunk)(store, made_of, pictures, span, task_file) for span in spans):
+            parts.append(part)
+            task.advance(len(part[0]))
     points, blendshapes = (np.concatenate(column) for column in zip(*parts, strict=True))
     return TeacherLabels(points, blendshapes, BLENDSHAPES)
 

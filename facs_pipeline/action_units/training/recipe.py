@@ -27,11 +27,12 @@ from facs_pipeline.action_units.training.cross_validation import (
 from facs_pipeline.action_units.training.kernel_correction import CorrectionTraining
 from facs_pipeline.action_units.training.measures import records, scatter
 from facs_pipeline.action_units.training.products import fit_products, folded, with_products
-from facs_pipeline.action_units.training.sources import Gathered, Progress, silent
+from facs_pipeline.action_units.training.sources import Gathered
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation.agreement import agreement, within_subject_pearson
 from facs_pipeline.foundation.machine import versions_of
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.foundation.regression.linear import batches
 
 # Chosen by r within persons on ten of the persons of data/frames, trained on the others; the short videos were known.
@@ -140,7 +141,7 @@ def train(
     *,
     title: str,
     jobs: int = 1,
-    progress: Progress = silent,
+    progress: Progress = SILENT,
 ) -> Trained:
     """Cross-validate over persons, leave out action units without usable signal, fit the final model.
 
@@ -176,9 +177,8 @@ def train(
         data = with_products(data, products)
         weights = feature_weights(recipe.block_weights, data.X)
     n_folds = int(folds.max()) + 1
-    step = progress(f"cross-validation ({recipe.regressor})", n_folds * n_folds + 1)
     regressor = _regressor(recipe, data, folds, weights, jobs)
-    checked = cross_validate(regressor, data, folds, correction=correction, progress=step)
+    checked = cross_validate(regressor, data, folds, correction=correction, progress=progress)
     original = np.concatenate([s.original for s in sources])
     table = agreement(
         data.Y[original],
@@ -194,7 +194,6 @@ def train(
         raise InputError(f"no action unit is usable: {'; '.join(f'AU{au}: {why}' for au, why in left_out.items())}")
     coef, intercept = regressor.fit(range(n_folds), checked.final)
     learnt = correction.fit(np.ones(len(data.X), bool), checked.linear, usable) if correction else None
-    step(1)
     card = {
         "title": title,
         "left_out": {str(au): why for au, why in left_out.items()},

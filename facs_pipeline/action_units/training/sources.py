@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +14,11 @@ from facs_pipeline.action_units.training.pseudo_labels import TEACHER_AUS, inten
 from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.training.teacher import TeacherLabels
 
 PSEUDO_LABELS = "pseudo-labels from MediaPipe's blendshape scores; no FACS coder has seen these faces"
 FACS_CODERS = "coded by FACS coders"
-
-# (what is going on, how many steps) -> a function to call with the number of steps just done
-Progress = Callable[[str, int], Callable[[int], object]]
-
-
-def silent(_label: str, _total: int) -> Callable[[int], object]:
-    """A `Progress` that shows nothing."""
-    return lambda _done: None
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,7 @@ _Part = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def gather_pictures(
-    source: LabelledPictures, aus: Sequence[int], how: FeatureSource, *, progress: Progress = silent
+    source: LabelledPictures, aus: Sequence[int], how: FeatureSource, *, progress: Progress = SILENT
 ) -> Gathered:
     """Features and pseudo-labels of still images.
 
@@ -138,7 +131,7 @@ def gather_pictures(
                 mirror=mirror,
                 landmarks=how.landmarks,
                 jobs=how.jobs,
-                progress=progress(f"{pictures.path.name}: features{copy}", len(shown)),
+                progress=progress,
             )
             rows = features.rows
             parts.append((features.X, Y[rows], persons[rows], np.full(len(rows), not copy)))
@@ -153,7 +146,7 @@ def gather_pictures(
     return _gathered(pictures.path.name, parts, source.weight, facts, len(pictures))
 
 
-def gather_coded(coded: CodedSet, how: FeatureSource, *, every: int = 1, progress: Progress = silent) -> Gathered:
+def gather_coded(coded: CodedSet, how: FeatureSource, *, every: int = 1, progress: Progress = SILENT) -> Gathered:
     """Features and coded intensities of a FACS-coded dataset.
 
     Parameters
@@ -170,8 +163,9 @@ def gather_coded(coded: CodedSet, how: FeatureSource, *, every: int = 1, progres
     subjects = np.concatenate([np.full(len(clip.frames), clip.subject) for clip in clips])
     parts = []
     for mirror in how.mirrored:
-        step = progress(f"{coded.name}: features{' (mirrored)' * mirror}", len(Y))
-        features = clip_features(clips, how.cache, mirror=mirror, landmarks=how.landmarks, jobs=how.jobs, progress=step)
+        features = clip_features(
+            clips, how.cache, mirror=mirror, landmarks=how.landmarks, jobs=how.jobs, progress=progress
+        )
         rows = features.rows
         parts.append((features.X, Y[rows], subjects[rows], np.full(len(rows), not mirror)))
     facts = {"labels": FACS_CODERS, "images": len(Y), "persons": len(coded.subjects), "persons_known": True}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from facs_pipeline.foundation.evaluation.classification import (
     subgroup_figures,
 )
 from facs_pipeline.foundation.machine import peak_memory_bytes, reset_peak_memory
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 
 def labelled_for(faces: LabelledFaces, emotions: tuple[str, ...]) -> tuple[LabelledFaces, tuple[Skipped, ...]]:
@@ -73,7 +73,7 @@ def evaluate_emotion(
     *,
     near_duplicate: np.ndarray | None = None,
     jobs: int = 1,
-    progress: Callable[[int], object] = lambda _done: None,
+    progress: Progress = SILENT,
 ) -> tuple[dict[str, Any], pd.DataFrame, list[tuple[int, dict[str, Any]]]]:
     """Figures of a model on labelled faces; every usable image counts, a face that was not found too.
 

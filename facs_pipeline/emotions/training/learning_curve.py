@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from facs_pipeline.action_units.training.sources import Progress, silent
 from facs_pipeline.emotions.faces import SeenFaces
 from facs_pipeline.emotions.training.recipe import train_emotion
 from facs_pipeline.foundation.evaluation.learning_curve import SHARES, nested_rows, point
 from facs_pipeline.foundation.files.result_store import ResultStore
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 _VERSION = 1
 
@@ -32,7 +32,7 @@ def emotion_curve(
     cache: str | os.PathLike,
     jobs: int = 1,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
     """Accuracy of the row `name` trained on growing, nested, stratified parts of m faces.
 

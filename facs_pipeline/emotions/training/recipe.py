@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 
 from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, feature_weights, versions
-from facs_pipeline.action_units.training.sources import Progress, silent
 from facs_pipeline.emotions.dense_encoding import DenseEncoder
 from facs_pipeline.emotions.encoded_faces import EncodedFaces, Parts
 from facs_pipeline.emotions.faces import SeenFaces
@@ -29,6 +27,7 @@ from facs_pipeline.features.vector import BLOCKS
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import peak_memory_bytes, reset_peak_memory
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 _Fitted = tuple[dict[str, np.ndarray], Parts]
 """A family's arrays, and the features that it gives the faces it was fitted on."""
@@ -89,7 +88,7 @@ def train_emotion(
     cache: str | os.PathLike | None = None,
     jobs: int = 1,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress = SILENT,
 ) -> EmotionModel:
     """Train the row `name` of `ROWS` on m faces.
 
@@ -110,22 +109,22 @@ def train_emotion(
     reset_peak_memory()
     subjects = np.full(len(y), "") if subjects is None else subjects
     held_out = held_out_rows(y, subjects, seed=seed)
-    step = progress(f"{name}: {row.head}", 1)
-    X, projection = face_numbers(seen, row.inputs), None
-    if row.components:
-        pca = PCA(min(row.components, *X[~held_out].shape), svd_solver="full", random_state=seed).fit(X[~held_out])
-        projection = (pca.mean_.astype(np.float32), pca.components_.T.astype(np.float32))
-        X = (X - projection[0]) @ projection[1]
-    head, chosen, beside = _fit(row, X, seen, y, held_out, jobs, seed)
-    step(1)
+    with progress.task(f"{name}: {row.head}", 1) as task:
+        X, projection = face_numbers(seen, row.inputs), None
+        if row.components:
+            pca = PCA(min(row.components, *X[~held_out].shape), svd_solver="full", random_state=seed).fit(X[~held_out])
+            projection = (pca.mean_.astype(np.float32), pca.components_.T.astype(np.float32))
+            X = (X - projection[0]) @ projection[1]
+        head, chosen, beside = _fit(row, X, seen, y, held_out, jobs, seed)
+        task.advance()
     more: dict[str, Any] = {}
     if row.families or row.small:
         if row.small:
             weights, components = _SMALL_HEAD_WEIGHTS, _SMALL_COMPONENTS
-            families, kernel, apart = _fit_small_kernel(name, seen, y, held_out, seed, progress)
+            families, kernel, apart = _fit_small_kernel(seen, y, held_out, seed, progress)
         else:
             weights, components = _HEAD_WEIGHTS, _COMPONENTS
-            families, kernel, apart = _fit_kernel(name, row, seen, y, held_out, cache, jobs, seed, progress)
+            families, kernel, apart = _fit_kernel(row, seen, y, held_out, cache, jobs, seed, progress)
         weight, temperature = _weigh(apart, beside, y[held_out], weights)
         more = {"families": families, "kernel": kernel, "head_weight": weight, "temperature": temperature}
         chosen |= {"gamma": _GAMMA, "penalty": _PENALTY, "components": components, "head_weight": weight}
@@ -169,7 +168,6 @@ def _fit(row: Row, X: np.ndarray, seen: SeenFaces, y: np.ndarray, held_out: np.n
 
 
 def _fit_kernel(
-    name: str,
     row: Row,
     seen: SeenFaces,
     y: np.ndarray,
@@ -184,14 +182,13 @@ def _fit_kernel(
     # Held-out rows last: the factorisation gives the scores of every row by a model trained on the rows before it.
     rest = np.random.default_rng(seed).permutation(np.flatnonzero(~held_out))
     order = np.concatenate([rest, np.flatnonzero(held_out)])
-    step = progress(f"{name}: kernel", len(order))
     ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=X.shape[1] // 2, random_state=None)
-    ridge.fit(X[order], y[order], progress=step)
+    ridge.fit(X[order], y[order], progress=progress)
     return families, FullKernel(ridge), ridge.ahead_[-int(held_out.sum()) :]
 
 
 def _fit_small_kernel(
-    name: str, seen: SeenFaces, y: np.ndarray, held_out: np.ndarray, seed: int, progress: Progress
+    seen: SeenFaces, y: np.ndarray, held_out: np.ndarray, seed: int, progress: Progress
 ) -> tuple[list[HogDirections], SmallKernel, np.ndarray]:
     """Directions, kernel, and the held-out rows' scores by a kernel that was not trained on them."""
     random = np.random.default_rng(seed)
@@ -204,7 +201,7 @@ def _fit_small_kernel(
     X = np.concatenate([part @ along for part, along in zip(parts, axes, strict=True)], axis=1)
     X /= np.sqrt((X.astype(np.float64) ** 2).sum(axis=1).mean()).astype(np.float32)
     ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=axes[0].shape[1], random_state=None)
-    ridge.fit(X, y[fitted], progress=progress(f"{name}: kernel", len(fitted)))
+    ridge.fit(X, y[fitted], progress=progress)
     steepest = steepest_directions(ridge, *_SMALL_DIRECTIONS, samples=_SMALL_SAMPLES)
     family = HogDirections.fit(hog[fitted], *(along @ then for along, then in zip(axes, steepest, strict=True)))
     X = family.values(hog)
@@ -225,12 +222,9 @@ def _encode(
         encoder = DenseEncoder(**{name: settings[name] for name in DenseEncoder.SETTINGS})
         family = EncodedFaces(encoder, components=_COMPONENTS, power=0.5)
         inputs = {"family": _FAMILY_VERSION, "crops": digest, "settings": family.settings(), "seed": seed}
-        step = progress(f"{family.name}: codes", len(seen.crops))
-        if inputs in store:
-            step(len(seen.crops))
 
-        def fit(family: EncodedFaces = family, step: Callable[[int], object] = step) -> _Fitted:
-            X = family.fit(seen.crops, seed=seed, jobs=jobs, progress=step)
+        def fit(family: EncodedFaces = family) -> _Fitted:
+            X = family.fit(seen.crops, seed=seed, jobs=jobs, progress=progress)
             return family.arrays(), X
 
         arrays, X = store.get(inputs, fit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from facs_pipeline.features.shape_modes import N_LANDMARKS, ShapeModes, register
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.machine import versions_of
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.model import LandmarkModel
 from facs_pipeline.landmarks.training.supervised_descent import LandmarkTraining, misregistration, train_landmarks
 from facs_pipeline.landmarks.training.teacher import TeacherLabels
@@ -39,17 +40,17 @@ class LabelledFaces:
 
 
 def gather_faces(
-    pictures: Pictures, labels: TeacherLabels, weight: float, progress: Callable[[int], object]
+    pictures: Pictures, labels: TeacherLabels, weight: float, progress: Progress = SILENT
 ) -> LabelledFaces:
     """Read all labelled images of a source into memory, grey."""
     usable = np.flatnonzero(~np.isnan(labels.points).any(axis=(1, 2)))
     if not len(usable):
         raise InputError(f"{pictures.path}: no image has the teacher's points; labels=NPZ must hold an array points")
     images = []
-    for number in usable:
-        images.append(pictures.grey(number))
-        progress(1)
-    progress(len(pictures) - len(usable))
+    with progress.task(f"{pictures.path.name}: reading", len(usable), "images") as task:
+        for number in usable:
+            images.append(pictures.grey(number))
+            task.advance()
     facts = {
         "images": len(usable),
         "persons": len({pictures.persons[i] for i in usable}) if pictures.persons_known else None,
@@ -72,7 +73,7 @@ def train(
     settings: LandmarkTraining,
     *,
     hold_out_percent: float = 10.0,
-    log: Callable[[str], None] = lambda _text: None,
+    progress: Progress = SILENT,
 ) -> LandmarkModel:
     """Train on all persons but those held out; the card says how far off the points are on these."""
     images = [image for source in sources for image in source.images]
@@ -82,9 +83,14 @@ def train(
     weights = np.concatenate([np.full(len(s.images), s.weight) for s in sources])
     out = held_out(persons, hold_out_percent)
     chosen = np.flatnonzero(~out)
-    log(f"{len(chosen)} images to train on, {int(out.sum())} of other persons to measure on")
+    progress.log(f"{len(chosen)} images to train on, {int(out.sum())} of other persons to measure on")
     model = train_landmarks(
-        [images[i] for i in chosen], points[chosen], persons[chosen], settings, weights=weights[chosen], log=log
+        [images[i] for i in chosen],
+        points[chosen],
+        persons[chosen],
+        settings,
+        weights=weights[chosen],
+        progress=progress,
     )
     measured, start = {}, 0
     for source in sources:
@@ -92,7 +98,7 @@ def train(
         start += len(source.images)
         if len(rows):
             measured[source.name] = error_on_stills(model, [images[i] for i in rows], points[rows])
-            log(f"{source.name}: {measured[source.name]}")
+            progress.log(f"{source.name}: {measured[source.name]}")
     model.card = {
         "title": "68 facial landmarks by supervised descent on oriented gradients",
         "teacher": TEACHER,

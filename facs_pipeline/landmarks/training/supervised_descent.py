@@ -8,7 +8,7 @@ size that new faces will show. The map that is kept is fitted on all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import scipy.linalg
 from sklearn.linear_model import LogisticRegression
 
 from facs_pipeline.foundation.images import geometry
+from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.eyelids import N_VALUES, eye_aspect_ratio, eyelid_values, eyes_of
 from facs_pipeline.landmarks.model import (
     COARSE_CELL,
@@ -135,7 +136,7 @@ def train_landmarks(
     *,
     weights: np.ndarray | None = None,
     box_shape: np.ndarray | None = None,
-    log: Callable[[str], None] = lambda _text: None,
+    progress: Progress = SILENT,
 ) -> LandmarkModel:
     """Fit a `LandmarkModel`.
 
@@ -149,7 +150,8 @@ def train_landmarks(
         Weight of each image.
     box_shape : ndarray [68, 2], optional
         Mean points in a detector's box scaled to 0..1; by default dlib's frontal detector's.
-    log : called with one line per step.
+    progress : Progress
+        Its log gets one line per step.
     """
     settings = settings or LandmarkTraining()
     rng = np.random.default_rng(settings.seed + 1)
@@ -158,7 +160,7 @@ def train_landmarks(
     true_registration = geometry.fit_similarity(samples.truth, mean)
 
     def left(what: str, points: np.ndarray) -> None:
-        log(f"{what}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
+        progress.log(f"{what}: {_error(points, samples.truth):.2f} % of the eye distance left (unseen persons)")
 
     shapes = np.repeat(mean[None].astype(np.float64), len(samples), 0)
     far, near = PatchFeatures(COARSE_CROP), PatchFeatures(FINE_CROP)
@@ -197,12 +199,12 @@ def train_landmarks(
     left("last", points)
 
     lids = _fit_lids(samples, registration, points, near, settings)
-    log("lids: fitted")
+    progress.log("lids: fitted")
     steps = [coarse.step, middle.step, last.step]
     box_shape = dlib_box_shape(mean) if box_shape is None else box_shape
     model = LandmarkModel(mean, steps, lids, np.zeros(FINE_CROP.n_features + 1), box_shape)
     face = fit_face_weights(model, samples.images, samples.truth, rng)
-    log("face or not: fitted")
+    progress.log("face or not: fitted")
     return LandmarkModel(mean, steps, lids, face, box_shape)
 
 

@@ -1,0 +1,104 @@
+"""What commands tell while they work, on standard error: bars, reasons, notes and failures."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from facs_pipeline.foundation.progress import Progress, Task
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+DELAY_S = 2.0
+"""Bars are for what takes longer than this."""
+
+
+class ConsoleProgress(Progress):
+    """Tells of a command's work on standard error. Bars are drawn on a terminal only.
+
+    Parameters
+    ----------
+    verbose : bool
+        Print every line of the log. Otherwise each reason is printed once, not once per video and stage, and that a
+        first run computes everything is not mentioned.
+    quiet : bool
+        Print notes and failures only.
+    """
+
+    def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
+        self._verbose, self._quiet = verbose, quiet
+        self._bars: list[_Bar] = []
+        self._reasons: set[str] = set()
+
+    def task(self, label: str, total: int | None = None, unit: str = "") -> Task:
+        """A bar, if there is a terminal to draw it on."""
+        if self._quiet or not sys.stderr.isatty():
+            return Task()
+        bar = _Bar(label, total, unit, self._bars)
+        self._bars.append(bar)
+        return bar
+
+    def log(self, text: str) -> None:
+        """The line, unless it tells nothing new."""
+        if self._quiet:
+            return
+        reason = text.partition(": ")[2] or text
+        if not self._verbose:
+            if reason in self._reasons or reason.endswith("(first run)"):
+                return
+            self._reasons.add(reason)
+        self._print(text)
+
+    def warn(self, text: str) -> None:
+        """The line as a note."""
+        self._print(f"Note: {text}")
+
+    def fail(self, text: str) -> None:
+        """The line as a failure."""
+        self._print(f"Failed: {text}")
+
+    def _print(self, text: str) -> None:
+        for bar in self._bars:
+            bar.clear()
+        click.echo(text, err=True)
+
+
+class _Bar(Task):
+    """A task as a bar of tqdm, one of those in `drawn` until it is closed."""
+
+    def __init__(self, label: str, total: int | None, unit: str, drawn: list[_Bar]) -> None:
+        from tqdm import tqdm
+
+        self._drawn = drawn
+        self._bar: tqdm = tqdm(
+            desc=label,
+            total=total,
+            unit=f" {unit}" if unit != "B" else unit,
+            unit_scale=unit == "B",
+            file=sys.stderr,
+            dynamic_ncols=True,
+            leave=False,
+            delay=DELAY_S,
+        )
+
+    def advance(self, done: int = 1) -> None:
+        self._bar.update(done)
+
+    def expect(self, total: int) -> None:
+        self._bar.total = total
+
+    def say(self, text: str) -> None:
+        # Drawing it at once would not wait for the delay.
+        self._bar.set_postfix_str(text, refresh=False)
+
+    def clear(self) -> None:
+        """Leave the line to something else; the bar is drawn again when it advances."""
+        self._bar.clear()
+
+    def close(self) -> None:
+        self._bar.close()
+        if self in self._drawn:
+            self._drawn.remove(self)
