@@ -16,13 +16,10 @@ from typing import Any
 
 import harness
 import numpy as np
-from facs_pipeline.extraction.frame_chunk import FrameChunk
 
-from facs_pipeline.action_units.bilateral_filter import BilateralFilter
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, intensities
-from facs_pipeline.faces.tracker import FaceTracker
-from facs_pipeline.features.vector import face_features
+from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.foundation.evaluation.agreement import bias, ccc, mae, pearson
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import default_landmarks
@@ -39,26 +36,21 @@ YARDSTICK = {
 COLUMNS = (*MEASURES, *YARDSTICK)
 
 
-def predicted(video: Path, landmarks, au_model: ActionUnitModel, steady: bool = True) -> np.ndarray:
+def predicted(video: Path, landmarks, au_model: ActionUnitModel, smoothing: bool = True) -> np.ndarray:
     """Intensities [n, k] of the main face in every frame, NaN where none is found."""
-    follower, chunk, frames = FaceTracker(landmarks, smoothing=steady), FrameChunk(), 0
+    analyser, faces, frames = FaceAnalyser(landmarks, au_model, smoothing=smoothing), [], 0
     for frame in read_frames(video):
         frames += 1
-        faces = follower.update(frame.image, frame.time_s)
-        chunk.add(frame, faces, [face_features(frame.image, face.points) for face in faces])
-    rows = chunk.arrays()
-    found = au_model.predict(rows["features"])
-    if steady:
-        smooth = BilateralFilter()
-        smooth.push(rows, found)
-        found = smooth.finish()
+        faces += analyser.update(frame.image, frame.time_s)
+    faces += analyser.finish()
     series = np.full((frames, len(au_model.aus)), np.nan, np.float32)
-    series[rows["frame"][rows["face_id"] >= 0]] = found
+    for face in faces:
+        series[face.frame] = face.intensities
     return series
 
 
 def compare(
-    videos: Sequence[Path], task: Path, cache: Path, landmarks, au_model: ActionUnitModel, steady: bool = True
+    videos: Sequence[Path], task: Path, cache: Path, landmarks, au_model: ActionUnitModel, smoothing: bool = True
 ) -> dict[str, Any]:
     """Per action unit and video `MEASURES` and `YARDSTICK`, and how many of the teacher's faces are found."""
     aus = [au for au in USABLE_AUS if au in au_model.aus]
@@ -70,7 +62,7 @@ def compare(
         truth = intensities(teacher["blendshapes"], teacher["names"], aus)
         teacher = harness.teacher_on_video(video, task, cache, mirrored=True)
         in_mirror = intensities(teacher["blendshapes"], teacher["names"], aus)
-        ours = predicted(video, landmarks, au_model, steady)[:, columns]
+        ours = predicted(video, landmarks, au_model, smoothing)[:, columns]
         seen = ~np.isnan(truth[:, 0])
         both = seen & ~np.isnan(ours[:, 0])
         all_three = both & ~np.isnan(in_mirror[:, 0])

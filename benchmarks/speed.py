@@ -26,29 +26,30 @@ from typing import Any
 import av
 import harness
 import numpy as np
-from facs_pipeline.extraction.settings import RunSettings, run_settings
 
+from facs_pipeline.extraction.cache import Cache
+from facs_pipeline.extraction.models import action_unit_model, landmark_model, load_action_units, load_landmarks
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.run import Options, extract_features
-from facs_pipeline.extraction.stages import Cache
-from facs_pipeline.extraction.video_job import Models, VideoJob, VideoRun
+from facs_pipeline.extraction.stage import VideoSettings
+from facs_pipeline.extraction.video_job import VideoJob, VideoRun
 
 PARTS = ("mediapipe", "workers", "cached", "memory")
 TARGETS = {"ratio to MediaPipe": 3.0, "two workers": 1.8, "cached rerun, s": 3.0}
 FACS = [sys.executable, "-c", "from facs_cli.main import main; main()"]
 
 
-def product(video: Path, settings: RunSettings, models: Models, folder: Path) -> tuple[int, dict[str, float]]:
+def product(video: Path, options: Options, folder: Path) -> tuple[int, dict[str, float]]:
     """One video with an empty cache, as a worker does it: (frames, wall seconds per stage)."""
     cache = Cache(folder / "cache", secrets.token_bytes(32))
     outputs = Outputs(folder / "out", "csv", False, cache.folder / "outputs")
-    job = VideoJob(video, video.stem, False, outputs, {**settings.stages, "image_fps": None, "baseline": None})
+    job = VideoJob(video, video.stem, False, VideoSettings())
 
     def ignore(_what) -> None:
         pass
 
-    done = VideoRun(job, cache, models, tick=ignore, expect=ignore, log=ignore).run()
-    return done["facts"]["frames"], done["seconds"]
+    done = VideoRun(job, options, outputs, cache, tick=ignore, expect=ignore, log=ignore).run()
+    return done.facts["faces"]["frames"], done.seconds
 
 
 class MediaPipe:
@@ -97,9 +98,9 @@ def clocked(task: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def beside_mediapipe(videos: Sequence[Path], task: Path, options: Options, repeats: int) -> dict[str, Any]:
     """Both sides in turn on every video: frames per second of processor and wall time, their ratio, stages."""
-    settings = run_settings(options)
-    models = Models(str(settings.landmarks), str(settings.au_model))
-    _ = models.landmarks, models.action_units
+    # Loaded before the clock starts.
+    load_landmarks(landmark_model(options.landmarks))
+    load_action_units(action_unit_model(options.au_model))
     mediapipe = MediaPipe(task)
     times: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     frames: dict[str, int] = {}
@@ -107,7 +108,7 @@ def beside_mediapipe(videos: Sequence[Path], task: Path, options: Options, repea
     for repeat in range(repeats + 1):
         for video in videos if repeat else videos[:1]:
             with tempfile.TemporaryDirectory() as folder:
-                (count, seconds), cpu, wall = clocked(lambda v=video, f=folder: product(v, settings, models, Path(f)))
+                (count, seconds), cpu, wall = clocked(lambda v=video, f=folder: product(v, options, Path(f)))
             with mediapipe.landmarker() as landmarker:
                 seen, cpu_theirs, wall_theirs = clocked(lambda v=video, m=landmarker: mediapipe.run(m, v))
             if seen != count:

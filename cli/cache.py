@@ -16,7 +16,7 @@ FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, 
 
 
 def _cache(folder: Path):
-    from facs_pipeline.extraction.stages import Cache
+    from facs_pipeline.extraction.cache import Cache
     from facs_pipeline.foundation.files.artifacts import load_key
 
     key, warning = load_key()
@@ -35,14 +35,14 @@ def command() -> None:
 @FOLDER
 def list_results(folder: Path) -> int:
     """Say what is stored: results and bytes per stage."""
-    from facs_pipeline.extraction.stages import EXTRA_STAGES, STAGES
+    from facs_pipeline.extraction.stages import STAGES
 
     cache = _cache(folder)
     paths = list(cache.artifacts())
     click.echo(f"{'stage':<14} results         bytes")
-    for stage in (*STAGES, *EXTRA_STAGES):
-        sizes = [path.stat().st_size for path in paths if path.name.startswith(f"{stage}-")]
-        click.echo(f"{stage:<14} {len(sizes):>7} {sum(sizes):>13,}")
+    for stage in STAGES:
+        sizes = [path.stat().st_size for path in paths if path.name.startswith(f"{stage.name}-")]
+        click.echo(f"{stage.name:<14} {len(sizes):>7} {sum(sizes):>13,}")
     videos = len({path.parent for path in paths})
     click.echo(f"{videos} video{'s' * (videos != 1)}, {sum(path.stat().st_size for path in paths):,} bytes")
     return 0
@@ -71,7 +71,7 @@ def check_results(folder: Path) -> int:
 @FOLDER
 @click.option(
     "--stage",
-    type=click.Choice(["faces", "landmarks", "features", "action_units", "descriptors", "emotions"]),
+    type=click.Choice(["faces", "landmarks", "features", "action_units", "emotions", "descriptors"]),
     help="This stage's results only.",
 )
 def clear_results(folder: Path, stage: str | None) -> int:

@@ -40,8 +40,8 @@ def landmark_model(path: Path | None) -> ModelFile:
     place = Path(os.path.abspath(path or LANDMARK_MODEL))
     if path:
         # Only the model itself can say whether this version can use it.
-        return ModelFile(place, _landmarks(place).sha256)
-    return ModelFile(place, load_model(place, "landmarks").card["content_sha256"])
+        return ModelFile("landmarks", place, _landmarks(place).sha256)
+    return ModelFile("landmarks", place, load_model(place, "landmarks").card["content_sha256"])
 
 
 @cache
@@ -51,7 +51,7 @@ def action_unit_model(path: Path | None) -> ModelFile:
     stored = load_model(place, "action-units")
     if path:
         _action_units(place)
-    return ModelFile(place, stored.card["content_sha256"])
+    return ModelFile("action_units", place, stored.card["content_sha256"])
 
 
 @cache
@@ -82,7 +82,7 @@ def emotion_model(path: Path | None) -> ModelFile:
         )
     if path:
         _emotions(place)
-    return ModelFile(place, card["content_sha256"])
+    return ModelFile("emotions", place, card["content_sha256"])
 
 
 def other_landmarks(landmarks: ModelFile, action_units: ModelFile) -> str:

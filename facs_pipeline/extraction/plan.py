@@ -43,7 +43,7 @@ def record_of(options: Options) -> dict[str, Any]:
     """
     stages = stages_for(options, VideoSettings())
     varying = {name for name in VideoSettings.__dataclass_fields__}
-    files = {name: file for stage in stages for name, file in stage.models().items()}
+    files = {file.name: file for stage in stages for file in stage.models()}
     return {
         "stage_settings": {
             stage.name: {name: value for name, value in stage.settings.key().items() if name not in varying}

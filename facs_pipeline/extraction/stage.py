@@ -47,11 +47,14 @@ class ModelFile:
 
     Attributes
     ----------
+    name : str
+        What it measures: ``"landmarks"``, ``"action_units"``, ``"emotions"``.
     path : Path
     sha256 : str
         Hash of the model's numbers; the only part of it in the keys of results.
     """
 
+    name: str
     path: Path
     sha256: str
 
@@ -139,10 +142,10 @@ class Stage(ABC):
     def computation(self, tick: Callable[[], None]) -> Computation:
         """Begin with one video; `tick` is to be called at least every few seconds, to show that work goes on."""
 
-    def models(self) -> dict[str, ModelFile]:
-        """The model files it uses, by the setting that holds them."""
-        values = {field.name: getattr(self.settings, field.name) for field in fields(self.settings)}
-        return {name: value for name, value in values.items() if isinstance(value, ModelFile)}
+    def models(self) -> list[ModelFile]:
+        """The model files it uses."""
+        values = [getattr(self.settings, field.name) for field in fields(self.settings)]
+        return [value for value in values if isinstance(value, ModelFile)]
 
     def columns(self, facts: Mapping[str, Any]) -> Sequence[Column]:
         """The columns that its chunks add to action-unit tables, behind the action units; none by default.

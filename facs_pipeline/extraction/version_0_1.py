@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +20,8 @@ _APPEARANCE = {
     "registration": "similarity, 49 inner landmarks",
     "shape_modes_of": "4b28a8de10ae1892e814f534ec99a1473f91b5ca4ac7df1789ec8685a97a9dfa",
 }
+# Hashes of the settings that give the same results now.
+_AS_THEN = {"tracker": "c2360cbc8858d93f", "appearance": "e536d0aebc0c2e62"}
 # Stage -> its version then, the version now whose results are the same, its settings then, and what it built on.
 _STAGES: dict[str, tuple[int, int, Mapping[str, Any], str | None]] = {
     "faces": (4, 5, {"faces": "faces", "landmark_model": "landmark_model", "image_fps": "image_fps"}, None),
@@ -43,9 +47,9 @@ def earlier_about(stage: Stage, video_sha256: str, keys: Mapping[str, str]) -> d
     if stage.name not in _STAGES:
         return None
     then, now, names, builds_on = _STAGES[stage.name]
-    if stage.version != now or not (builds_on is None or builds_on in keys):
-        return None
     given = stage.settings.key()
+    if stage.version != now or not (builds_on is None or builds_on in keys) or not _as_then(stage.name, given):
+        return None
     settings = {old: given[new] for old, new in names.items()}
     if stage.name == "faces":
         settings["face_search"] = _TRACKER
@@ -60,3 +64,12 @@ def earlier_about(stage: Stage, video_sha256: str, keys: Mapping[str, str]) -> d
         "settings": settings,
         "builds_on": keys[builds_on] if builds_on else None,
     }
+
+
+def _as_then(name: str, given: Mapping[str, Any]) -> bool:
+    """Whether tracking and features are still what they were in version 0.1."""
+    setting = {"faces": "tracker", "features": "appearance"}.get(name)
+    if setting is None:
+        return True
+    text = json.dumps(given[setting], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16] == _AS_THEN[setting]

@@ -102,7 +102,7 @@ def test_people_are_told_apart_by_their_faces_where_subjects_are_unknown(tmp_pat
 
 def test_from_videos_to_decisions_with_the_whole_pipeline(tmp_path):
     """Drawn, encoded, decoded, followed, described, ranked: nothing is handed over but the videos and who is who."""
-    from facs_pipeline.extraction.settings import AU_MODEL, LANDMARK_MODEL
+    from facs_pipeline.extraction.models import AU_MODEL, LANDMARK_MODEL
 
     if not (AU_MODEL.is_file() and LANDMARK_MODEL.is_file()):
         pytest.skip("this checkout has no embedded models; train them first")

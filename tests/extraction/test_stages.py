@@ -50,7 +50,7 @@ def changed_stages(now: Sequence[Stage]) -> list[str]:
     return [name for name in before if before[name].key != after[name].key]
 
 
-OTHER_MODEL = ModelFile(Path("other.npz"), "other")
+OTHER_MODEL = ModelFile("action_units", Path("other.npz"), "other")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_setting_changes_its_stage_and_those_after_it(now, expected):
 
 
 def test_a_model_is_known_by_its_content_not_by_its_place():
-    one, two = (ModelFile(Path(name), "same") for name in ("a.npz", "b.npz"))
+    one, two = (ModelFile("action_units", Path(name), "same") for name in ("a.npz", "b.npz"))
     keys = [stage_keys("f" * 64, stages(action_units={"au_model": model})) for model in (one, two)]
     assert keys[0] == keys[1]
 
@@ -101,7 +101,7 @@ def test_reasons_name_what_changed(tmp_path, monkeypatch):
 
     now = stage_keys("f" * 64, stages(Options(cutoff_hz=2.0)))
     assert cache.why_absent(now["descriptors"]) == "settings of descriptors changed: cutoff_hz 1.0 -> 2.0"
-    other = ModelFile(Path("b.npz"), "b")
+    other = ModelFile("action_units", Path("b.npz"), "b")
     now = stage_keys("f" * 64, stages(action_units={"au_model": other}))
     assert cache.why_absent(now["action_units"]).startswith("settings of action_units changed: au_model ")
     assert cache.why_absent(now["action_units"]).endswith("... -> b")

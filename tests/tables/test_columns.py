@@ -13,7 +13,7 @@ from facs_cli.columns import command
 
 from facs_pipeline.dynamics.descriptors import descriptor_names
 from facs_pipeline.extraction.emotions import prediction_columns
-from facs_pipeline.extraction.tables import EMOTION_COLUMNS, VIDEO_COLUMNS
+from facs_pipeline.extraction.tables import VIDEO_COLUMNS
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.au_table import au_table_columns
 from facs_pipeline.tables.schema import COLUMNS, TABLES, as_markdown, find_columns
@@ -31,7 +31,7 @@ def written(table: str) -> list[str]:
     return {
         "action_units": au_table_columns([1, 12, 45], ["happy", "sad"]),
         "descriptors": about + descriptor_names([1, 45]),
-        "videos": [*VIDEO_COLUMNS, *EMOTION_COLUMNS],
+        "videos": [*VIDEO_COLUMNS, "main_emotion", "main_emotion_share"],
         "emotions": prediction_columns(["happy", "sad"]),
     }[table]
 
