@@ -20,7 +20,7 @@ from PIL import Image
 from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.extraction.overlay import OverlaySheet, read_drawn_faces
 from facs_pipeline.extraction.run import Options, extract_features
-from facs_pipeline.synthesis.recordings import write_recordings
+from facs_pipeline.synthesis.recordings import RecordingSettings, write_recordings
 from facs_pipeline.video.reader import read_frames
 
 PICTURE = Path(__file__).with_name("pipeline.png")
@@ -31,7 +31,7 @@ FOUND, DRIVEN = "#009e73", "#8c8c8c"
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         videos, results = Path(folder) / "videos", Path(folder) / "results"
-        write_recordings(videos, identities=1, emotions=["happiness"], size=360, fps=50)
+        write_recordings(videos, RecordingSettings(size=360, fps=50), identities=1, emotions=["happiness"])
         run = extract_features([videos / f"{VIDEO}.mp4"], Options(out=results, jobs=1, baseline="video"))
         if run.failed:
             raise SystemExit(run.failed[0].reason)

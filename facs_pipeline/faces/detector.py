@@ -20,7 +20,7 @@ _QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROT
 
 @cache
 def frontal_detector() -> dlib.fhog_object_detector:
-    """dlib's frontal detector, from a file in the package: 2 ms, where dlib itself takes half a second."""
+    """The frontal detector of dlib, from a file in the package: 2 ms, where dlib itself takes half a second."""
     try:
         return dlib.fhog_object_detector(str(_DETECTOR))
     except RuntimeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator
 from functools import cache
 
@@ -15,8 +16,8 @@ def one_thread() -> Iterator[None]:
     """Run BLAS on one thread; a context manager that serves as a decorator, too.
 
     Products as small as those of one frame lose far more by waking threads than they gain. Most builds of BLAS share
-    their threads within a process, so other threads of the caller are limited as well while the block lasts.
-    A block costs 5 to 10 microseconds, so it may be entered for every frame.
+    their threads within a process, so the limit holds for all of its Python threads, until the last block ends.
+    A block costs about ten microseconds, so it may be entered for every frame.
 
     Examples
     --------
@@ -26,17 +27,40 @@ def one_thread() -> Iterator[None]:
     >>> product
     array([3., 3.])
     """
-    limited = []
+    _limit.enter()
     try:
-        for library in _blas_libraries("scipy.linalg" in sys.modules):
-            threads = library.get_num_threads()
-            if threads != 1:
-                library.set_num_threads(1)
-                limited.append((library, threads))
         yield
     finally:
-        for library, threads in limited:
-            library.set_num_threads(threads)
+        _limit.leave()
+
+
+class _Limit:
+    """The blocks that are open in this process: the last one to end gives the threads back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+        self._before: list[tuple[LibController, int]] = []
+
+    def enter(self) -> None:
+        with self._lock:
+            self._open += 1
+            for library in _blas_libraries("scipy.linalg" in sys.modules):
+                threads = library.get_num_threads()
+                if threads != 1:
+                    library.set_num_threads(1)
+                    self._before.append((library, threads))
+
+    def leave(self) -> None:
+        with self._lock:
+            self._open -= 1
+            if not self._open:
+                for library, threads in self._before:
+                    library.set_num_threads(threads)
+                self._before.clear()
+
+
+_limit = _Limit()
 
 
 @cache

@@ -10,7 +10,6 @@ import numpy as np
 
 from facs_pipeline.landmarks.points import MIRROR_68
 
-# iBUG's 68 points in the portrait's pixels (x, y), placed by eye on enlargements.
 PORTRAIT_POINTS = np.array(
     [(182, 100), (180.8, 113), (181, 124), (182, 134.5), (185.1, 149.5), (190.1, 159.5), (198.3, 167.6),
      (208.3, 174.5), (223.3, 177.6), (238.3, 174.5), (250.8, 168.9), (258.3, 159.5), (264.5, 148.3), (267, 137),
@@ -26,6 +25,7 @@ PORTRAIT_POINTS = np.array(
      (203.2, 139.6), (217, 142.6), (223.6, 143.4), (231.4, 143.1), (243.6, 140.6),
      (231.4, 148.8), (222.6, 149.3), (214.5, 148.5)]
 )  # fmt: skip
+"""iBUG's 68 points in the portrait's pixels (x, y), placed by eye on enlargements."""
 
 # Further points that move with the face: name -> (x, y), numbered after the 68. Upper case letters L and R: image side.
 _EXTRA = {
@@ -40,6 +40,7 @@ _EXTRA = {
 }  # fmt: skip
 _NAMES = list(_EXTRA)
 START_POINTS = np.vstack([PORTRAIT_POINTS, list(_EXTRA.values())])
+"""All points of the portrait that move, `[n_points, 2]`."""
 
 # Displacements in portrait pixels at intensity 5; y runs down. Only the image's left half and the midline are
 # written; the other side mirrors them. "rest" leads from the portrait's smile to the resting face.
@@ -77,8 +78,8 @@ _MOVES: dict[str, dict[int | str, tuple[float, float]]] = {
              "lip_upper_L": (1.2, 0.8), 49: (0.8, 0.5), "fold_end_L": (1.0, 1.5), "fold_L": (0.2, 0.4)},
 }  # fmt: skip
 DRIVEN_AUS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 25, 26, 45)
+"""Action units that the face can show."""
 
-# How far a point stands out of the plane of the face's outline (nose tip 1): gives turning the head its parallax.
 DEPTH = np.array(
     [0.0] * 4 + [0.1, 0.25, 0.4, 0.5, 0.55, 0.5, 0.4, 0.25, 0.1] + [0.0] * 4
     + [0.3, 0.4, 0.5, 0.55, 0.6] + [0.6, 0.55, 0.5, 0.4, 0.3] + [0.65, 0.8, 0.9, 1.0] + [0.7, 0.8, 0.85, 0.8, 0.7]
@@ -86,15 +87,21 @@ DEPTH = np.array(
     + [0.5, 0.6, 0.7, 0.72, 0.7, 0.6, 0.5, 0.6, 0.68, 0.7, 0.68, 0.6, 0.5, 0.65, 0.7, 0.65, 0.5, 0.65, 0.7, 0.65]
     + [0.6, 0.6, 0.6, 0.6, 0.45, 0.45, 0.55, 0.55, 0.45, 0.45, 0.45, 0.45, 0.6, 0.4, 0.5, 0.4, 0.5, 0.5]
 )  # fmt: skip
+"""How far each point stands out of the plane of the face's outline (nose tip 1): the parallax of a turning head."""
 
-# What stays where it is: hair, ears, neck, collar.
-FIXED_POINTS = [(224, 40), (185, 55), (265, 55), (165, 85), (290, 85), (168, 125), (280, 130), (180, 175), (262, 182),
-          (172, 150), (284, 155), (195, 192), (222, 196), (250, 196)]  # fmt: skip
+FIXED_POINTS = np.array(
+    [(224, 40), (185, 55), (265, 55), (165, 85), (290, 85), (168, 125), (280, 130), (180, 175), (262, 182),
+     (172, 150), (284, 155), (195, 192), (222, 196), (250, 196)]
+)  # fmt: skip
+"""Points that no movement carries along: hair, ears, neck, collar."""
 
-UPPER_LIP = [60, 68, 61, 62, 63, 69, 64]  # the inner contours, left to right
+UPPER_LIP = [60, 68, 61, 62, 63, 69, 64]
 LOWER_LIP = [60, 70, 67, 66, 65, 71, 64]
+"""Rows of the lips' inner contours, left to right."""
 INNER_LIPS = UPPER_LIP + LOWER_LIP[-2:0:-1]
+"""Rows of the closed outline between the lips."""
 EYES = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
+"""Rows of both eyes' outlines."""
 
 
 def _mirror_index(key: int | str) -> int | str:
@@ -104,7 +111,7 @@ def _mirror_index(key: int | str) -> int | str:
 
 
 def displacements() -> dict[str, np.ndarray]:
-    """Name -> [n_points, 2] displacement in portrait pixels."""
+    """Displacements at intensity 5 by name, `[n_points, 2]` each, in portrait pixels."""
     fields = {}
     for name, moves in _MOVES.items():
         field = np.zeros_like(START_POINTS)
@@ -120,7 +127,7 @@ def _row(key: int | str) -> int:
 
 
 def lid_closing(points: np.ndarray) -> np.ndarray:
-    """Displacement of the lids that closes both eyes, from these points: the upper lid does four fifths of it."""
+    """Displacement of `points` `[n_points, 2]` that closes both eyes; the upper lids do four fifths of it."""
     field = np.zeros_like(points)
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
         gap = points[lower] - points[upper]
@@ -132,7 +139,10 @@ def lid_closing(points: np.ndarray) -> np.ndarray:
 
 
 def meet_lips(points: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """The displacement to rest, corrected so that the lower lip just meets the upper one on this identity's mouth."""
+    """The displacement `rest` of `points`, corrected so that the lower lip just meets the upper one.
+
+    Both are `[n_points, 2]` of one identity.
+    """
     rest, resting = rest.copy(), points + rest
     for upper, lower, edge in zip(UPPER_LIP[1:-1], LOWER_LIP[1:-1], (59, 58, 57, 56, 55), strict=True):
         missing = resting[upper, 1] - resting[lower, 1]

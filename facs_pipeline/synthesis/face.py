@@ -1,4 +1,4 @@
-"""A drawable face: scikit-image's public-domain portrait, moved by action-unit intensities.
+"""A synthetic face: scikit-image's public-domain portrait, moved by action-unit intensities.
 
 The portrait is NASA's photograph of the astronaut Eileen Collins (`skimage.data.astronaut`). Hand-placed landmarks
 carry small displacements per action unit; a thin-plate spline turns each into a dense displacement field once per
@@ -6,18 +6,19 @@ identity, and a frame is a weighted sum of those fields, inverted and looked up 
 eyeballs that stay where they are, and lips part over dark and teeth.
 
 The fields are hand-made approximations of what the Facial Action Coding System describes. They are good enough to
-exercise a pipeline and to compare found with driven intensities; they are no substitute for people.
+exercise a pipeline and to compare measured with driven intensities; they are no substitute for people.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from scipy.interpolate import CubicSpline, RBFInterpolator
-from threadpoolctl import threadpool_limits
 
+from facs_pipeline.foundation.threads import one_thread
 from facs_pipeline.synthesis.anatomy import (
     DEPTH,
     DRIVEN_AUS,
@@ -34,7 +35,7 @@ from facs_pipeline.synthesis.anatomy import (
 
 _CENTRE = (225.0, 124.0)  # the crop's centre and side in portrait pixels
 _SIDE = 172.0
-_MARGIN = 22.0  # kept around the crop for head movement
+_MARGIN = 22.0  # round the crop, for head movement
 # Smooth curves through a lid's 4 and a lip's 7 points, as matrices [samples, points].
 _LID_CURVE = CubicSpline(np.arange(4), np.eye(4), bc_type="natural")(np.linspace(0, 3, 13))
 _LIP_CURVE = CubicSpline(np.arange(7), np.eye(7), bc_type="natural")(np.linspace(0, 6, 31))
@@ -56,41 +57,40 @@ class SyntheticFace:
         0 is the portrait's own shape; every other number gives another smooth change of shape, skin and light.
         The same number always gives the same face.
     size : int
-        Side of the square picture in pixels (default 288: the face is about 150 px wide).
+        Side of the square image in pixels (default 288: the face is about 150 px wide).
 
     Attributes
     ----------
     size : int
-    rest_points : ndarray [68, 2]
-        Landmarks of the resting face, in picture pixels.
+        As given.
+    rest_points : ndarray
+        Landmarks of the resting face `[68, 2]`, in pixels of the image.
 
     Example
     -------
     >>> face = SyntheticFace(identity=1, size=160)
-    >>> picture, points = face.draw({12: 4.0, 25: 2.0})
-    >>> picture.shape, points.shape
+    >>> image, points = face.draw({12: 4.0, 25: 2.0})
+    >>> image.shape, points.shape
     ((160, 160, 3), (68, 2))
     """
 
-    def __init__(self, identity: int = 0, size: int = 288):
+    def __init__(self, identity: int = 0, size: int = 288) -> None:
         if size < 64:
             raise ValueError(f"size is {size} px, expected at least 64")
         self.size = int(size)
-        self._scale = size / _SIDE  # picture pixels per portrait pixel
+        self._scale = size / _SIDE  # image pixels per portrait pixel
         rng = np.random.default_rng([7, identity])
         texture, points, fixed = self._identity(rng, plain=identity == 0)
         self._build_fields(points, fixed)
         self._eyes, self._skin, self._interior = texture, self._closed_skin(texture), self._mouth_interior(texture)
         self.rest_points = self._at({"rest": 1.0})[:68].copy()
 
-    # ------------------------------------------------------------------------------------------- building
-
     def _to_canvas(self, portrait_points: np.ndarray) -> np.ndarray:
-        """Portrait pixels -> canvas pixels; the canvas is the crop with its margin, at the picture's scale."""
+        """Portrait pixels -> canvas pixels; the canvas is the crop with its margin, at the image's scale."""
         origin = np.array(_CENTRE) - _SIDE / 2 - _MARGIN
         return (np.asarray(portrait_points, float) - origin + 0.5) * self._scale - 0.5
 
-    def _identity(self, rng: np.random.Generator, plain: bool):
+    def _identity(self, rng: np.random.Generator, plain: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Texture on the canvas, and the identity's own points and fixed points."""
         side = round((_SIDE + 2 * _MARGIN) * self._scale)
         self._canvas = side
@@ -114,7 +114,10 @@ class SyntheticFace:
         unit = 66 * self._scale  # distance of the outer eye corners
         centre = points[27:31].mean(axis=0)
         x, y = ((points - centre) / unit).T
-        gauss = lambda cx, cy, r: np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * r * r))  # noqa: E731
+
+        def gauss(cx: float, cy: float, r: float) -> np.ndarray:
+            return np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * r * r))
+
         a = np.clip(rng.normal(size=9), -1.6, 1.6)
         eyes = gauss(-0.34, -0.2, 0.16) + gauss(0.34, -0.2, 0.16)
         mouth = gauss(0, 0.5, 0.3)
@@ -130,8 +133,8 @@ class SyntheticFace:
         dy += 0.10 * a[8] * (points[:, 1] - eye_y) / unit * eyes  # eye opening
         return unit * np.stack([dx, dy], axis=1)
 
-    def _warp_still(self, texture, points, shift, fixed):
-        # The pull-back field is exact at the moved points, so the new landmarks are where the picture's are.
+    def _warp_still(self, texture: np.ndarray, points: np.ndarray, shift: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+        # The pull-back field is exact at the moved points, so the new landmarks are where the image's are.
         anchors = np.vstack([points + shift, fixed, self._border()])
         values = np.vstack([-shift, np.zeros((len(anchors) - len(points), 2))])
         field = self._dense(anchors, values[:, None, :])[0]
@@ -162,7 +165,7 @@ class SyntheticFace:
         ramp = (np.arange(half) + 0.5) * self._canvas / half - 0.5
         grid = np.stack(np.meshgrid(ramp, ramp), axis=-1).reshape(-1, 2)
         # One thread: sums in another order would change last digits, and with them the video's bytes.
-        with threadpool_limits(1, "blas"):
+        with one_thread():
             spline = RBFInterpolator(anchors, values.reshape(len(anchors), -1), kernel="thin_plate_spline", degree=1)
             dense = spline(grid).reshape(half, half, values.shape[1], 2)
         return np.ascontiguousarray(dense.transpose(2, 0, 1, 3), dtype=np.float32)
@@ -194,8 +197,8 @@ class SyntheticFace:
         return cv2.inpaint(texture, cv2.dilate(mask, np.ones((5, 5), np.uint8)), 3, cv2.INPAINT_TELEA)
 
     def _mouth_interior(self, texture: np.ndarray) -> np.ndarray:
-        """The canvas as seen between the lips: the portrait's teeth, dark all around."""
-        mask = np.zeros(texture.shape[:2], np.uint8)
+        """The canvas between the lips: the portrait's teeth, dark all around."""
+        mask: np.ndarray = np.zeros(texture.shape[:2], np.uint8)
         teeth = np.round(self._start[INNER_LIPS]).astype(np.int32)
         cv2.fillPoly(mask, [teeth], 255)
         mask = cv2.erode(mask, np.ones((3, 3), np.uint8))
@@ -203,23 +206,21 @@ class SyntheticFace:
         bottom = float(teeth[:, 1].max())
         stretch = np.array([[1, 0, 0], [0, 1.35, bottom * (1 - 1.35)]], np.float32)
         size = (self._canvas, self._canvas)
-        picture = cv2.warpAffine(texture, stretch, size, flags=cv2.INTER_LINEAR)
+        stretched = cv2.warpAffine(texture, stretch, size, flags=cv2.INTER_LINEAR)
         mask = cv2.warpAffine(mask, stretch, size, flags=cv2.INTER_LINEAR)
         alpha = cv2.GaussianBlur(mask, (0, 0), 0.8 * self._scale).astype(np.float32)[..., None] / 255
         level = texture[texture.shape[0] // 2].mean() / 128
         dark = np.full_like(texture, 0)
         dark[:] = np.array([22, 20, 48]) * min(level, 1.3)
-        return (picture * alpha + dark * (1 - alpha)).astype(np.uint8)
-
-    # -------------------------------------------------------------------------------------------- drawing
+        return (stretched * alpha + dark * (1 - alpha)).astype(np.uint8)
 
     def _at(self, weights: dict[str, float]) -> np.ndarray:
-        """Landmarks in picture pixels, before head movement, at these weights of the fields."""
+        """Landmarks in pixels of the image, before head movement, at these weights of the fields."""
         vector = np.array([weights.get(name, 0.0) for name in self._names])
         return self._start + np.tensordot(vector, self._moves, axes=1) - _MARGIN * self._scale
 
     @staticmethod
-    def _weights(intensities: dict[int, float], turn: float, nod: float) -> tuple[dict[str, float], float]:
+    def _weights(intensities: Mapping[int, float], turn: float, nod: float) -> tuple[dict[str, float], float]:
         unknown = sorted(set(intensities) - set(DRIVEN_AUS))
         if unknown:
             raise ValueError(f"no movement for AU {unknown}; this face knows {list(DRIVEN_AUS)}")
@@ -231,7 +232,7 @@ class SyntheticFace:
 
     def draw(
         self,
-        intensities: dict[int, float],
+        intensities: Mapping[int, float],
         *,
         turn: float = 0.0,
         nod: float = 0.0,
@@ -243,16 +244,23 @@ class SyntheticFace:
 
         Parameters
         ----------
-        intensities : AU number -> intensity 0..5; AUs of `DRIVEN_AUS`, absent ones are 0.
-        turn, nod : head rotation to the picture's right and downwards, -1..1 (1 is about 15 degrees).
-        shift : movement of the whole picture as a share of its side; keep within 0.05.
-        roll : rotation of the whole picture in degrees; keep within 5.
-        zoom : enlargement of the whole picture; keep within 0.95..1.2.
+        intensities : mapping of int to float
+            AU number to intensity 0..5; AUs of `DRIVEN_AUS`, absent ones are 0.
+        turn, nod : float
+            Head rotation to the image's right and downwards, -1..1 (1 is about 15 degrees).
+        shift : tuple of float
+            Movement of the whole image as a share of its side, right and down; at most 0.05.
+        roll : float
+            Rotation of the whole image in degrees; at most 5.
+        zoom : float
+            Enlargement of the whole image; 0.95 to 1.2.
 
         Returns
         -------
-        picture : ndarray [size, size, 3], uint8, BGR.
-        points : ndarray [68, 2], float64: where the 68 landmarks are in it, in pixels.
+        image : ndarray of uint8
+            BGR `[size, size, 3]`.
+        points : ndarray of float64
+            Landmarks `[68, 2]` in its pixels.
 
         Raises
         ------
@@ -262,11 +270,11 @@ class SyntheticFace:
         weights, closing = self._weights(intensities, turn, nod)
         camera = cv2.getRotationMatrix2D(((self.size - 1) / 2,) * 2, roll, zoom)
         camera[:, 2] += np.asarray(shift) * self.size
-        back = cv2.invertAffineTransform(camera)
+        back: np.ndarray = cv2.invertAffineTransform(camera)
         back[:, 2] += _MARGIN * self._scale
 
         skin = self._pull_back({**weights, "lids": closing}, steps=5)
-        picture = self._look_up(self._skin, skin, back)
+        image = self._resample(self._skin, skin, back)
         points = self._at({**weights, "lids": closing})
         points = points @ camera[:, :2].T + camera[:, 2]
 
@@ -275,11 +283,11 @@ class SyntheticFace:
         still = self._pull_back(head, steps=1)
         for eye in EYES:
             outline = np.vstack([_LID_CURVE @ points[list(eye[:4])], _LID_CURVE @ points[[eye[3], *eye[4:], eye[0]]]])
-            self._show_through(picture, self._eyes, still if under is None else under, back, outline)
+            self._show_through(image, self._eyes, still if under is None else under, back, outline)
             # The closing lid's edge darkens: lashes.
-            self._stroke(picture, outline[: len(_LID_CURVE)], 0.75 * float(np.clip(closing, 0, 1)), 1.4)
-        self._draw_mouth(picture, points, still, back)
-        return picture, points[:68]
+            self._stroke(image, outline[: len(_LID_CURVE)], 0.75 * float(np.clip(closing, 0, 1)), 1.4)
+        self._draw_mouth(image, points, still, back)
+        return image, points[:68]
 
     def _pull_back(self, weights: dict[str, float], steps: int) -> np.ndarray:
         """Where each canvas position comes from: [half, half, 2] offsets that undo the weighted sum of the fields."""
@@ -287,7 +295,7 @@ class SyntheticFace:
         for name, field in zip(self._names, self._fields, strict=True):
             if weights.get(name):
                 cv2.scaleAdd(field, float(weights[name]), forward, forward)
-        offset = -forward
+        offset: np.ndarray = -forward
         ratio = self._half / self._canvas
         for _ in range(steps - 1):
             # Fixed point of offset = -forward(position + offset), damped: closing lips and lids compress the
@@ -297,8 +305,10 @@ class SyntheticFace:
             offset = cv2.addWeighted(offset, 0.4, moved, -0.6, 0)
         return offset
 
-    def _look_up(self, source: np.ndarray, offset: np.ndarray, back: np.ndarray, box=None) -> np.ndarray:
-        """The picture, or the part of it in box (x0, y0, x1, y1), from a source canvas."""
+    def _resample(
+        self, source: np.ndarray, offset: np.ndarray, back: np.ndarray, box: tuple[int, int, int, int] | None = None
+    ) -> np.ndarray:
+        """The image, or the part of it in box (x0, y0, x1, y1), from a source canvas."""
         x0, y0, x1, y1 = box or (0, 0, self.size, self.size)
         local = back.copy()
         local[:, 2] += back[:, :2] @ (x0, y0)
@@ -313,35 +323,37 @@ class SyntheticFace:
         dense[..., 1] += a[1, 0] * xs[None, :] + (a[1, 1] * ys[:, None] + a[1, 2])
         return cv2.remap(source, dense, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
-    def _show_through(self, picture, source, offset, back, outline) -> None:
+    def _show_through(
+        self, image: np.ndarray, source: np.ndarray, offset: np.ndarray, back: np.ndarray, outline: np.ndarray
+    ) -> None:
         """Inside a closed outline [n, 2], show another layer of the face."""
         low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 2, 0)
         high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 3, self.size)
         if np.any(high - low < 2):
             return
-        box = (*low, *high)
-        part = picture[low[1] : high[1], low[0] : high[0]]
+        box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        part = image[low[1] : high[1], low[0] : high[0]]
         alpha = np.zeros(part.shape[:2], np.uint8)
         cv2.fillPoly(alpha, [np.round((outline - low) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         weight = cv2.GaussianBlur(alpha, (3, 3), 0).astype(np.float32)[..., None] / 255
-        layer = self._look_up(source, offset, back, box)
+        layer = self._resample(source, offset, back, box)
         part[:] = (part + weight * (layer.astype(np.float32) - part) + 0.5).astype(np.uint8)
 
-    def _draw_mouth(self, picture, points, still, back) -> None:
+    def _draw_mouth(self, image: np.ndarray, points: np.ndarray, still: np.ndarray, back: np.ndarray) -> None:
         upper, lower = _LIP_CURVE @ points[UPPER_LIP], _LIP_CURVE @ points[LOWER_LIP]
         # Lips never cross: where the lower one would rise over the upper one they touch.
         lower[:, 1] = np.maximum(lower[:, 1], upper[:, 1])
-        self._show_through(picture, self._interior, still, back, np.vstack([upper, lower[::-1]]))
-        self._stroke(picture, upper, 0.45, 1.1)
+        self._show_through(image, self._interior, still, back, np.vstack([upper, lower[::-1]]))
+        self._stroke(image, upper, 0.45, 1.1)
 
-    def _stroke(self, picture: np.ndarray, line: np.ndarray, strength: float, width: float) -> None:
+    def _stroke(self, image: np.ndarray, line: np.ndarray, strength: float, width: float) -> None:
         if strength < 0.02:
             return
         low = np.maximum(np.floor(line.min(axis=0)).astype(int) - 6, 0)
         high = np.minimum(np.ceil(line.max(axis=0)).astype(int) + 7, self.size)
         if np.any(high - low < 2):
             return
-        part = picture[low[1] : high[1], low[0] : high[0]]
+        part = image[low[1] : high[1], low[0] : high[0]]
         alpha = np.zeros(part.shape[:2], np.uint8)
         thickness = max(1, round(width * self._scale))
         cv2.polylines(alpha, [np.round((line - low) * 16).astype(np.int32)], False, 255, thickness, cv2.LINE_AA, 4)

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import joblib
@@ -26,7 +27,6 @@ from facs_pipeline.foundation.files.atomic import atomic_csv
 from facs_pipeline.synthesis.face import DRIVEN_AUS, SyntheticFace
 from facs_pipeline.video.writer import VideoWriter
 
-# Prototypes after Ekman, Friesen & Hager (2002), FACS Investigator's Guide: AU -> intensity at the apex.
 EMOTION_AUS: dict[str, dict[int, float]] = {
     "happiness": {6: 3.0, 12: 4.3, 25: 4.0},
     "surprise": {1: 4.0, 2: 4.2, 5: 3.5, 25: 3.0, 26: 3.8},
@@ -34,22 +34,25 @@ EMOTION_AUS: dict[str, dict[int, float]] = {
     "anger": {4: 4.5, 7: 3.5, 10: 2.0, 25: 1.0},
     "disgust": {4: 2.0, 7: 2.0, 9: 4.0, 10: 4.0, 25: 1.5},
 }
+"""Prototypes after Ekman, Friesen & Hager (2002), FACS Investigator's Guide: AU -> intensity at the apex."""
 LABELS = ("real", "fake")
+"""Genuine and posed."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What one synthetic person does in one video.
+    """Movements of one synthetic person in one video.
 
     Attributes
     ----------
-    times_s : ndarray [n]
-        Seconds, from 0.
-    intensities : ndarray [n, k]
-        Intensities 0..5 of the k AUs in `aus`.
-    aus : tuple of k int
-    head : ndarray [n, 6]
-        turn, nod, shift x, shift y, roll (degrees), zoom, as `SyntheticFace.draw` takes them.
+    times_s : ndarray
+        Seconds, from 0 `[n]`.
+    intensities : ndarray
+        Intensities 0..5 of the k AUs in `aus` `[n, k]`.
+    head : ndarray
+        Turn, nod, shift x, shift y, roll (degrees) and zoom `[n, 6]`, as `SyntheticFace.draw` takes them.
+    aus : tuple of int
+        FACS numbers `[k]`.
     """
 
     times_s: np.ndarray
@@ -72,13 +75,25 @@ def expression(
 
     Parameters
     ----------
-    emotion : one of `EMOTION_AUS`.
-    label : ``"real"`` (slow onset, one to three apexes) or ``"fake"`` (abrupt onset and offset, one apex).
-    duration_s : length in seconds, at least 1.
-    fps : frames per second.
-    difference : 0..1. At 1 the labels move as described; at 0 both draw from the same middle; between, in proportion.
-    noise : standard deviation, in intensity units, of the slow wavering added to every AU in use.
-    seed : whole number or numbers; the same seed gives the same curves.
+    emotion : str
+        One of `EMOTION_AUS`.
+    label : {"real", "fake"}
+        Slow onset with one to three apexes, or abrupt onset and offset with one apex.
+    duration_s : float
+        Length in seconds, at least 1.
+    fps : float
+        Frames per second.
+    difference : float
+        0..1. At 1 the labels move as described; at 0 both draw from the same middle; between, in proportion.
+    noise : float
+        Standard deviation, in intensity units, of the slow wavering added to every AU in use.
+    seed : int or sequence of int
+        The same seed gives the same curves.
+
+    Returns
+    -------
+    Recording
+        Of all `DRIVEN_AUS`.
 
     Raises
     ------
@@ -161,14 +176,21 @@ def render(
 
     Parameters
     ----------
-    face : who.
-    recording : what they do.
-    grain : standard deviation of the camera's noise in grey levels 0..255.
-    seed : of the grain.
+    face : SyntheticFace
+        The person.
+    recording : Recording
+        The movements.
+    grain : float
+        Standard deviation of the camera's noise in grey levels 0..255.
+    seed : int or sequence of int
+        Of the grain.
 
     Yields
     ------
-    picture [size, size, 3] uint8 BGR, points [68, 2] px (the true landmarks).
+    image : ndarray of uint8
+        BGR `[size, size, 3]`.
+    points : ndarray
+        The true landmarks `[68, 2]`, pixels.
     """
     rng = np.random.default_rng(seed)
     # One large field of noise, cut at another place for each frame, costs a tenth of fresh noise per frame.
@@ -177,27 +199,65 @@ def render(
     for values, head in zip(recording.intensities, recording.head, strict=True):
         turn, nod, x, y, roll, zoom = head
         intensities = dict(zip(recording.aus, values, strict=True))
-        picture, points = face.draw(intensities, turn=turn, nod=nod, shift=(x, y), roll=roll, zoom=zoom)
+        image, points = face.draw(intensities, turn=turn, nod=nod, shift=(x, y), roll=roll, zoom=zoom)
         if grain > 0:
             top, left = rng.integers(0, 65, 2)
             patch = field[top : top + face.size, left : left + face.size]
-            picture = cv2.add(picture, patch, dtype=cv2.CV_8U)
-        yield picture, points
+            image = cv2.add(image, patch, dtype=cv2.CV_8U)
+        yield image, points
+
+
+@dataclass(frozen=True)
+class RecordingSettings:
+    """Length, look and difficulty of the videos of a set.
+
+    Attributes
+    ----------
+    difference, noise, duration_s, fps : float
+        See `expression`.
+    grain : float
+        See `render`.
+    size : int
+        Side of the videos in pixels.
+    """
+
+    difference: float = 1.0
+    noise: float = 0.05
+    duration_s: float = 3.0
+    fps: float = 25.0
+    grain: float = 2.0
+    size: int = 288
+
+    def expression(self, emotion: str, label: str, seed: int | Sequence[int] = 0) -> Recording:
+        """An expression with these settings."""
+        return expression(
+            emotion,
+            label,
+            duration_s=self.duration_s,
+            fps=self.fps,
+            difference=self.difference,
+            noise=self.noise,
+            seed=seed,
+        )
+
+
+class _Video(NamedTuple):
+    """One video of a set: its file name, and what it shows."""
+
+    name: str
+    emotion: str
+    label: str
+    take: int
 
 
 def write_recordings(
-    folder: str | os.PathLike,
+    folder: str | os.PathLike[str],
+    settings: RecordingSettings | None = None,
     *,
     identities: int = 3,
     emotions: Sequence[str] = ("happiness", "surprise", "anger"),
     takes: int = 1,
-    difference: float = 1.0,
-    noise: float = 0.05,
-    grain: float = 2.0,
     seed: int = 0,
-    duration_s: float = 3.0,
-    fps: float = 25.0,
-    size: int = 288,
     jobs: int = 1,
 ) -> pd.DataFrame:
     """Write a set of synthetic videos with `metadata.csv` and the curves that drove them.
@@ -206,20 +266,26 @@ def write_recordings(
 
     Parameters
     ----------
-    folder : gets ``<video>.mp4``, ``metadata.csv`` (video, subject, emotion, label) and ``truth/<video>.csv``
-        (frame from 1, timestamp in s, AU01..AU45 driven intensities 0..5, x_0..y_67 true landmarks in px).
-    identities : number of synthetic people, from 1.
-    emotions : names from `EMOTION_AUS`.
-    takes : pairs per identity and emotion.
-    difference, noise, duration_s, fps : see `expression`.
-    grain : see `render`.
-    seed : the same seed gives the same bytes, with any number of jobs.
-    size : side of the videos in pixels.
-    jobs : videos of that many people are drawn side by side.
+    folder : path
+        Gets ``<video>.mp4``, ``metadata.csv`` (video, subject, emotion, label) and ``truth/<video>.csv`` (frame from
+        1, timestamp in s, AU01..AU45 driven intensities 0..5, x_0..y_67 true landmarks in px).
+    settings : RecordingSettings, optional
+        Of all videos.
+    identities : int
+        Number of synthetic people, from 1.
+    emotions : sequence of str
+        Names from `EMOTION_AUS`.
+    takes : int
+        Pairs per identity and emotion.
+    seed : int
+        The same seed gives the same bytes, with any number of jobs.
+    jobs : int
+        Videos of that many people are drawn side by side.
 
     Returns
     -------
-    The metadata table, one row a video.
+    DataFrame
+        The metadata table, one row a video.
 
     Raises
     ------
@@ -230,13 +296,14 @@ def write_recordings(
         raise InputError(
             f"{identities} identities, {takes} takes, emotions {list(emotions)}: expected at least one of each"
         )
-    folder = Path(folder)
-    options = dict(difference=difference, noise=noise, duration_s=duration_s, fps=fps)
+    folder, settings = Path(folder), settings or RecordingSettings()
     for emotion in emotions:
-        expression(emotion, "real", **options)
+        settings.expression(emotion, "real")
     plan = [
         [
-            (f"s{person + 1:02d}_{emotion}{f'_{take + 1}' if takes > 1 else ''}_{label}.mp4", emotion, label, take)
+            _Video(
+                f"{_subject(person)}_{emotion}{f'_{take + 1}' if takes > 1 else ''}_{label}.mp4", emotion, label, take
+            )
             for emotion in emotions
             for take in range(takes)
             for label in LABELS
@@ -246,40 +313,41 @@ def write_recordings(
 
     # Drawing and encoding happen outside Python's lock, so threads do, and they start at once.
     joblib.Parallel(n_jobs=min(jobs, identities), prefer="threads")(
-        joblib.delayed(_write_person)(folder, person, videos, options, size, grain, seed)
-        for person, videos in enumerate(plan)
+        joblib.delayed(_write_person)(folder, person, videos, settings, seed) for person, videos in enumerate(plan)
     )
     metadata = pd.DataFrame(
-        [(name, f"s{person + 1:02d}", e, label) for person, videos in enumerate(plan) for name, e, label, _ in videos],
+        [(one.name, _subject(person), one.emotion, one.label) for person, videos in enumerate(plan) for one in videos],
         columns=["video", "subject", "emotion", "label"],
     )
     atomic_csv(metadata, folder / "metadata.csv")
     return metadata
 
 
-def _write_person(folder: Path, person: int, videos: list, options: dict, size: int, grain: float, seed: int) -> None:
-    face = SyntheticFace(person, size)
-    for name, emotion, label, take in videos:
-        own_seed = [seed, person, list(EMOTION_AUS).index(emotion), take, LABELS.index(label)]
-        recording = expression(emotion, label, **options, seed=own_seed)
-        _write_one(folder, name, face, recording, grain, own_seed, options["fps"])
+def _subject(person: int) -> str:
+    return f"s{person + 1:02d}"
 
 
-def _write_one(
-    folder: Path, name: str, face: SyntheticFace, recording: Recording, grain: float, seed: list[int], fps: float
-) -> None:
-    points = []
-    with VideoWriter(folder / name, fps=fps) as video:
-        for time_s, (picture, where) in zip(
-            recording.times_s, render(face, recording, grain=grain, seed=seed), strict=True
-        ):
-            video.write(picture, time_s)
-            points.append(where)
-    xy = np.stack(points).transpose(0, 2, 1).reshape(len(points), -1)
+def _write_person(folder: Path, person: int, videos: list[_Video], settings: RecordingSettings, seed: int) -> None:
+    face = SyntheticFace(person, settings.size)
+    for video in videos:
+        own_seed = [seed, person, list(EMOTION_AUS).index(video.emotion), video.take, LABELS.index(video.label)]
+        recording = settings.expression(video.emotion, video.label, own_seed)
+        _write_one(
+            folder / video.name, render(face, recording, grain=settings.grain, seed=own_seed), recording, settings.fps
+        )
+
+
+def _write_one(path: Path, frames: Iterator[tuple[np.ndarray, np.ndarray]], recording: Recording, fps: float) -> None:
+    all_points = []
+    with VideoWriter(path, fps=fps) as video:
+        for time_s, (image, points) in zip(recording.times_s, frames, strict=True):
+            video.write(image, time_s)
+            all_points.append(points)
+    xy = np.stack(all_points).transpose(0, 2, 1).reshape(len(all_points), -1)
     truth = pd.DataFrame(
         np.column_stack([recording.intensities.round(4), xy.round(2)]),
         columns=[f"AU{au:02d}" for au in recording.aus] + [f"{axis}_{i}" for axis in "xy" for i in range(68)],
     )
     truth.insert(0, "timestamp", recording.times_s.round(6))
     truth.insert(0, "frame", np.arange(1, len(truth) + 1))
-    atomic_csv(truth, folder / "truth" / f"{Path(name).stem}.csv")
+    atomic_csv(truth, path.parent / "truth" / f"{path.stem}.csv")

@@ -1,4 +1,4 @@
-"""Stage 1, video -> frames: a file or a folder of images as grey (or colour) pictures with their real time stamps.
+"""Stage 1, video -> frames: a file or a folder of images as grey (or colour) images with their real time stamps.
 
 Time stamps are the container's presentation times, so variable frame rates are kept; the display rotation of
 phone videos and the pixel shape of DV and HDV are applied, so faces are upright and as wide as they were; the header's
@@ -7,16 +7,19 @@ frame count is never trusted, frames end where decoding ends.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from facs_pipeline.foundation.errors import VideoError
 
@@ -36,13 +39,13 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _TO_FULL_RANGE = np.array([[255 / 219, -16 * 255 / 219]], np.float32)
 # Pixels nearly square stay; those of cameras are 0.9 (DV) to 1.5 times as wide as high, wilder ones a broken header.
 _SQUARE, _WILDEST = 1.02, 3.0
-# PyAV had an option for tags that are no text, and from version 19 on replaces them by itself.
-_ANY_TAGS = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+# PyAV had an option for tags that are no text; from version 19 on it replaces them by itself.
+_ANY_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 class Frame(NamedTuple):
-    """One picture of a video.
+    """One frame of a video.
 
     Attributes
     ----------
@@ -50,8 +53,8 @@ class Frame(NamedTuple):
         Number of the frame, from 0, in order of presentation.
     time_s : float
         Presentation time in seconds as the container gives it (the first frame's need not be 0).
-    image : ndarray [h, w] or [h, w, 3], uint8
-        Grey (luma) or BGR, upright, with square pixels.
+    image : ndarray of uint8
+        Grey (luma) `[h, w]` or BGR `[h, w, 3]`, upright, with square pixels.
 
     Example
     -------
@@ -59,13 +62,25 @@ class Frame(NamedTuple):
     [0.0, 0.0333, 0.0667]
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's method, of no use for frames
     time_s: float
     image: np.ndarray
 
 
 class VideoInfo(NamedTuple):
-    """What the container claims: `frames` and `duration_s` are for progress bars only, 0 where unknown."""
+    """What the container's header claims, which need not be true.
+
+    Attributes
+    ----------
+    frames : int
+        For progress bars only; 0 where unknown.
+    duration_s : float
+        In seconds, for progress bars only; 0 where unknown.
+    fps : float
+        Mean frames per second.
+    width, height : int
+        In pixels as stored.
+    """
 
     frames: int
     duration_s: float
@@ -74,27 +89,35 @@ class VideoInfo(NamedTuple):
     height: int
 
 
-def natural_key(name: str) -> list:
+def natural_key(name: str) -> list[int | str]:
     """Sort key under which ``frame10`` follows ``frame9``."""
     return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r"(\d+)", name)]
 
 
-def folder_images(folder: str | Path) -> list[Path]:
+def folder_images(folder: str | os.PathLike[str]) -> list[Path]:
     """The images directly in a folder, in natural order of their names."""
-    found = (p for p in Path(folder).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
-    return sorted(found, key=lambda p: (natural_key(p.name), p.name))
+    images = (p for p in Path(folder).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+    return sorted(images, key=lambda p: (natural_key(p.name), p.name))
 
 
-def read_frames(path: str | Path, *, colour: bool = False, image_fps: float = 25.0) -> Iterator[Frame]:
-    """Frames of a video file, or of a folder of images taken at `image_fps`.
+def read_frames(path: str | os.PathLike[str], *, colour: bool = False, image_fps: float = 25.0) -> Iterator[Frame]:
+    """Frames of a video file, or of a folder of images.
 
     Memory stays constant: one frame is held at a time.
 
     Parameters
     ----------
-    path : video file or folder of images.
-    colour : BGR frames [h, w, 3] instead of grey ones [h, w].
-    image_fps : frames per second for a folder of images, which carries no times.
+    path : path
+        Video file or folder of images.
+    colour : bool
+        BGR frames `[h, w, 3]` instead of grey ones `[h, w]`.
+    image_fps : float
+        Frames per second of a folder of images, which carries no times.
+
+    Yields
+    ------
+    Frame
+        In order of presentation; times always rise.
 
     Raises
     ------
@@ -110,8 +133,14 @@ def read_frames(path: str | Path, *, colour: bool = False, image_fps: float = 25
     return _image_frames(path, colour, image_fps) if path.is_dir() else _file_frames(path, colour)
 
 
-def probe(path: str | Path, *, image_fps: float = 25.0) -> VideoInfo:
-    """What the container's header claims; raises VideoError where it cannot be opened."""
+def probe(path: str | os.PathLike[str], *, image_fps: float = 25.0) -> VideoInfo:
+    """What the header of a video claims, without decoding it; parameters as for `read_frames`.
+
+    Raises
+    ------
+    VideoError
+        If the file cannot be opened, or holds no video.
+    """
     path = Path(path)
     if path.is_dir():
         images = folder_images(path)
@@ -124,8 +153,8 @@ def probe(path: str | Path, *, image_fps: float = 25.0) -> VideoInfo:
         return VideoInfo(frames, duration, fps, stream.codec_context.width, stream.codec_context.height)
 
 
-def _stated_duration(container, stream) -> float:
-    if stream.duration:
+def _stated_duration(container: InputContainer, stream: VideoStream) -> float:
+    if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     # Matroska keeps it in a tag; the container's own duration is that of the longest stream, often the sound.
     tag = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
@@ -134,30 +163,30 @@ def _stated_duration(container, stream) -> float:
     return (container.duration or 0) / 1e6
 
 
-def open_container(place: str) -> av.container.InputContainer:
-    """A video file opened by PyAV, whatever its tags say."""
-    return av.open(place, **_ANY_TAGS)
+def open_container(path: str | os.PathLike[str]) -> InputContainer:
+    """A video file opened by PyAV, whether or not its tags are text."""
+    return av.open(os.fspath(path), "r", **_ANY_TAGS)
 
 
-def _open(path: Path):
+def _open(path: Path) -> InputContainer:
     if not path.exists():
         raise VideoError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes)")
     try:
-        return open_container(str(path))
+        return open_container(path)
     except PermissionError:
         raise VideoError(f"{path}: no permission to read the file") from None
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{path}: not a video that can be opened ({_reason(error)})") from None
 
 
-def _video_stream(container, path: Path):
-    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not films:
-        kinds = sorted({s.type for s in container.streams}) or ["nothing"]
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        kinds: list[str] = sorted({s.type for s in container.streams}) or ["nothing"]
         raise VideoError(f"{path}: no video stream, only {' and '.join(kinds).replace('video', 'a cover picture')}")
-    stream = films[0]
+    stream = streams[0]
     if stream.codec_context is None:
         raise VideoError(f"{path}: no decoder for its video stream")
     return stream
@@ -175,13 +204,13 @@ def _file_frames(path: Path, colour: bool) -> Iterator[Frame]:
         stream.codec_context.thread_count = 1
         fps = float(stream.average_rate or stream.guessed_rate or 25)
         pixel_aspect = float(stream.sample_aspect_ratio or 1)
-        index, last_time = 0, None
+        index, last_time = 0, -np.inf
         try:
             for picture in container.decode(stream):
                 time_s = picture.time
-                if time_s is None or (last_time is not None and time_s <= last_time):
-                    # Damaged or missing stamps: keep time running, never backwards.
-                    time_s = 0.0 if last_time is None else last_time + 1 / fps
+                if time_s is None or time_s <= last_time:
+                    # Damaged or missing stamps: time runs on, never backwards.
+                    time_s = last_time + 1 / fps if index else 0.0
                 yield Frame(index, float(time_s), _pixels(picture, colour, pixel_aspect))
                 index, last_time = index + 1, float(time_s)
         except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
@@ -191,11 +220,12 @@ def _file_frames(path: Path, colour: bool) -> Iterator[Frame]:
 
 
 def _pixels(picture: av.VideoFrame, colour: bool, pixel_aspect: float) -> np.ndarray:
+    image: np.ndarray
     if colour:
         image = picture.to_ndarray(format="bgr24")
     elif picture.format.name in _LUMA_FIRST:
         plane = picture.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         image = rows[: picture.height, : picture.width]
         full = picture.color_range == _FULL_RANGE or picture.format.name.startswith(("yuvj", "gray"))
         image = np.ascontiguousarray(image) if full else cv2.transform(image, _TO_FULL_RANGE)
@@ -219,8 +249,21 @@ def _image_frames(folder: Path, colour: bool, image_fps: float) -> Iterator[Fram
         yield Frame(index, index / image_fps, image)
 
 
-def read_image(path: str | Path, flag: int = cv2.IMREAD_GRAYSCALE) -> np.ndarray | None:
-    """Pixels of one image file, grey by default; None where it cannot be decoded. Any file name works."""
+def read_image(path: str | os.PathLike[str], flag: int = cv2.IMREAD_GRAYSCALE) -> np.ndarray | None:
+    """Pixels of one image file, under any file name.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    flag : int
+        As for `cv2.imdecode`, grey by default.
+
+    Returns
+    -------
+    ndarray of uint8, or None
+        `[h, w]` or, in colour, BGR `[h, w, 3]`; None where the file cannot be decoded.
+    """
     try:
         data = np.fromfile(path, np.uint8)
     except OSError:
@@ -228,8 +271,25 @@ def read_image(path: str | Path, flag: int = cv2.IMREAD_GRAYSCALE) -> np.ndarray
     return cv2.imdecode(data, flag) if data.size else None
 
 
-def grey_frames(path: str | Path, numbers: Collection[int], *, image_fps: float = 25.0) -> dict[int, np.ndarray]:
-    """Frames of a video by their `numbers` (from 1), grey [h, w] uint8; those beyond its end are missing."""
+def grey_frames(
+    path: str | os.PathLike[str], numbers: Collection[int], *, image_fps: float = 25.0
+) -> dict[int, np.ndarray]:
+    """Some frames of a video.
+
+    Parameters
+    ----------
+    path : path
+        Video file or folder of images.
+    numbers : collection of int
+        Which frames, counted from 1.
+    image_fps : float
+        As for `read_frames`.
+
+    Returns
+    -------
+    dict of int to ndarray of uint8
+        Grey frames `[h, w]` by their numbers; those beyond the end are missing.
+    """
     last = max(numbers, default=0)
     frames = islice(read_frames(path, image_fps=image_fps), last)
     return {frame.index + 1: frame.image for frame in frames if frame.index + 1 in numbers}

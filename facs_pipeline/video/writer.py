@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
+from typing import cast
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 from facs_pipeline.foundation.errors import VideoError
 from facs_pipeline.foundation.files.atomic import atomic_write
@@ -30,8 +34,10 @@ class VideoWriter:
 
     Parameters
     ----------
-    path : where to; ends in ``.mp4``.
-    fps : nominal frames per second, for the encoder's rate control and the length of the last frame.
+    path : path
+        Ends in ``.mp4``.
+    fps : float
+        Nominal frames per second, for the encoder's rate control and the length of the last frame.
 
     Example
     -------
@@ -44,10 +50,11 @@ class VideoWriter:
     True
     """
 
-    def __init__(self, path: str | os.PathLike, fps: float = 25.0):
+    def __init__(self, path: str | os.PathLike[str], fps: float = 25.0) -> None:
         self.path = Path(path)
         self._fps = float(fps)
-        self._container = self._stream = None
+        self._container: OutputContainer
+        self._stream: VideoStream | None = None
         self._last = -1
 
     def __enter__(self) -> VideoWriter:
@@ -56,7 +63,14 @@ class VideoWriter:
         return self
 
     def write(self, image: np.ndarray, time_s: float) -> None:
-        """Append one BGR frame [h, w, 3] uint8 shown at time_s (seconds, rising); odd sides lose their last pixel.
+        """Append one frame.
+
+        Parameters
+        ----------
+        image : ndarray of uint8
+            BGR `[h, w, 3]`; odd sides lose their last pixel.
+        time_s : float
+            When it is shown, in seconds; rising from frame to frame.
 
         Raises
         ------
@@ -65,43 +79,47 @@ class VideoWriter:
         """
         image = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
         if self._stream is None:
-            self._open_stream(image.shape[1], image.shape[0])
-        if image.shape[:2] != (self._stream.height, self._stream.width):
+            self._stream = self._open_stream(image.shape[1], image.shape[0])
+        stream = self._stream
+        if image.shape[:2] != (stream.height, stream.width):
             raise ValueError(
                 f"{self.path}: a frame of {image.shape[1]} x {image.shape[0]} px, "
-                f"expected {self._stream.width} x {self._stream.height} as the first one"
+                f"expected {stream.width} x {stream.height} as the first one"
             )
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
         frame.time_base = Fraction(1, _CLOCK)
         # Equal stamps would be refused by the container.
         self._last = frame.pts = max(self._last + 1, round(time_s * _CLOCK))
-        self._encode(frame)
+        self._encode(stream, frame)
 
-    def _open_stream(self, width: int, height: int) -> None:
+    def _open_stream(self, width: int, height: int) -> VideoStream:
         available = [encoder for encoder in _ENCODERS if encoder[0] in av.codecs_available]
         if not available:
             raise VideoError(f"{self.path}: this build of PyAV has no encoder for libx264 or mpeg4; reinstall `av`")
         name, options = available[0]
         rate = Fraction(self._fps).limit_denominator(1001)
-        self._stream = self._container.add_stream(name, rate=rate, options={**options, "threads": "1"})
-        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-        self._stream.codec_context.time_base = Fraction(1, _CLOCK)
-        self._stream.codec_context.thread_count = 1
+        stream = cast(VideoStream, self._container.add_stream(name, rate=rate, options={**options, "threads": "1"}))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, _CLOCK)
+        stream.codec_context.thread_count = 1
+        return stream
 
-    def _encode(self, frame) -> None:
-        for packet in self._stream.encode(frame):
+    def _encode(self, stream: VideoStream, frame: av.VideoFrame | None) -> None:
+        for packet in stream.encode(frame):
             if not packet.duration:
                 packet.duration = round(_CLOCK / self._fps)
             self._container.mux(packet)
 
-    def __exit__(self, *error) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            if error[0] is None:
+            if kind is None:
                 if self._stream is None:
                     raise VideoError(f"{self.path}: no frame was written, so there is no video")
-                self._encode(None)
+                self._encode(self._stream, None)
             self._container.close()
         except BaseException as failure:
             self._atomic.__exit__(type(failure), failure, failure.__traceback__)
             raise
-        self._atomic.__exit__(*error)
+        self._atomic.__exit__(kind, error, trace)

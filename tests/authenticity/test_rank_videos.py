@@ -10,7 +10,7 @@ import pytest
 from ranking_data import failure, features_folder, rank
 
 from facs_pipeline.authenticity.model import AuthenticityModel
-from facs_pipeline.synthesis.recordings import write_recordings
+from facs_pipeline.synthesis.recordings import RecordingSettings, write_recordings
 
 
 def test_all_rankers_on_a_folder_of_features_in_one_table(tmp_path):
@@ -64,7 +64,7 @@ def test_people_are_told_apart_by_their_faces_where_subjects_are_unknown(tmp_pat
     """Drawn and encoded videos with their true landmarks: the faces alone say who is who."""
     videos = tmp_path / "videos"
     metadata = write_recordings(
-        videos, identities=3, emotions=("happiness", "sadness"), duration_s=1.0, fps=12, size=224
+        videos, RecordingSettings(duration_s=1.0, fps=12, size=224), identities=3, emotions=("happiness", "sadness")
     )
     folder = tmp_path / "features"
     (folder / "action_units").mkdir(parents=True)
@@ -107,7 +107,8 @@ def test_from_videos_to_decisions_with_the_whole_pipeline(tmp_path):
     if not (AU_MODEL.is_file() and LANDMARK_MODEL.is_file()):
         pytest.skip("this checkout has no embedded models; train them first")
     videos = tmp_path / "videos"
-    write_recordings(videos, identities=3, emotions=("happiness", "surprise"), duration_s=2.0, jobs=2)
+    settings = RecordingSettings(duration_s=2.0)
+    write_recordings(videos, settings, identities=3, emotions=("happiness", "surprise"), jobs=2)
     out = tmp_path / "out"
     result = rank(videos, "--pairs", videos / "metadata.csv", "--evaluate", "--jobs", 1, "--out", out)
     assert result.return_value == 0, result.output

@@ -22,9 +22,14 @@ class TestAtomicWrite:
     def test_an_error_keeps_the_earlier_file_and_leaves_nothing(self, tmp_path):
         path = tmp_path / "a.bin"
         path.write_bytes(b"earlier")
-        with pytest.raises(RuntimeError), atomic_write(path, "wb") as file:
-            file.write(b"half")
-            raise RuntimeError
+
+        def fail_while_writing():
+            with atomic_write(path, "wb") as file:
+                file.write(b"half")
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            fail_while_writing()
         assert path.read_bytes() == b"earlier"
         assert os.listdir(tmp_path) == ["a.bin"]
 

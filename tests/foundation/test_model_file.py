@@ -203,7 +203,7 @@ def test_an_array_may_not_take_the_place_of_the_card(tmp_path):
 
 def test_a_failed_save_leaves_the_old_model_alone(saved):
     before = saved.read_bytes()
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not JSON compliant"):
         save_model(saved, "test", ARRAYS, {"score": float("nan")})
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]

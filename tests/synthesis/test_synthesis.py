@@ -8,7 +8,7 @@ import pytest
 
 from facs_pipeline.foundation.errors import InputError, VideoError
 from facs_pipeline.synthesis.face import DRIVEN_AUS, SyntheticFace
-from facs_pipeline.synthesis.recordings import EMOTION_AUS, expression, render, write_recordings
+from facs_pipeline.synthesis.recordings import EMOTION_AUS, RecordingSettings, expression, render, write_recordings
 from facs_pipeline.video.reader import read_frames
 from facs_pipeline.video.writer import VideoWriter
 
@@ -26,9 +26,9 @@ def onset_speed(label: str, difference: float, seed: int) -> float:
 
 
 def test_same_bytes_for_any_number_of_jobs(tmp_path):
-    options = dict(identities=2, emotions=["surprise"], duration_s=1.0, fps=15, size=128)
+    settings = RecordingSettings(duration_s=1.0, fps=15, size=128)
     for jobs in (1, 2):
-        write_recordings(tmp_path / str(jobs), jobs=jobs, **options)
+        write_recordings(tmp_path / str(jobs), settings, identities=2, emotions=["surprise"], jobs=jobs)
     first, second = (sorted((tmp_path / str(jobs)).rglob("*.*")) for jobs in (1, 2))
     assert [p.name for p in first] == [p.name for p in second]
     assert len(first) == 2 * 2 + 2 * 2 + 1
@@ -41,7 +41,11 @@ def test_another_seed_moves_otherwise():
 
 def test_written_set_is_complete_and_its_truth_fits(tmp_path):
     metadata = write_recordings(
-        tmp_path, identities=1, emotions=["happiness", "anger"], takes=2, duration_s=1, fps=20, size=128
+        tmp_path,
+        RecordingSettings(duration_s=1, fps=20, size=128),
+        identities=1,
+        emotions=["happiness", "anger"],
+        takes=2,
     )
     assert pd.read_csv(tmp_path / "metadata.csv").equals(metadata)
     assert len(metadata) == 2 * 2 * 2
@@ -155,12 +159,20 @@ def test_video_writer_keeps_uneven_times_and_leaves_nothing_on_failure(tmp_path)
     assert np.allclose([f.time_s for f in frames], times, atol=1e-4)
     assert frames[0].image.shape == (64, 66)
 
-    with pytest.raises(ZeroDivisionError), VideoWriter(tmp_path / "broken.mp4") as video:
-        video.write(np.zeros((64, 64, 3), np.uint8), 0)
-        _ = 1 / 0
+    def fail_while_writing():
+        with VideoWriter(tmp_path / "broken.mp4") as video:
+            video.write(np.zeros((64, 64, 3), np.uint8), 0)
+            raise ZeroDivisionError
+
+    def write_two_sizes():
+        with VideoWriter(tmp_path / "sizes.mp4") as video:
+            video.write(np.zeros((64, 64, 3), np.uint8), 0)
+            video.write(np.zeros((32, 64, 3), np.uint8), 1)
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_writing()
     with pytest.raises(VideoError, match="no frame was written"), VideoWriter(tmp_path / "empty.mp4"):
         pass
-    with pytest.raises(ValueError, match="expected 64 x 64"), VideoWriter(tmp_path / "sizes.mp4") as video:
-        video.write(np.zeros((64, 64, 3), np.uint8), 0)
-        video.write(np.zeros((32, 64, 3), np.uint8), 1)
+    with pytest.raises(ValueError, match="expected 64 x 64"):
+        write_two_sizes()
     assert [p.name for p in tmp_path.iterdir()] == ["uneven.mp4"]
