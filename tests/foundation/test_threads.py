@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -33,26 +32,6 @@ def test_a_block_runs_on_one_thread_and_gives_the_others_back():
 
 def test_it_is_a_decorator_too():
     assert one_thread()(blas_threads)() == {1}
-    assert blas_threads() == {2}
-
-
-def test_blocks_of_several_threads_overlap():
-    """The first one to end does not take the limit from the other."""
-    begun, may_end = threading.Event(), threading.Event()
-
-    def block() -> None:
-        with one_thread():
-            begun.set()
-            may_end.wait(10)
-
-    other = threading.Thread(target=block)
-    other.start()
-    assert begun.wait(10)
-    with one_thread():
-        pass
-    assert blas_threads() == {1}
-    may_end.set()
-    other.join()
     assert blas_threads() == {2}
 
 
