@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.training.svr_ensemble import SVREnsemble, balanced_rows
@@ -46,10 +47,12 @@ def test_a_member_is_the_svr_on_its_standardised_subsample(faces):
     weights = np.where(np.arange(60) < 10, 3.0, 1.0)
     model = SVREnsemble(C=2.0, n_estimators=1, max_samples=200, level_width=1.0, feature_weights=weights).fit(X, y)
     rows = balanced_rows(y, 200, np.random.RandomState(0))
-    Z = StandardScaler().fit(X).transform(X) * weights
+    standardised = StandardScaler().fit(X).transform(X) * weights
     moving = np.arange(60) != 7
-    plain = SVR(kernel="linear", C=2.0 / (weights[moving] ** 2).sum(), epsilon=0.1, tol=1e-6).fit(Z[rows], y[rows])
-    np.testing.assert_allclose(model.predict(X), plain.predict(Z), atol=0.02)  # libsvm stops at 1e-3 in the dual
+    plain = SVR(kernel="linear", C=2.0 / (weights[moving] ** 2).sum(), epsilon=0.1, tol=1e-6)
+    # libsvm stops at 1e-3 in the dual.
+    plain.fit(standardised[rows], y[rows])
+    np.testing.assert_allclose(model.predict(X), plain.predict(standardised), atol=0.02)
     assert model.coef_[7] == 0
 
 
@@ -58,8 +61,9 @@ def test_ridge_is_scikit_learns_ridge_on_standardised_columns(faces):
     weights = np.where(np.arange(60) < 10, 3.0, 1.0)
     Y = np.column_stack([y, X[:, 20] - y])
     model = BatchedRidge(alpha=0.2, feature_weights=weights).fit(X, Y)
-    Z = StandardScaler().fit_transform(X) * weights
-    np.testing.assert_allclose(model.predict(X), Ridge(alpha=0.2 * len(X)).fit(Z, Y).predict(Z), atol=1e-4)
+    standardised = StandardScaler().fit_transform(X) * weights
+    plain = Ridge(alpha=0.2 * len(X)).fit(standardised, Y)
+    np.testing.assert_allclose(model.predict(X), plain.predict(standardised), atol=1e-4)
 
 
 def test_both_ways_to_solve_ridge_agree(faces):
@@ -120,6 +124,26 @@ def test_balancing_raises_high_intensities(faces):
     plain = SVREnsemble(max_samples=300, level_width=100.0).fit(X[skewed], y[skewed])
     high = y > 2
     assert (y - balanced.predict(X))[high].mean() < (y - plain.predict(X))[high].mean() - 0.05
+
+
+def test_a_few_faces_are_predicted_on_one_thread_and_many_on_all(monkeypatch):
+    """Waking the threads of BLAS takes several times as long as a frame's products."""
+    model = ActionUnitModel.load_default()
+    blas = ThreadpoolController().select(user_api="blas").lib_controllers
+    threads = []
+
+    def linear(self, *args):
+        threads.append([library.get_num_threads() for library in blas])
+        return original(self, *args)
+
+    original = ActionUnitModel._linear
+    monkeypatch.setattr(ActionUnitModel, "_linear", linear)
+    X = np.random.default_rng(0).integers(0, 255, (40, vector.N_FEATURES)).astype(np.uint8)
+    with threadpool_limits(2, "blas"):
+        together, alone = model.predict(X), np.array([model.predict(x) for x in X])
+    assert threads[0] == [2] * len(blas)
+    assert threads[1:] == [[1] * len(blas)] * len(X)
+    np.testing.assert_allclose(alone, together, atol=1e-4)
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_the_difference_of_two_faces_is_shared_out_exactly(faces, products):
     assert np.abs(model.scores(X[0]) - (X[0] @ model.weights + model.intercept)).max() > 0.1
 
 
-def test_without_modes_the_weights_are_the_models(faces):
+def test_without_products_the_weights_are_the_models(faces):
     plain = ActionUnitModel((1,), np.arange(12.0)[:, None], [0.5])
     np.testing.assert_array_equal(plain.weights_between(faces[0][0], faces[0][1], 1), np.arange(12.0))
 
@@ -113,7 +113,7 @@ def test_a_model_of_bytes_is_folded_into_one_of_products(faces, products):
     np.testing.assert_allclose(model.predict(X[5]), model.predict(X)[5], atol=1e-5)
 
 
-def test_what_depends_on_the_person_is_learnt_with_modes_only():
+def test_what_depends_on_the_person_is_learnt_with_products_only():
     """An action unit that raises a number in some persons and lowers it in others; folds are of persons."""
     random = np.random.default_rng(5)
     subjects = np.repeat([f"p{i:02d}" for i in range(40)], 25)
@@ -126,14 +126,14 @@ def test_what_depends_on_the_person_is_learnt_with_modes_only():
     recipe = Recipe(regressor="ridge", folds=3, n_bootstrap=0)
     with pytest.raises(InputError, match="no action unit is usable"):
         train([source], (12,), recipe, title="linear")
-    trained = train([source], (12,), replace(recipe, product_axes=(2, 1)), title="with modes")
+    trained = train([source], (12,), replace(recipe, product_axes=(2, 1)), title="with products")
     assert trained.table.loc[12, "r"] > 0.9
     assert trained.model.products.sizes == (2, 1)
     assert trained.model.card["recipe"]["modes"] == (2, 1)
     assert np.corrcoef(trained.model.predict(X)[:, 0], Y[:, 0])[0, 1] > 0.9
 
 
-def test_a_saved_model_keeps_its_modes(tmp_path):
+def test_a_saved_model_has_its_products(tmp_path):
     random = np.random.default_rng(0)
     products = PairwiseProducts(random.normal(0, 1e-3, (N_FEATURES, 5)), random.normal(size=5), SIZES)
     weights = np.zeros((N_FEATURES, 1)), [1.0]
@@ -166,7 +166,7 @@ def test_sizes_that_cannot_be(faces, sizes, said):
 
 def test_more_axes_than_the_faces_differ_on(faces):
     X, subjects = faces
-    with pytest.raises(InputError, match="6 face products, but these faces differ on 4 axes only; ask for fewer"):
+    with pytest.raises(InputError, match="6 face modes, but these faces differ on 4 axes only; ask for fewer"):
         fit_products(X[:5], subjects[:5], (6, 0), np.ones(12))
 
 

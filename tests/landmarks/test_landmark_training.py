@@ -135,7 +135,7 @@ def test_the_command_trains_measures_and_says_so(shared_dir, tmp_path):
     pictures = open_pictures(source / "frames.tar", source / "frames.csv")
     folder, table = tmp_path / "faces", ["image,person"]
     folder.mkdir()
-    for i in range(0, len(pictures), 64):
+    for i in range(0, len(pictures), 28):
         name = pictures.names[i].split("/")[-1]
         cv2.imwrite(str(folder / name), pictures.grey(i))
         table.append(f"{name},{pictures.persons[i]}")
@@ -158,8 +158,11 @@ def test_the_command_trains_measures_and_says_so(shared_dir, tmp_path):
     assert card["hold_out_percent"] == 30
     assert card["settings"]["repeats"] == 1
     assert card["settings"]["warped"] == 0.2
-    # Fewer than 98 faces have no shape modes.
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["faces", "mine.json", "mine.npz", "who.csv"]
+    modes = ShapeModes.load(tmp_path / "mine-shape-modes.npz")
+    assert modes.card["landmark_model"] == card["content_sha256"]
+    assert "mine-shape-modes.npz" in run.output
+    written = ["faces", "mine-shape-modes.npz", "mine.json", "mine.npz", "who.csv"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == written
 
 
 @pytest.mark.shared
