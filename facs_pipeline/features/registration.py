@@ -2,7 +2,8 @@
 
 With landmarks z and those of the mean face m as complex numbers, the similarity ``z -> a z + b`` minimises
 ``sum |a z + b - m|^2``: least squares without reflection (Umeyama, "Least-squares estimation of transformation
-parameters between two point patterns", IEEE TPAMI 13, 1991, doi:10.1109/34.88573). Place, size and roll drop out; the mean face is upright, its outer eye corners `EYE_DISTANCE` apart.
+parameters between two point patterns", IEEE TPAMI 13, 1991, doi:10.1109/34.88573). Place, size and roll drop out; the
+mean face is upright, its outer eye corners `EYE_DISTANCE` apart.
 """
 
 from __future__ import annotations

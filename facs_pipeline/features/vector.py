@@ -103,11 +103,19 @@ def face_features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def features_of_texture(texture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """As `face_features`, where the registered texture [120, 120] uint8 is there already."""
+    """All features of one face whose texture is registered already, see `face_features`.
+
+    Parameters
+    ----------
+    texture : ndarray of uint8
+        ``registered_texture(grey, points)`` [120, 120].
+    points : ndarray
+        The face's landmarks [68, 2] in pixels of the frame.
+    """
     registered = registered_landmarks(points)
     return np.concatenate([lbp_histograms(texture), hog(texture), registered, shape_products(registered)])
 
 
 def mirrored_features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """As `face_features`, of the face as a mirror shows it; for training."""
+    """All features of the face as a mirror shows it, for training; parameters as of `face_features`."""
     return face_features(*mirrored(grey, points))

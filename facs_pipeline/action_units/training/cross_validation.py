@@ -290,8 +290,17 @@ def cross_validate(
 ) -> CrossValidation:
     """Predict each fold from the others, choosing penalties on inner folds only; see the module's text.
 
-    With a `correction`, linear predictions are corrected by it. `progress` is told of each of the (folds x folds) linear
-    models made.
+    Parameters
+    ----------
+    regressor : Regressor
+        Linear models of `data` on `folds`.
+    data : TrainingSet
+    folds : ndarray of int
+        Fold of each row [n], see `make_folds`.
+    correction : CorrectionTraining, optional
+        Corrects the linear predictions.
+    progress : Progress
+        Told of each of the (folds x folds) linear models made.
     """
     n_folds, (n, k) = int(folds.max()) + 1, data.Y.shape
     everything = range(n_folds)

@@ -1,6 +1,6 @@
-"""Features of training faces, found by the very stages that run on users' videos, and kept on disk between runs.
+"""Features of training faces, computed by the very stages that run on users' videos, and stored between runs.
 
-Training sees what the pipeline will see: points from its own landmark model, or from the one that is named. Where a
+Training gets what the pipeline will get: points from its own landmark model, or from the one that is named. Where a
 teacher has found a still's face, its place saves the search; its points are not used.
 """
 
@@ -43,10 +43,10 @@ class Features(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray [m, d], uint8 or float16
-        In the order of the faces; m <= n.
-    rows : ndarray [m] of int
-        Which of the n faces each row is.
+    X : ndarray of uint8 or float16
+        ``[m, d]``, in the order of the faces; m <= n.
+    rows : ndarray of int
+        Which of the n faces each row [m] is.
     """
 
     X: np.ndarray
@@ -55,11 +55,11 @@ class Features(NamedTuple):
 
 def picture_features(
     pictures: Pictures,
-    cache: str | os.PathLike,
+    cache: str | os.PathLike[str],
     *,
     near: np.ndarray | None = None,
     mirror: bool = False,
-    landmarks: str | os.PathLike | None = None,
+    landmarks: str | os.PathLike[str] | None = None,
     jobs: int = 1,
     progress: Progress = SILENT,
 ) -> Features:
@@ -67,34 +67,48 @@ def picture_features(
 
     Parameters
     ----------
-    pictures : the images.
-    cache : folder for finished features, in pieces; an interrupted run goes on where it stopped.
-    near : None, or where the faces are known to be [n, 68, 2] (px; NaN: no face), which saves the search.
-    mirror : features of the mirrored faces instead.
-    landmarks : landmark model file, see `landmarks.load_landmarks`; the embedded one unless given.
-    jobs : processes; the result does not depend on it.
+    pictures : Pictures
+        The images.
+    cache : str or PathLike
+        Folder for finished features, in pieces; an interrupted run goes on where it stopped.
+    near : ndarray, optional
+        Where the faces are known to be [n, 68, 2] (px; NaN: no face), which saves the search.
+    mirror : bool
+        Features of the mirrored faces instead.
+    landmarks : str or PathLike, optional
+        Landmark model file, see `facs_pipeline.load_landmarks`; the embedded one unless given.
+    jobs : int
+        Processes; the result does not depend on it.
     progress : Progress
         Told of the images done.
     """
     known = "" if near is None else hashlib.sha256(np.ascontiguousarray(near, np.float32).tobytes()).hexdigest()
     inputs = {"pictures": pictures.digest(), "near": known, "mirror": mirror}
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
-    work = [partial(_picture_chunk, pictures, span, _part(near, span), mirror, landmarks) for span in spans]
-    tasks = [({**inputs, "first": span.start}, span, todo) for span, todo in zip(spans, work, strict=True)]
+    file = _file(landmarks)
+    work = [partial(_picture_chunk, pictures, span, _part(near, span), mirror, file) for span in spans]
+    tasks: list[_Task] = [({**inputs, "first": span.start}, span, todo) for span, todo in zip(spans, work, strict=True)]
     task = progress.task(f"{pictures.path.name}: features{' (mirrored)' * mirror}", len(pictures), "images")
-    return _run(tasks, ResultStore(cache), landmarks, task, jobs)
+    return _run(tasks, ResultStore(cache), file, task, jobs)
 
 
 def clip_features(
     clips: Sequence[CodedClip],
-    cache: str | os.PathLike,
+    cache: str | os.PathLike[str],
     *,
     mirror: bool = False,
-    landmarks: str | os.PathLike | None = None,
+    landmarks: str | os.PathLike[str] | None = None,
     jobs: int = 1,
     progress: Progress = SILENT,
 ) -> Features:
-    """Features of every coded frame in which a face is found; faces are numbered clip by clip, frame by frame.
+    """Features of every coded frame in which a face is found.
+
+    Parameters
+    ----------
+    clips : sequence of CodedClip
+        Their coded frames are numbered clip by clip, frame by frame.
+    cache, mirror, landmarks, jobs, progress
+        As for `picture_features`.
 
     Raises
     ------
@@ -104,30 +118,34 @@ def clip_features(
         If a clip cannot be decoded.
     """
     tasks: list[_Task] = []
-    start = 0
+    file, start = _file(landmarks), 0
     for clip in clips:
         inputs = {"clip": _clip_digest(clip), "mirror": mirror}
-        work = partial(_clip_rows, clip, mirror, landmarks)
+        work = partial(_clip_rows, clip, mirror, file)
         tasks.append((inputs, range(start, start + len(clip.frames)), work))
         start += len(clip.frames)
     task = progress.task(f"features of clips{' (mirrored)' * mirror}", start, "frames")
-    return _run(tasks, ResultStore(cache), landmarks, task, jobs)
+    return _run(tasks, ResultStore(cache), file, task, jobs)
+
+
+def _file(path: str | os.PathLike[str] | None) -> str | None:
+    return os.fspath(path) if path else None
 
 
 @lru_cache(maxsize=1)
-def _landmarks(path: str | os.PathLike | None) -> LandmarkModel | DlibLandmarks:
+def _landmarks(path: str | None) -> LandmarkModel | DlibLandmarks:
     """Read once per process: a model does not travel to the workers, its file's name does."""
     return load_landmarks(path) if path else default_landmarks()
 
 
-def _analyser(landmarks: str | os.PathLike | None) -> FaceAnalyser:
+def _analyser(landmarks: str | None) -> FaceAnalyser:
     return FaceAnalyser(_landmarks(landmarks), action_units=None)
 
 
 def _run(
     tasks: list[_Task],
     store: ResultStore,
-    landmarks: str | os.PathLike | None,
+    landmarks: str | None,
     task: Task,
     jobs: int,
 ) -> Features:
@@ -176,7 +194,7 @@ def _part(near: np.ndarray | None, span: range) -> np.ndarray | None:
 
 
 def _picture_chunk(
-    pictures: Pictures, span: range, near: np.ndarray | None, mirror: bool, landmarks: str | os.PathLike | None
+    pictures: Pictures, span: range, near: np.ndarray | None, mirror: bool, landmarks: str | None
 ) -> Iterator[tuple[int, np.ndarray]]:
     for row, number in enumerate(span):
         if near is not None and np.isnan(near[row]).any():
@@ -198,7 +216,7 @@ def _clip_digest(clip: CodedClip) -> str:
     return whole.hexdigest()
 
 
-def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | os.PathLike | None) -> Iterator[tuple[int, np.ndarray]]:
+def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | None) -> Iterator[tuple[int, np.ndarray]]:
     if _is_image(clip.source):
         grey = read_image(clip.source)
         if grey is None:
@@ -207,16 +225,16 @@ def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | os.PathLike | Non
             yield 0, _features(grey, face, mirror)
         return
     wanted = {int(frame): row for row, frame in enumerate(clip.frames)}
-    last, seen = max(wanted), 0
+    last, number = max(wanted), 0
     analyser = _analyser(landmarks)
     for frame in read_frames(clip.source):
-        seen = frame.index + 1
+        number = frame.index + 1
         faces = analyser.track(frame.image, frame.time_s)
-        if faces and seen in wanted:
-            yield wanted[seen], _features(frame.image, faces[0], mirror)
-        if seen == last:
+        if faces and number in wanted:
+            yield wanted[number], _features(frame.image, faces[0], mirror)
+        if number == last:
             return
     raise InputError(
-        f"{clip.source}: coded up to frame {last}, but the video ends with frame {seen}; "
+        f"{clip.source}: coded up to frame {last}, but the video ends with frame {number}; "
         "the labels belong to another video, or the file is cut short"
     )

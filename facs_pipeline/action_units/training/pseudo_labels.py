@@ -27,9 +27,8 @@ from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.training.teacher import TeacherLabels, label_stills, mesh_to_68
 
 _LABELS_VERSION = 1
-# A fixed number of images is shown to one teacher, so that labels do not depend on the number of workers.
+# One teacher labels a fixed number of images, so that labels do not depend on the number of workers.
 _CHUNK = 250
-
 
 # The order in which the teacher gives its scores.
 _NAMES = """
@@ -76,7 +75,21 @@ EXPERIMENTAL_AUS: tuple[int, ...] = (15, 17, 18, 20, 28)
 
 
 def intensities(blendshapes: np.ndarray, names: Sequence[str], aus: Sequence[int] = USABLE_AUS) -> np.ndarray:
-    """Blendshape scores [n, b] (0..1; NaN where no face) -> pseudo-label intensities [n, k], float32, 0..5.
+    """Pseudo-label intensities from a teacher's scores.
+
+    Parameters
+    ----------
+    blendshapes : ndarray
+        Scores [n, b], 0..1; NaN where no face.
+    names : sequence of str
+        Names of the scores [b].
+    aus : sequence of int
+        FACS numbers [k].
+
+    Returns
+    -------
+    ndarray of float32
+        ``[n, k]``, 0..5.
 
     Raises
     ------
@@ -103,8 +116,8 @@ def intensities(blendshapes: np.ndarray, names: Sequence[str], aus: Sequence[int
 
 def label_pictures(
     pictures: Pictures,
-    task_file: str | os.PathLike,
-    cache: str | os.PathLike,
+    task_file: str | os.PathLike[str],
+    cache: str | os.PathLike[str],
     *,
     jobs: int = 1,
     progress: Progress = SILENT,
@@ -113,10 +126,14 @@ def label_pictures(
 
     Parameters
     ----------
-    pictures : the images.
-    task_file : MediaPipe's ``face_landmarker.task``.
-    cache : folder for finished labels, in pieces, so that an interrupted run goes on where it stopped.
-    jobs : processes.
+    pictures : Pictures
+        The images.
+    task_file : str or PathLike
+        MediaPipe's ``face_landmarker.task``.
+    cache : str or PathLike
+        Folder for finished labels, in pieces, so that an interrupted run goes on where it stopped.
+    jobs : int
+        Processes.
     progress : Progress
         Told of the images done.
 
@@ -160,10 +177,16 @@ def _label_chunk(
     return store.get({**made_of, "first": span.start}, compute)
 
 
-def read_labels(path: str | os.PathLike, pictures: Pictures) -> TeacherLabels:
-    """Labels made before: an ``.npz`` with ``image`` [m] (file names), ``blendshapes`` [m, b] and ``names`` [b].
+def read_labels(path: str | os.PathLike[str], pictures: Pictures) -> TeacherLabels:
+    """Labels made before.
 
-    ``points`` [m, 478, 2] (the teacher's mesh) or [m, 68, 2], in pixels, may be there too; else they are NaN.
+    Parameters
+    ----------
+    path : str or PathLike
+        An ``.npz`` with ``image`` [m] (file names), ``blendshapes`` [m, b] and ``names`` [b]. ``points`` [m, 478, 2]
+        (the teacher's mesh) or [m, 68, 2], in pixels, may be there too; else they are NaN.
+    pictures : Pictures
+        The images that need labels; they are matched by file name.
 
     Raises
     ------

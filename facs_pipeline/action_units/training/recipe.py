@@ -183,7 +183,7 @@ def train(
     table = agreement(
         data.Y[original],
         checked.predictions[original],
-        data.subjects[original],
+        data.subjects[original].tolist(),
         aus,
         n_bootstrap=recipe.n_bootstrap,
         random_state=recipe.seed,
@@ -256,7 +256,11 @@ def _by_source(
     for source in sources:
         rows = np.flatnonzero(original[start : start + len(source.X)]) + start
         start += len(source.X)
-        y, p, subjects = data.Y[np.ix_(rows, usable)], checked.predictions[np.ix_(rows, usable)], data.subjects[rows]
+        y, p, subjects = (
+            data.Y[np.ix_(rows, usable)],
+            checked.predictions[np.ix_(rows, usable)],
+            data.subjects[rows].tolist(),
+        )
         table = agreement(y, p, subjects, aus, n_bootstrap=0)
         columns = ["n", "subjects", "r", "ccc", "icc", "mae", "bias", "f1"]
         table = table[columns].copy()
