@@ -54,8 +54,8 @@ def command(out: Path, jobs: int | None, identities: int, seed: int, verbose: bo
 
 
 def _print_summary(demo) -> None:
-    frames = sum(video.facts.get("frames", 0) for video in demo.run.videos)
-    with_face = sum(video.facts.get("frames_with_face", 0) for video in demo.run.videos)
+    frames = sum(video.facts["frames"] for video in demo.run.videos if video.facts)
+    with_face = sum(video.facts["frames_with_face"] for video in demo.run.videos if video.facts)
     share = f" ({with_face / frames:.1%})" if frames else ""
     total_s = demo.run.seconds["total"]
     click.echo(f"Drawn    {len(demo.metadata)} synthetic videos in {demo.drawing_s:.1f} s")

@@ -105,7 +105,8 @@ def _print_summary(result, verbose: bool) -> None:
     for video in shown:
         name = video.name if len(video.name) <= width else f"{video.name[: width - 3]}..."
         fps = f"{video.fps:.2f}" if video.facts and video.fps else ""
-        frames, with_face = video.facts.get("frames", ""), video.facts.get("frames_with_face", "")
+        frames = video.facts["frames"] if video.facts else ""
+        with_face = video.facts["frames_with_face"] if video.facts else ""
         click.echo(f"{name:<{width}}  {video.status:<7}  {frames:>6}  {with_face:>9}  {fps:>6}")
     if len(shown) < len(result.videos):
         click.echo(f"... and {len(result.videos) - len(shown)} videos that are ok")

@@ -71,7 +71,9 @@ def analyse_video(
     by_frame: list[list[AnalysedFace]] = [[] for _ in times]
     for face in faces:
         by_frame[face.frame].append(face)
-    rows = [(number, face) for number, seen in enumerate(by_frame) for face in (seen or [None])]
+    rows: list[tuple[int, AnalysedFace | None]] = []
+    for number, there in enumerate(by_frame):
+        rows += [(number, face) for face in there] or [(number, None)]
     table = _table([face for _, face in rows], analyser)
     table.insert(0, "timestamp", np.round([times[number] for number, _ in rows], 6))
     table.insert(0, "frame", [number + 1 for number, _ in rows])
@@ -144,7 +146,7 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
         )
     table = pd.DataFrame(cells, columns=names)
     ids = [None if face is None else face.face_id for face in faces]
-    table.insert(0, "face_id", pd.array(ids, dtype="Int64"))
+    table.insert(0, "face_id", pd.Series(ids, dtype="Int64"))
     table["confidence"] = [0.0 if face is None else round(float(np.float32(face.confidence)), 4) for face in faces]
     table["success"] = found.astype(int)
     if analyser.emotions:

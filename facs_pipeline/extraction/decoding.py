@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
-from facs_pipeline.extraction.frame_batch import FrameBatch
+from facs_pipeline.extraction.frame_batch import FrameBatch, VideoFacts
 from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.video.reader import Frame, probe, read_frames
 
@@ -58,8 +57,7 @@ def decoded_batches(
     """
     stated = probe(path, image_fps=image_fps)
     expect(stated.frames)
-    facts: dict[str, Any] = {"frames": 0, "frames_with_face": 0, "first_s": 0.0, "last_s": 0.0, "cuts": 0}
-    facts["stated_s"] = stated.duration_s
+    facts = VideoFacts(frames=0, frames_with_face=0, first_s=0.0, last_s=0.0, stated_s=stated.duration_s, cuts=0)
     batch = FrameBatch()
     faceless: deque[np.ndarray] = deque(maxlen=TURNED_FRAMES)
     sizes: set[tuple[int, ...]] = set()

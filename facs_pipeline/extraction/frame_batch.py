@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -12,17 +12,44 @@ from facs_pipeline.features.vector import N_FEATURES
 from facs_pipeline.video.reader import Frame
 
 
+class VideoFacts(TypedDict):
+    """What is known of a video once it is decoded.
+
+    Attributes
+    ----------
+    frames, frames_with_face : int
+    first_s, last_s : float
+        Times of the first and the last frame, in seconds.
+    stated_s : float
+        Duration that the file states, in seconds; 0 where it states none.
+    cuts : int
+    sizes : int
+        How many different sizes its frames have.
+    upright_turn : int
+        By how many degrees clockwise a video without a face must be turned to show one; 0 if by none.
+    """
+
+    frames: int
+    frames_with_face: int
+    first_s: float
+    last_s: float
+    stated_s: float
+    cuts: int
+    sizes: NotRequired[int]
+    upright_turn: NotRequired[int]
+
+
 class FrameBatch:
     """Consecutive frames and their faces, without the pictures.
 
     Attributes
     ----------
-    facts : dict
-        What is known of the video so far, JSON-able: number of frames, times, cuts.
+    facts : VideoFacts or None
+        What is known of the video; of the last batch only.
     """
 
     def __init__(self) -> None:
-        self.facts: dict[str, Any] = {}
+        self.facts: VideoFacts | None = None
         self._rows: list[tuple[int, int, float, float, tuple[float, ...], bool]] = []
         self._faces: list[AnalysedFace] = []
         self._frames = 0

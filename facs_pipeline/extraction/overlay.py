@@ -206,8 +206,8 @@ class OverlaySheet:
             x0, x1 = round(self._bar_x), round(self._bar_x + self._bar_width)
             cv2.rectangle(panel, (x0, round(y + row * 0.18)), (x1, round(y + row * 0.82)), _TRACK, -1)
             for level in range(1, 5):
-                x = round(self._bar_x + self._bar_width * level / _MAX)
-                cv2.line(panel, (x, round(y + row * 0.18)), (x, round(y + row * 0.82)), _PAPER, 1)
+                at = round(self._bar_x + self._bar_width * level / _MAX)
+                cv2.line(panel, (at, round(y + row * 0.18)), (at, round(y + row * 0.82)), _PAPER, 1)
         for level in range(6):
             small = size * 0.75
             x = self._bar_x + self._bar_width * level / _MAX - self._text_width(str(level), small) / 2

@@ -133,6 +133,9 @@ class _Worker:
             stderr=self._errors,
             env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
         )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("a worker was started without pipes")
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self.pid = self._process.pid
         self.heard = time.monotonic()
         self.hung = False
@@ -140,7 +143,7 @@ class _Worker:
         threading.Thread(target=self._listen, args=(news,), daemon=True).start()
 
     def _listen(self, news: queue.SimpleQueue) -> None:
-        for line in self._process.stdout:
+        for line in self._stdout:
             try:
                 news.put((self, json.loads(line)))
             except ValueError:
@@ -160,14 +163,14 @@ class _Worker:
     def _send(self, message: dict[str, Any]) -> None:
         # A worker that is already dead is noticed by the listening thread.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
+            self._stdin.write(json.dumps(message).encode() + b"\n")
+            self._stdin.flush()
 
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self._stdin.close()
 
     def obituary(self, timeout_s: float) -> str:
         """Why the worker is gone, in words."""

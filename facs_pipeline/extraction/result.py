@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facs_pipeline.extraction.outputs import Outputs
-from facs_pipeline.extraction.tables import VideoResult
+from facs_pipeline.extraction.video_result import VideoResult
 
 if TYPE_CHECKING:
     import pandas as pd

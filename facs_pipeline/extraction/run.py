@@ -25,8 +25,9 @@ from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.stage import VideoSettings
-from facs_pipeline.extraction.tables import VideoResult, write_run
+from facs_pipeline.extraction.tables import write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
+from facs_pipeline.extraction.video_result import VideoResult
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError, load_key
 from facs_pipeline.foundation.files.atomic import discard, make_writable, remove_leftovers, temporary_path

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import joblib
@@ -101,7 +101,7 @@ def read_stills(
 def measure_stills(
     paths: Sequence[Path],
     *,
-    faces: str = "one",
+    faces: Literal["one", "all"] = "one",
     landmarks: str | os.PathLike | None = None,
     jobs: int = 1,
     unfinished: ResultStore | None = None,
@@ -151,7 +151,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
     table = pd.DataFrame(cells, columns=au_table_columns(model.aus)[6:])
     table.insert(0, "success", np.isin(np.arange(len(faces)), rows).astype(int))
     table.insert(0, "confidence", [round(face.confidence, 4) for face in faces])
-    table.insert(0, "face_id", pd.array([face.face_id for face in faces], "Int64"))
+    table.insert(0, "face_id", pd.Series([face.face_id for face in faces], dtype="Int64"))
     # File names need not be text, and could not be written into a table then.
     table.insert(0, "input", [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces])
     return table
@@ -169,7 +169,7 @@ def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | D
 
 
 def _measure(
-    paths: list[Path], faces: str, landmarks: str | os.PathLike | None, unfinished: ResultStore
+    paths: list[Path], faces: Literal["one", "all"], landmarks: str | os.PathLike | None, unfinished: ResultStore
 ) -> list[StillFace | Skipped]:
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
     return unfinished.get(

@@ -13,7 +13,7 @@ from facs_cli.columns import command
 
 from facs_pipeline.dynamics.descriptors import descriptor_names
 from facs_pipeline.extraction.emotions import prediction_columns
-from facs_pipeline.extraction.tables import VIDEO_COLUMNS
+from facs_pipeline.extraction.video_result import VIDEO_COLUMNS
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.au_table import au_table_columns
 from facs_pipeline.tables.schema import COLUMNS, TABLES, as_markdown, find_columns

@@ -14,6 +14,7 @@ from facs_pipeline.extraction.stage import Computation, Stage, StageSettings, Vi
 from facs_pipeline.foundation.errors import InputError
 
 if TYPE_CHECKING:
+    from facs_pipeline.dynamics.face_series import VideoDescriptors
     from facs_pipeline.extraction.resting_faces import RestingFaces
 
 _ROWS = ("frame", "face_id", "time_s")
@@ -70,7 +71,7 @@ class _Series(Computation):
         self._tick()
         self._chunks.append(({name: chunks["faces"][name] for name in _ROWS}, chunks["action_units"]))
 
-    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def finish(self) -> tuple[VideoDescriptors, dict[str, Any]]:
         from facs_pipeline.dynamics.face_series import describe_faces, series_of_faces
         from facs_pipeline.extraction.resting_faces import RestingFaces
 

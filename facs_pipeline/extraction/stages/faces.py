@@ -61,7 +61,7 @@ class _Rows(Computation):
 
     def push(self, chunks: Mapping[str, Any]) -> dict[str, Any]:
         batch = chunks[FRAMES]
-        self._facts = batch.facts
+        self._facts = dict(batch.facts or {})
         return batch.rows()
 
     def finish(self) -> tuple[None, dict[str, Any]]:
