@@ -97,7 +97,7 @@ def teacher_on_video(video: Path, task: Path, cache: Path, *, mirrored: bool = F
         with Teacher(task) as teacher:
             for frame in read_frames(video, colour=True):
                 step_ms = max(1, round((frame.time_s - times[-1]) * 1000)) if times else 33
-                answer = teacher.look(cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB), step_ms, mirrored=mirrored)
+                answer = teacher.label_frame(cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB), step_ms, mirrored=mirrored)
                 points.append(answer[0] if answer else np.full((68, 2), np.nan, np.float32))
                 scores.append(answer[1] if answer else np.full(len(BLENDSHAPES), np.nan, np.float32))
                 times.append(frame.time_s)

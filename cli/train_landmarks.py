@@ -11,7 +11,7 @@ import click
 from facs_pipeline.action_units.training.pseudo_labels import label_pictures, read_labels
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.landmarks.training.recipe import gather_faces, train, train_shape_modes
-from facs_pipeline.landmarks.training.supervised_descent import LandmarkTraining
+from facs_pipeline.landmarks.training.settings import LandmarkTraining
 from facs_pipeline.models.card import card_text
 
 from .console import ConsoleProgress

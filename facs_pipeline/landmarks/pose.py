@@ -1,4 +1,4 @@
-"""Head pose from 68 landmarks: pitch, yaw and roll of the rotation that best turns a mean head into the picture."""
+"""Head pose from 68 landmarks: pitch, yaw and roll of the rotation that best turns a mean head into the image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEAN_HEAD = 0.01 * np.array([
     (0.0, 58.0, 9.4), (-10.1, 57.1, 10.0), (-18.6, 54.3, 13.0), (-28.0, 42.2, 23.0), (-7.9, 38.7, 10.2),
     (0.0, 39.1, 9.2), (7.9, 38.7, 10.2), (28.0, 42.2, 23.0), (8.2, 46.8, 11.7), (0.0, 47.5, 10.8), (-8.2, 46.8, 11.7),
 ])  # fmt: skip
-"""Mean head `[68, 3]` in outer-eye distances: x to the image's right, y down, z away from the camera; origin at the nose."""
+"""Mean head `[68, 3]` in outer-eye distances: x to the image's right, y down, z away from the camera, from the nose."""
 
 # Points that no expression moves much: upper face outline, nose, eye corners.
 _RIGID = np.array([0, 1, 2, 14, 15, 16, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
@@ -39,14 +39,15 @@ def head_pose(points: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64
-        Angles `[n, 3]` in radians: pitch (Rx, positive looks down), yaw (Ry, positive turns to the left of the picture) and roll (Rz, positive
-        tilts clockwise in the picture), with R = Rx Ry Rz as in OpenFace. Without camera calibration a face off the
-        optical axis seems turned by its angle of view.
+        Angles `[n, 3]` in radians: pitch (Rx, positive looks down), yaw (Ry, positive turns to the left of the image)
+        and roll (Rz, positive tilts clockwise in the image), with R = Rx Ry Rz as in OpenFace. Without camera
+        calibration a face off the optical axis seems turned by its angle of view.
 
-    Notes
-    -----
-    Scaled orthographic projection p = s R[:2] X + t, solved linearly and made a rotation by the nearest orthonormal
-    pair of rows (DeMenthon & Davis 1995, first iteration of POSIT).
+    References
+    ----------
+    DeMenthon and Davis, "Model-based object pose in 25 lines of code", IJCV 15, 1995, doi:10.1007/BF01450852: the first
+    iteration of POSIT. Scaled orthographic projection p = s R[:2] X + t is solved linearly, and made a rotation by the
+    nearest orthonormal pair of rows.
 
     Examples
     --------

@@ -302,7 +302,7 @@ def test_the_names_are_in_the_teachers_order(small, shared_dir):
 
     pictures = open_pictures(small / "stills")
     with Teacher(shared_dir / "data/teacher/face_landmarker.task") as teacher:
-        assert any(teacher.look_at_still(pictures.grey(number)) for number in range(5))
+        assert any(teacher.label_still(pictures.grey(number)) for number in range(5))
         assert teacher.names == BLENDSHAPES
 
 

@@ -18,6 +18,7 @@ from facs_pipeline.features.shape_modes import ShapeModes, registered_landmarks
 from facs_pipeline.foundation.errors import FacsError, InputError
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.landmarks.model import LandmarkModel
+from facs_pipeline.landmarks.patch_features import CROP
 from facs_pipeline.landmarks.points import MIRROR_68
 from facs_pipeline.landmarks.pose import MEAN_HEAD
 from facs_pipeline.landmarks.training.recipe import (
@@ -27,17 +28,10 @@ from facs_pipeline.landmarks.training.recipe import (
     point_errors,
     train_shape_modes,
 )
-from facs_pipeline.landmarks.training.supervised_descent import (
-    CROP,
-    EYE_DISTANCE,
-    LandmarkTraining,
-    dlib_box_shape,
-    low_rank,
-    mean_shape,
-    misregistration,
-    ridge,
-    train_landmarks,
-)
+from facs_pipeline.landmarks.training.regression import low_rank, ridge
+from facs_pipeline.landmarks.training.samples import EYE_DISTANCE, mean_shape, misregistration
+from facs_pipeline.landmarks.training.settings import LandmarkTraining
+from facs_pipeline.landmarks.training.supervised_descent import dlib_box_shape, train_landmarks
 
 TINY = LandmarkTraining(repeats=2, ridge=0.3)
 

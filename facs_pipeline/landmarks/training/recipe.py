@@ -1,4 +1,4 @@
-"""From labelled images to a finished landmark model with its card: gather, hold persons out, fit, measure, describe."""
+"""From labelled images to a finished landmark model with its card: gather, hold out, fit, measure, describe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.machine import versions_of
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.model import LandmarkModel
-from facs_pipeline.landmarks.training.supervised_descent import LandmarkTraining, misregistration, train_landmarks
+from facs_pipeline.landmarks.training.samples import misregistration
+from facs_pipeline.landmarks.training.settings import LandmarkTraining
+from facs_pipeline.landmarks.training.supervised_descent import train_landmarks
 from facs_pipeline.landmarks.training.teacher import TeacherLabels
 
 TEACHER = "MediaPipe Face Landmarker (Apache-2.0), 478 points reduced to iBUG's 68"
@@ -29,12 +31,28 @@ RIGHTS = (
 
 @dataclass(frozen=True)
 class LabelledFaces:
-    """Images of one source with the teacher's points [n, 68, 2]; only those in which it found a face."""
+    """Images of one source in which the teacher found a face.
+
+    Attributes
+    ----------
+    name : str
+        Of the source.
+    images : list of ndarray of uint8
+        Grey `[h, w]`; n of them.
+    points : ndarray
+        The teacher's points `[n, 68, 2]`, pixels.
+    subjects : ndarray of str
+        Whom each image shows `[n]`.
+    weight : float
+        Of each image.
+    facts : dict
+        For the model's card.
+    """
 
     name: str
     images: list[np.ndarray]
     points: np.ndarray
-    persons: np.ndarray
+    subjects: np.ndarray
     weight: float
     facts: dict[str, Any]
 
@@ -42,14 +60,36 @@ class LabelledFaces:
 def gather_faces(
     pictures: Pictures, labels: TeacherLabels, weight: float, progress: Progress = SILENT
 ) -> LabelledFaces:
-    """Read all labelled images of a source into memory, grey."""
+    """Read all labelled images of a source into memory.
+
+    Parameters
+    ----------
+    pictures : Pictures
+        The source.
+    labels : TeacherLabels
+        Of all its images.
+    weight : float
+        Weight of each image.
+    progress : Progress
+        Told of the reading.
+
+    Returns
+    -------
+    LabelledFaces
+        Those in which the teacher found a face.
+
+    Raises
+    ------
+    InputError
+        If there is none, or an image cannot be decoded.
+    """
     usable = np.flatnonzero(~np.isnan(labels.points).any(axis=(1, 2)))
     if not len(usable):
         raise InputError(f"{pictures.path}: no image has the teacher's points; labels=NPZ must hold an array points")
     images = []
     with progress.task(f"{pictures.path.name}: reading", len(usable), "images") as task:
         for number in usable:
-            images.append(pictures.grey(number))
+            images.append(pictures.grey(int(number)))
             task.advance()
     facts = {
         "images": len(usable),
@@ -58,14 +98,34 @@ def gather_faces(
         "weight": weight,
         "images_sha256": pictures.digest(),
     }
-    persons = np.array(pictures.persons)[usable]
-    return LabelledFaces(pictures.path.name, images, labels.points[usable], persons, weight, facts)
+    subjects = np.array(pictures.persons)[usable]
+    return LabelledFaces(pictures.path.name, images, labels.points[usable], subjects, weight, facts)
 
 
-def held_out(persons: Sequence[str], percent: float) -> np.ndarray:
-    """[n] bool: persons kept for measuring, chosen by the hash of their name, so that a person's side never changes."""
-    share = {p: int(hashlib.sha256(str(p).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF for p in set(persons)}
-    return np.array([share[p] * 100 < percent for p in persons])
+def source_subjects(source: LabelledFaces) -> list[str]:
+    """Subjects of a source `[n]`, with its name before theirs."""
+    return [f"{source.name}/{subject}" for subject in source.subjects]
+
+
+def held_out(subjects: Sequence[str] | np.ndarray, percent: float) -> np.ndarray:
+    """Which images are held out for measuring, subject by subject.
+
+    The hash of a subject's name decides, so that nobody ever changes sides.
+
+    Parameters
+    ----------
+    subjects : sequence of str
+        Whom each image shows `[n]`.
+    percent : float
+        Share of the subjects, 0..100.
+
+    Returns
+    -------
+    ndarray of bool
+        `[n]`.
+    """
+    share = {s: int(hashlib.sha256(str(s).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF for s in set(subjects)}
+    return np.array([share[s] * 100 < percent for s in subjects])
 
 
 def train(
@@ -75,19 +135,36 @@ def train(
     hold_out_percent: float = 10.0,
     progress: Progress = SILENT,
 ) -> LandmarkModel:
-    """Train on all persons but those held out; the card says how far off the points are on these."""
+    """Train on all subjects but those held out.
+
+    Parameters
+    ----------
+    sources : sequence of LabelledFaces
+        See `gather_faces`.
+    settings : LandmarkTraining
+        How samples are made and steps are fitted.
+    hold_out_percent : float
+        Share of the subjects that are held out, 0..100.
+    progress : Progress
+        Its log gets one line per step.
+
+    Returns
+    -------
+    LandmarkModel
+        Its card has the points' errors on those held out.
+    """
     images = [image for source in sources for image in source.images]
     points = np.concatenate([source.points for source in sources])
-    # Prefixed by the source: a name in one source is not the same person in another.
-    persons = np.concatenate([[f"{s.name}/{p}" for p in s.persons] for s in sources])
+    # Prefixed by the source: a name in one source is not the same subject in another.
+    subjects = np.concatenate([source_subjects(source) for source in sources])
     weights = np.concatenate([np.full(len(s.images), s.weight) for s in sources])
-    out = held_out(persons, hold_out_percent)
+    out = held_out(subjects, hold_out_percent)
     chosen = np.flatnonzero(~out)
     progress.log(f"{len(chosen)} images to train on, {int(out.sum())} of other persons to measure on")
     model = train_landmarks(
         [images[i] for i in chosen],
         points[chosen],
-        persons[chosen],
+        subjects[chosen],
         settings,
         weights=weights[chosen],
         progress=progress,
@@ -113,7 +190,7 @@ def train(
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of what made the model."""
+    """Versions of the packages and of Python that a model was trained with."""
     return versions_of("numpy", "scipy", "opencv", "facs-pipeline") | {"python": platform.python_version()}
 
 
@@ -129,7 +206,7 @@ def train_shape_modes(
     sources : sequence of LabelledFaces
         The sources it was trained on; images of less than 128 px are left out.
     hold_out_percent : float
-        As it was for `train`, so that the same persons are left out.
+        As it was for `train`, so that the same subjects are left out.
 
     Returns
     -------
@@ -138,7 +215,7 @@ def train_shape_modes(
     """
     registered = []
     for source in sources:
-        out = held_out([f"{source.name}/{person}" for person in source.persons], hold_out_percent)
+        out = held_out(source_subjects(source), hold_out_percent)
         for image, points, left_out in zip(source.images, source.points, out, strict=True):
             if not left_out and max(image.shape) >= 128:
                 registered.append(registered_landmarks(model.track(image, points.astype(np.float32)).points))
@@ -154,17 +231,34 @@ def train_shape_modes(
     return ShapeModes.fit(np.array(registered), card)
 
 
-def error_on_stills(model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray, seed: int = 0) -> dict:
+def error_on_stills(
+    model: LandmarkModel, images: Sequence[np.ndarray], points: np.ndarray, seed: int = 0
+) -> dict[str, float]:
     """Mean distance to the teacher in % of the outer-eye distance, from starts as far off as a detector's.
 
-    `offset_removed` takes out each point's constant offset from the teacher (in the face's own axes).
+    Parameters
+    ----------
+    model : LandmarkModel
+        The model.
+    images : sequence of ndarray of uint8
+        Grey images `[h, w]`; n of them.
+    points : ndarray
+        The teacher's points `[n, 68, 2]`, pixels.
+    seed : int
+        Of the starts.
+
+    Returns
+    -------
+    dict of str to float
+        ``images``, ``raw``, and ``offset_removed`` without each point's constant offset from the teacher (in the
+        face's own axes): its mean, of the inner 49 points, and median and 90th percentile over images.
     """
     rng = np.random.default_rng(seed)
     start = geometry.fit_similarity(points, model.mean_shape)
     off = geometry.chain(misregistration(rng, len(images), (0.08, 0.06, 0.08)), start)
     starts = geometry.apply(geometry.invert(off), model.mean_shape).astype(np.float32)
-    found = [model.track(i, model.track(i, s).points).points for i, s in zip(images, starts, strict=True)]
-    raw, removed = point_errors(np.array(found), points)
+    located = [model.track(i, model.track(i, s).points).points for i, s in zip(images, starts, strict=True)]
+    raw, removed = point_errors(np.array(located), points)
     return {
         "images": len(images),
         "raw": round(float(raw.mean()), 3),
@@ -175,11 +269,24 @@ def error_on_stills(model: LandmarkModel, images: Sequence[np.ndarray], points: 
     }
 
 
-def point_errors(found: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Errors [n, 68] (% of the outer-eye distance) of points [n, 68, 2]: raw, and without constant offsets."""
+def point_errors(located: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of points in % of the outer-eye distance.
+
+    Parameters
+    ----------
+    located, truth : ndarray
+        `[n, 68, 2]`, pixels.
+
+    Returns
+    -------
+    raw : ndarray
+        `[n, 68]`.
+    offset_removed : ndarray
+        Without each point's constant offset from the truth, in the face's own axes `[n, 68]`.
+    """
     eyes = truth[:, 45] - truth[:, 36]
     distance = np.linalg.norm(eyes, axis=-1)
-    off = (found - truth) / distance[:, None, None]
+    off = (located - truth) / distance[:, None, None]
     across = eyes / distance[:, None]
     axes = np.stack([across, np.stack([-across[:, 1], across[:, 0]], axis=1)], axis=1)
     upright = np.einsum("nij,nkj->nki", axes, off)

@@ -20,7 +20,6 @@ import numpy as np
 
 from facs_pipeline.landmarks.points import MIRROR_68
 
-# Mesh vertices whose mean stands for each of iBUG's 68 points (chin line, brows, nose, eyes, lips).
 MESH_TO_68: tuple[tuple[int, ...], ...] = (
     (127,), (234, 93), (93, 132), (58, 132), (172,), (136, 150), (149,), (176, 148), (152,),
     (400, 377), (378,), (365, 379), (397,), (288, 361), (323, 361), (454, 323), (356,),
@@ -30,22 +29,23 @@ MESH_TO_68: tuple[tuple[int, ...], ...] = (
     (61,), (39,), (37,), (0,), (267,), (269,), (291,), (405,), (314,), (17,), (84,), (181,),
     (78,), (82,), (13,), (312,), (308,), (317,), (14,), (87,),
 )  # fmt: skip
+"""Mesh vertices whose mean stands for each of iBUG's 68 points (chin line, brows, nose, eyes, lips)."""
 
 _LEFT, _RIGHT = "Left", "Right"
 
 
 @dataclass(frozen=True)
 class TeacherLabels:
-    """What the teacher says about n images.
+    """The teacher's labels of n images.
 
     Attributes
     ----------
-    points : ndarray [n, 68, 2], float32
-        iBUG landmarks in pixels of the image given; NaN where no face was found.
-    blendshapes : ndarray [n, 52], float32
-        Scores 0..1 in the order of `names`; NaN where no face was found.
-    names : tuple of 52 str
-        MediaPipe's blendshape names.
+    points : ndarray of float32
+        iBUG's landmarks `[n, 68, 2]` in pixels of the image given; NaN where no face was found.
+    blendshapes : ndarray of float32
+        Scores 0..1 in the order of `names` `[n, 52]`; NaN where no face was found.
+    names : tuple of str
+        MediaPipe's blendshape names `[52]`.
     """
 
     points: np.ndarray
@@ -54,18 +54,18 @@ class TeacherLabels:
 
     @property
     def found(self) -> np.ndarray:
-        """[n] bool: the teacher found a face."""
+        """Whether the teacher found a face `[n]`."""
         return ~np.isnan(self.blendshapes[:, 0])
 
 
 def mesh_to_68(mesh: np.ndarray) -> np.ndarray:
-    """Means of mesh vertices for iBUG's 68 points: [..., 478, 2] -> [..., 68, 2], same units."""
+    """Means of mesh vertices for iBUG's 68 points: `[..., 478, 2]` -> `[..., 68, 2]`, same units."""
     mesh = np.asarray(mesh, dtype=np.float32)
     return np.stack([mesh[..., list(v), :].mean(axis=-2) for v in MESH_TO_68], axis=-2)
 
 
 def mirrored_names(names: tuple[str, ...]) -> np.ndarray:
-    """Index of each blendshape's counterpart on the other side of the face (itself where there is none)."""
+    """Position of each blendshape's counterpart on the other side of the face (itself where there is none)."""
     swapped = [
         n.replace(_LEFT, _RIGHT) if _LEFT in n else n.replace(_RIGHT, _LEFT) if _RIGHT in n else n for n in names
     ]
@@ -75,13 +75,25 @@ def mirrored_names(names: tuple[str, ...]) -> np.ndarray:
 class Teacher:
     """MediaPipe Face Landmarker in video mode; use as a context manager.
 
+    Parameters
+    ----------
+    task_file : path
+        MediaPipe's ``face_landmarker.task``.
+
+    Raises
+    ------
+    ImportError
+        If MediaPipe is not installed.
+    FileNotFoundError
+        If there is no such file.
+
     Example
     -------
     >>> with Teacher("face_landmarker.task") as teacher:  # doctest: +SKIP
-    ...     points, scores = teacher.look_at_still(grey)
+    ...     points, scores = teacher.label_still(grey)
     """
 
-    def __init__(self, task_file: str | Path):
+    def __init__(self, task_file: str | os.PathLike[str]) -> None:
         try:
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
@@ -107,15 +119,27 @@ class Teacher:
     def __enter__(self) -> Teacher:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._landmarker.close()
 
-    def look(
+    def label_frame(
         self, image: np.ndarray, step_ms: int = 33, *, mirrored: bool = False
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Next video frame, grey [h, w] or RGB [h, w, 3] uint8 -> (points [68, 2] px, scores [52]) or None.
+        """Label the next frame of a video.
 
-        `mirrored`: the teacher sees the mirror image; points and scores come back for the image as it is.
+        Parameters
+        ----------
+        image : ndarray of uint8
+            Grey `[h, w]` or RGB `[h, w, 3]`.
+        step_ms : int
+            Milliseconds since the frame before.
+        mirrored : bool
+            Show the teacher the mirror image; points and scores come back for the image as it is.
+
+        Returns
+        -------
+        tuple of ndarray, or None
+            Points `[68, 2]` in pixels and scores `[52]`; None where no face is found.
         """
         shown = np.ascontiguousarray(image[:, ::-1] if mirrored else image)
         rgb = cv2.cvtColor(shown, cv2.COLOR_GRAY2RGB) if shown.ndim == 2 else shown
@@ -133,13 +157,26 @@ class Teacher:
             points[:, 0] = width - 1 - points[:, 0]
         return points, scores
 
-    def look_at_still(self, image: np.ndarray, passes: int = 3) -> tuple[np.ndarray, np.ndarray] | None:
-        """Converged answer for one still: blank frame, `passes` looks, the same mirrored, mean of both."""
+    def label_still(self, image: np.ndarray, passes: int = 3) -> tuple[np.ndarray, np.ndarray] | None:
+        """Converged labels of a still: a blank frame, `passes` times the still, the same mirrored, mean of both.
+
+        Parameters
+        ----------
+        image : ndarray of uint8
+            Grey `[h, w]` or RGB `[h, w, 3]`.
+        passes : int
+            How often each is shown, from 1.
+
+        Returns
+        -------
+        tuple of ndarray, or None
+            As `label_frame` gives them.
+        """
         answers = []
         for mirrored in (False, True):
-            self.look(np.zeros_like(image))
+            self.label_frame(np.zeros_like(image))
             for _ in range(passes):
-                answer = self.look(image, mirrored=mirrored)
+                answer = self.label_frame(image, mirrored=mirrored)
             if answer is not None:
                 answers.append(answer)
         if not answers:
@@ -150,22 +187,50 @@ class Teacher:
 def enlarge_small(image: np.ndarray, factor: int = 4, margin: float = 0.25) -> tuple[np.ndarray, float, float]:
     """Enlarge a small face crop and put black around it, as the teacher needs for FER2013's 48 x 48.
 
-    Returns the new image, the factor and the offset in new pixels: new = old * factor + offset.
+    Parameters
+    ----------
+    image : ndarray of uint8
+        `[h, w]`.
+    factor : int
+        Of the enlargement.
+    margin : float
+        Width of the black frame, as a share of the enlarged image's longer side.
+
+    Returns
+    -------
+    image : ndarray of uint8
+        The enlarged image.
+    factor, offset : float
+        A corner at ``old`` lies at ``old * factor + offset`` in it, in pixels.
     """
     large = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     pad = round(margin * max(large.shape))
     return cv2.copyMakeBorder(large, pad, pad, pad, pad, cv2.BORDER_CONSTANT), float(factor), float(pad)
 
 
-def label_stills(images: Iterable[np.ndarray], task_file: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (points [68, 2], blendshapes [52]) for each grey still; NaN arrays where no face is found.
+def label_stills(
+    images: Iterable[np.ndarray], task_file: str | os.PathLike[str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Label stills one by one; those under 128 px are enlarged for the teacher.
 
-    Images under 128 px are enlarged first; points come back in pixels of the image given.
+    Parameters
+    ----------
+    images : iterable of ndarray of uint8
+        Grey images `[h, w]`.
+    task_file : path
+        MediaPipe's ``face_landmarker.task``.
+
+    Yields
+    ------
+    points : ndarray of float32
+        `[68, 2]`, in pixels of the image given; NaN where no face is found.
+    blendshapes : ndarray of float32
+        `[52]`; NaN where no face is found.
     """
     with Teacher(task_file) as teacher:
         for image in images:
             shown, factor, offset = (image, 1.0, 0.0) if max(image.shape) >= 128 else enlarge_small(image)
-            answer = teacher.look_at_still(shown)
+            answer = teacher.label_still(shown)
             if answer is None:
                 yield np.full((68, 2), np.nan, np.float32), np.full(52, np.nan, np.float32)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import cv2
@@ -17,10 +17,20 @@ _ROUNDS = 8  # of the iteration that finds where points have gone
 
 
 class Part(NamedTuple):
-    """A part of the face that moves by itself, and how far: standard deviations, lengths in outer-eye distances.
+    """A part of the face that moves by itself; movements are standard deviations, lengths in outer-eye distances.
 
-    `points`: those whose mean is its centre; `reach`: of the movement round it; `shift` across and down; `turn` in
-    radians; `stretch` across and down, in log units.
+    Attributes
+    ----------
+    points : slice
+        Those whose mean is the part's centre.
+    reach : float
+        Of the movement round the centre.
+    shift : tuple of float
+        Across and down.
+    turn : float
+        In radians.
+    stretch : tuple of float
+        Across and down, in log units.
     """
 
     points: slice
@@ -43,15 +53,20 @@ def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tup
 
     Parameters
     ----------
-    image : ndarray [h, w] uint8
-    points : ndarray [68, 2], px
-    rng : draws the movements.
+    image : ndarray of uint8
+        Grey `[h, w]`.
+    points : ndarray
+        Landmarks `[68, 2]`, pixels.
+    rng : numpy.random.Generator
+        Draws the movements.
 
     Returns
     -------
-    image : ndarray [h, w] uint8
-    points : ndarray [68, 2], px
-        Of few warps, about one in a hundred, some point is not exact: where the face is folded it has no one place.
+    image : ndarray of uint8
+        `[h, w]`.
+    points : ndarray of float64
+        Landmarks `[68, 2]`, pixels. In about one warp of a hundred some point is not exact: where the face is folded,
+        it has no single place.
 
     Example
     -------
@@ -111,27 +126,39 @@ class WarpedPictures(Pictures):
 
     Attributes
     ----------
-    points : ndarray [n, 68, 2]
-        Where each face is (px); NaN where none was found: such an image stays as it is.
+    points : ndarray
+        Landmarks of each face `[n, 68, 2]`, pixels; NaN where none was found: such an image stays as it is.
     """
 
     points: np.ndarray = field(kw_only=True)
 
     def grey(self, number: int) -> np.ndarray:
-        """Image `number`, warped, as grey [h, w] uint8."""
+        """Image `number`, warped, as grey `[h, w]`, uint8."""
         image, points = super().grey(number), self.points[number]
         if np.isnan(points).any():
             return image
         return warp(image, points, np.random.default_rng([_WARP_VERSION, number]))[0]
 
     def digest(self) -> str:
-        """SHA-256 over what the warped images are made from (64 hex digits)."""
-        about = f"warped|{_WARP_VERSION}|{PARTS}|{super().digest()}|".encode()
-        return hashlib.sha256(about + np.ascontiguousarray(self.points, np.float32).tobytes()).hexdigest()
+        """SHA-256 over the images, their points and the settings of warping (64 hex digits)."""
+        inputs = f"warped|{_WARP_VERSION}|{PARTS}|{super().digest()}|".encode()
+        return hashlib.sha256(inputs + np.ascontiguousarray(self.points, np.float32).tobytes()).hexdigest()
 
 
 def warped(pictures: Pictures, points: np.ndarray) -> WarpedPictures:
-    """The same pictures, each face warped at its points [n, 68, 2].
+    """The same pictures, each face warped.
+
+    Parameters
+    ----------
+    pictures : Pictures
+        n images.
+    points : ndarray
+        Landmarks of each face `[n, 68, 2]`, pixels; NaN where none was found.
+
+    Returns
+    -------
+    WarpedPictures
+        Warped as they are read.
 
     Raises
     ------
@@ -140,6 +167,4 @@ def warped(pictures: Pictures, points: np.ndarray) -> WarpedPictures:
     """
     if np.isnan(points).any(axis=(1, 2)).all():
         raise InputError(f"{pictures.path}: no image has the teacher's points, at which faces are warped")
-    return WarpedPictures(
-        pictures.path, pictures.names, pictures.persons, pictures.persons_known, pictures._offsets, points=points
-    )
+    return WarpedPictures(**{one.name: getattr(pictures, one.name) for one in fields(pictures)}, points=points)
