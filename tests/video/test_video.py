@@ -42,7 +42,9 @@ def encode(
         for image, time_ms in zip(pictures, times_ms, strict=True):
             picture = av.VideoFrame.from_ndarray(image, format="bgr24")
             if full_range:
-                picture = picture.reformat(format=pix_fmt, dst_color_range=2)
+                # Grey planes as they are: PyAV before 17 does not convert into the full range.
+                chroma = np.full((image.shape[0] // 2, image.shape[1]), 128, np.uint8)
+                picture = av.VideoFrame.from_ndarray(np.concatenate([image[..., 0], chroma]), format="yuv420p")
             picture.pts, picture.time_base = int(time_ms), Fraction(1, 1000)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))

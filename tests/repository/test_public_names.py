@@ -1,0 +1,101 @@
+"""What `import facs_pipeline` offers: names that type checkers know, quickly imported, and former names that warn."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+from typing import assert_type
+
+import pytest
+
+import facs_pipeline
+from facs_pipeline.deprecated import RENAMED
+from facs_pipeline.faces.tracker import FaceTracker
+
+STUB = Path(facs_pipeline.__file__).with_suffix(".pyi")
+# The public names of version 0.1.0.
+# fmt: off
+FORMER = [
+    "ActionUnitModel", "AU_NAMES", "BatchedRidge", "FaceFollower", "FaceModes",
+    "FacialActivityDescriptor", "FacsError", "FollowedFace", "Frame", "InputError",
+    "IntensityFilter", "LandmarkModel", "ModelError", "Options", "PointFilter",
+    "RankSVM", "SVREnsemble", "SimilarFaces", "VideoError", "count_blinks",
+    "default_landmarks", "describe_series", "descriptor_names", "explain_action_unit", "extract_features",
+    "features", "find_events", "head_pose", "hog", "lbp_histograms",
+    "load_landmarks", "measure_stills", "read_au_table", "read_frames", "registered_landmarks",
+    "registered_texture", "resting_intensity", "smooth_series", "subtract_resting",
+]
+# fmt: on
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@pytest.mark.parametrize("name", dir(facs_pipeline))
+def test_a_public_name_is_there(name):
+    assert getattr(facs_pipeline, name) is not None
+
+
+def test_the_stub_names_all_and_nothing_else():
+    imports = [node for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.ImportFrom)]
+    names = [alias.asname for node in imports for alias in node.names]
+    assert sorted(filter(None, names)) == sorted(dir(facs_pipeline))
+    assert len(names) == len(set(names))
+
+
+def test_types_are_those_of_the_classes():
+    """That these are right is for mypy to say, which reads this line as well."""
+    assert_type(facs_pipeline.FaceTracker, type[FaceTracker])
+    assert facs_pipeline.FaceTracker is FaceTracker
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert facs_pipeline.__version__ == importlib.metadata.version("facs-pipeline")
+
+
+def test_an_import_is_quick():
+    code = (
+        "import sys, time; started = time.process_time(); import facs_pipeline; print(time.process_time() - started, "
+        "*sorted({'numpy', 'cv2', 'pandas', 'importlib.metadata'} & set(sys.modules)))"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(3)]
+    seconds, *heavy = min(run.stdout.split() for run in runs)
+    assert not heavy
+    assert float(seconds) < 0.1
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"'facs_pipeline' has no attribute 'FaceFolower'"):
+        _ = facs_pipeline.FaceFolower  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------------------------------ former names
+
+
+@pytest.mark.parametrize("name", FORMER)
+def test_names_of_0_1_work(name):
+    assert name in dir(facs_pipeline) or name in RENAMED
+
+
+@pytest.mark.parametrize("old", [old for old in RENAMED if old != "features"])
+def test_a_former_name_warns_and_gives_the_same(old):
+    new, removed_in = RENAMED[old]
+    message = f"^facs_pipeline.{old} is now facs_pipeline.{new}; version {removed_in} removes the old name$"
+    with pytest.warns(FutureWarning, match=message) as warned:
+        former = getattr(facs_pipeline, old)
+    assert former is getattr(facs_pipeline, new)
+    assert warned[0].filename == __file__
+    assert old not in dir(facs_pipeline)
+
+
+@pytest.mark.parametrize(("old", "renamed"), RENAMED.items())
+def test_former_names_go_in_time(old, renamed):
+    """Two minor versions after the renaming: a version that has reached that point no longer knows the name."""
+    assert renamed.new in dir(facs_pipeline)
+    assert numbers(facs_pipeline.__version__) < numbers(renamed.removed_in), (
+        f"remove {old} from facs_pipeline.deprecated"
+    )
