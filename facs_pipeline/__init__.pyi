@@ -31,6 +31,7 @@ from .dynamics.descriptor_transformer import FacialActivityDescriptor as FacialA
 from .tables.reader import read_au_table as read_au_table
 from .authenticity.rank_svm import RankSVM as RankSVM
 from .analysis.analyser import AnalysedFace as AnalysedFace, FaceAnalyser as FaceAnalyser
+from .analysis.calls import analyse_image as analyse_image, analyse_video as analyse_video
 from .extraction.run import extract_features as extract_features
 from .extraction.options import Options as Options
 from .extraction.stills import measure_stills as measure_stills
