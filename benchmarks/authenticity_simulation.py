@@ -30,7 +30,9 @@ from facs_pipeline.authenticity.baselines import LightGBMPairs, SVMSingle
 from facs_pipeline.authenticity.model import versions
 from facs_pipeline.authenticity.pairs import Pairs
 from facs_pipeline.authenticity.rank_svm import RankSVM
+from facs_pipeline.authenticity.ranking_input import RankingData, read_ranking_data
 from facs_pipeline.authenticity.scoring import (
+    PairedVideos,
     out_of_fold_scores,
     relabelled_accuracies,
     share_at_least,
@@ -294,9 +296,9 @@ def ranking_a_folder(folder: Path) -> Callable[[], object]:
         videos=np.arange(len(X)).astype(str).astype(object), values=X, subjects=who.astype(object), emotions=what,
         labels=np.tile(np.array(["real", "fake"], dtype=object), len(pairs)),
     )  # fmt: skip
-    study = ranking.prepare_study(ranking.RankingData(many, Pairs(pairs, pairs)))
+    study = ranking.prepare_study(RankingData(many, Pairs(pairs, pairs)))
     model = ranking.train(study, "rank-svm")
-    return lambda: ranking.predict(ranking.load(features=folder), model, folder / "out")
+    return lambda: ranking.predict(read_ranking_data(features=folder), model, folder / "out")
 
 
 def measure_speed() -> dict:
@@ -312,14 +314,14 @@ def measure_speed() -> dict:
         return result
 
     context = {"emotions": what, "labels": np.tile([1, -1], len(pairs)), "subjects": who}
-    folds = subject_folds(who, 10)
+    data = PairedVideos(X, Pairs(pairs, pairs), subject_folds(who, 10), **context)
     timed(
         "10-fold evaluation of the Rank-SVM, pairs and single videos (s)",
-        lambda: out_of_fold_scores(RankSVM(), X, pairs, pairs, folds, **context),
+        lambda: out_of_fold_scores(RankSVM(), data),
     )
     timed(
         "the same of rank-svm-tuned (s)",
-        lambda: out_of_fold_scores(RankSVM(scaling="auto", C="auto"), X, pairs, pairs, folds, **context),
+        lambda: out_of_fold_scores(RankSVM(scaling="auto", C="auto"), data),
     )
     model = timed("training on all 480 rows (s)", lambda: RankSVM().fit(X, pairs, **context))
     timed(

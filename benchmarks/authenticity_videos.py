@@ -22,10 +22,12 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.authenticity import ranking
+from facs_pipeline.authenticity.evaluation import evaluate
 from facs_pipeline.authenticity.files import read_series
 from facs_pipeline.authenticity.pairs import Pairs, pair_up
+from facs_pipeline.authenticity.ranking_input import RankingData, read_ranking_data
 from facs_pipeline.authenticity.scoring import out_of_fold_scores, right
-from facs_pipeline.authenticity.study import evaluate, prepare
+from facs_pipeline.authenticity.study import prepare
 from facs_pipeline.demo import run_demo
 from facs_pipeline.dynamics.descriptors import EMBEDDED_AUS, describe_series
 from facs_pipeline.tables.descriptor_table import DescriptorTable, table_from_frame
@@ -65,8 +67,8 @@ def true_curves(folder: Path) -> DescriptorTable:
     return table_from_frame(pd.DataFrame(rows), source="true curves")
 
 
-def figures(data: ranking.RankingData, names) -> dict[str, dict]:
-    """Ranker -> its figures on people it has not seen (`authenticity.study.evaluate`)."""
+def figures(data: RankingData, names) -> dict[str, dict]:
+    """Ranker -> its figures on people it has not seen (`authenticity.evaluation.evaluate`)."""
     study = prepare(data.table, data.pairs)
     series = read_series(data.features, data.table) if data.features else None
     report, _predictions, _reasons = evaluate(study, {name: ranking.make_ranker(name) for name in names}, series=series)
@@ -82,9 +84,9 @@ def measure(work: Path, levels=LEVELS, rankers=RANKERS, jobs: int = 2, **people)
     for level in levels:
         name = "-".join(f"{key}{value:g}" for key, value in level._asdict().items())
         folder = render(work / name, level, jobs, **people)
-        data = ranking.load(features=folder / "results")
+        data = read_ranking_data(features=folder / "results")
         table = true_curves(folder)
-        truth = ranking.RankingData(table, pair_up(table.subjects, table.emotions, table.labels))
+        truth = RankingData(table, pair_up(table.subjects, table.emotions, table.labels))
         found = {"videos": figures(data, rankers), "true curves": figures(truth, ("rank-svm", "rank-svm-tuned"))}
         rows.append({**level._asdict(), **found, "folder": name})
         print(f"{level}: {_text(found['videos'][rankers[0]]['pairs'])}", flush=True)
@@ -93,7 +95,7 @@ def measure(work: Path, levels=LEVELS, rankers=RANKERS, jobs: int = 2, **people)
 
 def variations(features: Path, ranker: str = "rank-svm", draws: int = DRAWS) -> dict[str, dict[str, list[float]]]:
     """Accuracies over random draws: labels shuffled, videos lost, people left out."""
-    data = ranking.load(features=features)
+    data = read_ranking_data(features=features)
     table, pairs = data.table, data.pairs.labelled
     rng = np.random.default_rng(0)
     result: dict[str, dict[str, list[float]]] = {"labels shuffled": {}, "share of videos lost": {}, "people": {}}
@@ -106,11 +108,8 @@ def variations(features: Path, ranker: str = "rank-svm", draws: int = DRAWS) -> 
         labels[pairs[:, 0]], labels[pairs[:, 1]] = 1, -1
         named = np.select([labels == 1, labels == -1], ["real", "fake"], "")
         study = prepare(replace(table, labels=named), Pairs(pairs, pairs))
-        scores = out_of_fold_scores(
-            ranking.make_ranker(ranker), table.values, pairs, pairs[:0], study.folds,
-            emotions=study.emotions, labels=study.labels, subjects=study.subjects,
-        )[0]  # fmt: skip
-        return float(right(scores).mean())
+        data = replace(study.paired_videos(), pairs=Pairs(pairs, pairs[:0]))
+        return float(right(out_of_fold_scores(ranking.make_ranker(ranker), data)[0]).mean())
 
     for _ in range(draws):
         swap = rng.random(len(pairs)) < 0.5

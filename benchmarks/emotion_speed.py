@@ -14,7 +14,7 @@ import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.analysis.analyser import FaceAnalyser
-from facs_pipeline.emotions.model import EmotionModel, face_numbers
+from facs_pipeline.emotions.model import EmotionModel, input_features
 from facs_pipeline.emotions.series import emotion_probabilities
 from facs_pipeline.extraction.emotions import emotion_inputs
 from facs_pipeline.features.vector import face_features
@@ -46,7 +46,7 @@ def main() -> None:
         "features": all_features,
         "action units": lambda: action_units.predict(seen.features),
         "emotions": lambda: emotion_probabilities(model, seen.features),
-        "emotions, without the kernel": lambda: model.head.scores(face_numbers(seen, model.inputs)),
+        "emotions, without the kernel": lambda: model.head.scores(input_features(seen, model.inputs)),
     }
     result = {}
     for name, part in parts.items():

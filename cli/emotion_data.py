@@ -13,9 +13,10 @@ import numpy as np
 
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotions.faces import SeenFaces, see_faces
+from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.training.evaluation import evaluate_emotion
+from facs_pipeline.emotions.training.face_images import measure_face_images
 from facs_pipeline.foundation.evaluation.accuracy_file import write_accuracy
 from facs_pipeline.foundation.evaluation.classification import FORMAT, accuracy_document
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
@@ -44,9 +45,9 @@ def say_skipped(name: str, skipped: Sequence[Skipped]) -> None:
         click.echo(f"  and {len(skipped) - _SHOWN_SKIPS} more", err=True)
 
 
-def see(faces: LabelledFaces, cache: Path, jobs: int) -> SeenFaces:
-    """`see_faces` with a progress bar."""
-    seen = see_faces(faces, cache, jobs=jobs, progress=ConsoleProgress())
+def see(faces: LabelledFaces, cache: Path, jobs: int) -> FaceImages:
+    """`measure_face_images` with a progress bar."""
+    seen = measure_face_images(faces, cache, jobs=jobs, progress=ConsoleProgress())
     say_skipped(faces.name, seen.skipped)
     return seen
 
@@ -65,7 +66,7 @@ def measure(
     model: EmotionModel,
     path: Path,
     faces: LabelledFaces,
-    seen: SeenFaces,
+    seen: FaceImages,
     out: Path,
     *,
     near_duplicate: np.ndarray | None,

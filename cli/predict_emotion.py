@@ -117,7 +117,7 @@ class _Run:
 
     def videos(self, paths: tuple[Path, ...]) -> Iterator:
         """Tables of the videos' frames."""
-        from facs_pipeline.emotions.series import why_not_for_videos
+        from facs_pipeline.emotions.series import obstacle_for_videos
         from facs_pipeline.extraction.emotions import frames_with_emotions, video_table
         from facs_pipeline.extraction.run import Options, extract_features
         from facs_pipeline.foundation.errors import VideoError
@@ -126,7 +126,7 @@ class _Run:
             return
         import pandas as pd
 
-        by_features = not why_not_for_videos(self.model.card)
+        by_features = not obstacle_for_videos(self.model.card)
         given = {os.path.abspath(path): path for path in paths}
         folder = self._unfinished.videos
         options = Options(

@@ -80,8 +80,10 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     Takes VIDEOS (extraction runs first, cached in OUT/features), a folder of features, or any descriptor table. One of
     --evaluate, --train, --predict says what to do; --evaluate and --train can go together.
     """
-    from facs_pipeline.authenticity import ranking
+    from facs_pipeline.authenticity import ranking, ranking_text
+    from facs_pipeline.authenticity.evaluation import EvaluationSettings
     from facs_pipeline.authenticity.model import AuthenticityModel
+    from facs_pipeline.authenticity.ranking_input import read_ranking_data
     from facs_pipeline.foundation.errors import InputError
     from facs_pipeline.tables.descriptor_table import read_text_table
 
@@ -112,7 +114,7 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     if videos:
         check_named_once(videos)
         features = extract(videos, out, jobs)
-    data = ranking.load(
+    data = read_ranking_data(
         features=features, descriptors=descriptors, pairs=pairs, out=out,
         more_emotions=options["emotions"], n_subjects=options["subjects"],
     )  # fmt: skip
@@ -125,17 +127,14 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     for warning in study.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if evaluate:
-        repeats, curve = options["permutations"], options["learning_curve"]
-        report = ranking.evaluate(
-            data, study, names, out, seed=options["seed"], permutations=repeats, penalty=penalty,
-            learning_curve=curve, progress=ConsoleProgress(),
-        )  # fmt: skip
-        click.echo(ranking.report_text(report))
+        settings = EvaluationSettings(options["seed"], options["permutations"], options["learning_curve"])
+        report = ranking.evaluate(data, study, names, out, settings, penalty=penalty, progress=ConsoleProgress())
+        click.echo(ranking_text.report_text(report))
         click.echo(f"Results: {out / 'authenticity.json'}, {out / 'predictions.csv'}, {out / 'reasons.csv'}")
     if train:
         model = ranking.train(study, names[0], seed=options["seed"], penalty=penalty)
         model.save(save)
-        click.echo(ranking.trained_text(model))
+        click.echo(ranking_text.trained_text(model))
         click.echo(f"Model: {save}")
     return 1 if data.table.unusable else 0
 

@@ -15,9 +15,9 @@ from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.open_faces import KINDS
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.training.evaluation import labelled_for
-from facs_pipeline.emotions.training.learning_curve import emotion_curve
-from facs_pipeline.emotions.training.models import ROWS
-from facs_pipeline.emotions.training.recipe import LABELS, classes_of, train_emotion
+from facs_pipeline.emotions.training.learning_curve import TestedModel, emotion_curve
+from facs_pipeline.emotions.training.recipes import RECIPES
+from facs_pipeline.emotions.training.train import LABELS, TrainingFaces, TrainingRun, classes_of, train_emotion
 from facs_pipeline.foundation.errors import InputError, ModelError
 
 from .console import ConsoleProgress
@@ -61,14 +61,14 @@ Examples:
 \b
 Models:
 """
-    + "\n".join(f"  {name:<16} {row.title}" for name, row in ROWS.items())
+    + "\n".join(f"  {name:<16} {recipe.title}" for name, recipe in RECIPES.items())
     + """
 \b
 Exit codes: 0 done, 2 wrong usage or data that cannot be used.
 """
 )
 @click.argument("data", type=click.Path())
-@click.option("--model", "names", type=click.Choice([*ROWS, "all"]), multiple=True, default=("compact",),
+@click.option("--model", "names", type=click.Choice([*RECIPES, "all"]), multiple=True, default=("compact",),
               show_default=True, help="Repeatable.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), default="facs-emotions", show_default=True, help="Folder.")
 @click.option("--split", default="train", show_default=True, help="Split to train on.")
@@ -88,13 +88,14 @@ def command(
     predictions-<model>.csv and pictures of the most confident mistakes. A model that was trained on the same faces
     already is kept, and a run that was interrupted goes on where it stopped.
     """
-    names = list(ROWS) if "all" in names else list(dict.fromkeys(names))
+    names = list(RECIPES) if "all" in names else list(dict.fromkeys(names))
     cache = cache or out / "cache"
     faces = open_labelled(data, kind, protocol, angles)
     training = _training_faces(faces, split, subset, seed)
     seen = see(training, cache, jobs)
     y, emotions = classes_of(training.emotions[seen.rows], FER2013_EMOTIONS)
-    subjects = training.subjects[seen.rows]
+    learnt = TrainingFaces(seen, y, emotions, training.subjects[seen.rows])
+    run = TrainingRun(seed, jobs, cache)
     digest = _digest(seen, y)
     wanted = split_to_test(faces, test_split)
     if wanted == split:
@@ -113,17 +114,7 @@ def command(
         path = out / f"{name}.npz"
         model = _kept(path, digest, seed)
         if model is None:
-            model = train_emotion(
-                name,
-                seen,
-                y,
-                emotions,
-                subjects=subjects,
-                cache=cache,
-                jobs=jobs,
-                seed=seed,
-                progress=ConsoleProgress(),
-            )
+            model = train_emotion(name, learnt, run, progress=ConsoleProgress())
             model.card["trained_on_sha256"] = digest
             model.save(path)
         else:
@@ -136,10 +127,10 @@ def command(
             click.echo(accuracy_line(entry))
             if learning_curve:
                 truth = np.array([emotions.index(emotion) for emotion in tested.emotions[tested_seen.rows]])
+                whole = TestedModel(tested_seen, truth, entry)
                 entry["learning_curve"] = emotion_curve(
-                    name, seen, y, emotions, tested_seen, truth, entry,
-                    subjects=subjects, cache=cache, jobs=jobs, seed=seed, progress=ConsoleProgress(),
-                )  # fmt: skip
+                    name, learnt, whole, run, cache=cache, progress=ConsoleProgress()
+                )
                 write_entry(entry, out, data=on)
                 click.echo(f"{name:<16} {curve_line(entry['learning_curve'])}")
         if any(model.card.get(name) != fact for name, fact in facts.items()):

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotions.faces import SeenFaces, see_faces
+from facs_pipeline.emotions.face_images import FaceImages
+from facs_pipeline.emotions.training.face_images import measure_face_images
 from facs_pipeline.explanations.average_face import AVERAGE_FACE, average_face
 
 _EVERY = 4
@@ -27,9 +28,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=AVERAGE_FACE)
     options = parser.parse_args()
     faces = open_faces(options.data, "fer2013").split("train")
-    seen = see_faces(faces, options.cache, jobs=options.jobs)
-    some = np.arange(0, len(seen.found), _EVERY)
-    some = SeenFaces(*(values[some] for values in seen[:7]), skipped=())
+    seen = measure_face_images(faces, options.cache, jobs=options.jobs)
+    some = np.arange(0, len(seen.detected), _EVERY)
+    some = FaceImages(*(values[some] for values in seen[:7]), skipped=())
     average_face(some, f"Mean of every {_EVERY}th of FER2013's training images").save(options.out)
 
 

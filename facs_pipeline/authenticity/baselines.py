@@ -1,9 +1,12 @@
-"""Other ways to tell felt from posed, as rows of comparison beside `RankSVM`: all have `AuthenticityRanker`'s methods.
+"""Baselines that `RankSVM` is compared with: linear SVMs and boosted trees on pairs and on single videos.
 
-Settings (C, number of trees, leaves) are chosen in inner folds of the training pairs only, subjects kept together.
+Settings (C, number of trees, leaves) are chosen in inner folds of the training pairs only, one subject in one fold.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import lightgbm
 import numpy as np
@@ -19,59 +22,82 @@ from facs_pipeline.authenticity.checks import (
     known_emotions,
 )
 from facs_pipeline.authenticity.inner_folds import best_setting, groups_for_folds
-from facs_pipeline.authenticity.rank_svm import AuthenticityRanker, squared_hinge_dual
+from facs_pipeline.authenticity.ranker import AuthenticityRanker
+from facs_pipeline.authenticity.squared_hinge import squared_hinge_dual, standardised
 
 
-class SVMSingle(AuthenticityRanker):
+class SVMSingle(AuthenticityRanker[np.ndarray]):
     """One linear SVM on single videos; a pair's score is the difference of its videos' scores.
 
-    The plain counterpart of `RankSVM`: it has to see through the differences between people by itself.
+    The plain counterpart of `RankSVM`: differences between people are not removed by pairing.
 
     Parameters
     ----------
-    Cs : penalties to choose from in inner folds.
+    Cs : tuple of float
+        Penalties to choose from in inner folds.
+
+    Attributes
+    ----------
+    weights_ : ndarray of float
+        On raw descriptors and one-hot emotions `[d + e]`.
+    intercept_, C_ : float
+        Intercept and the penalty used.
+    emotions_ : tuple of str
+        Emotions of the training pairs; empty without.
     """
 
-    def __init__(self, Cs=(1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)):
+    def __init__(self, Cs: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)):
         self.Cs = Cs
 
-    def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
+    def fit(
+        self,
+        X: np.ndarray,
+        pairs: np.ndarray,
+        *,
+        emotions: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        subjects: np.ndarray | None = None,
+    ) -> SVMSingle:
+        """See `AuthenticityRanker.fit`."""
         X, pairs, labels = check_training(X, pairs, labels)
         self.n_features_in_ = X.shape[1]
         self.emotions_ = known_emotions(emotions, pairs)
         rows = np.flatnonzero(labels)
-        F = np.hstack([X, emotion_columns_or_zeros(emotions, self.emotions_, rows, len(X))])
+        samples = np.hstack([X, emotion_columns_or_zeros(emotions, self.emotions_, rows, len(X))])
         y = labels.astype(float)
 
-        def accuracy(train, test_pairs):
-            scores = [F @ w + b for w, b in (_linear_svm(F[train], y[train], C) for C in self.Cs)]
-            return np.array([_pair_accuracy(s, test_pairs) for s in scores])
+        def accuracy(train: np.ndarray, test_pairs: np.ndarray) -> np.ndarray:
+            svms = [_linear_svm(samples[train], y[train], C) for C in self.Cs]
+            return np.array([_pair_accuracy(samples @ weights + intercept, test_pairs) for weights, intercept in svms])
 
+        groups = groups_for_folds(pairs, subjects, len(X))
         # As in RankSVM: one thread is faster on matrices this small.
         with threadpool_limits(limits=1, user_api="blas"):
-            self.C_ = self.Cs[best_setting(accuracy, rows, pairs, subjects, len(X), default=len(self.Cs) // 2)]
-            self.weights_, self.intercept_ = _linear_svm(F[rows], y[rows], self.C_)
+            self.C_ = self.Cs[best_setting(accuracy, rows, groups, pairs, default=len(self.Cs) // 2)]
+            self.weights_, self.intercept_ = _linear_svm(samples[rows], y[rows], self.C_)
         return self
 
-    def score_videos(self, X, *, emotions=None):
+    def score_videos(self, X: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Distances `[n]` from the separating plane; see `AuthenticityRanker.score_videos`."""
         check_is_fitted(self, "weights_")
         X = check_array(X, dtype=np.float64)
         check_width(X, self.n_features_in_, self)
         onehot = emotion_columns(emotions, self.emotions_, np.arange(len(X)))
         return np.hstack([X, onehot]) @ self.weights_ + self.intercept_
 
-    def decision_function(self, X, pairs, *, emotions=None):
+    def decision_function(self, X: np.ndarray, pairs: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Differences `[p]` of the videos' scores; see `AuthenticityRanker.decision_function`."""
         check_is_fitted(self, "weights_")
         X, pairs = check_ranking(X, pairs, self)
         return (X[pairs[:, 0]] - X[pairs[:, 1]]) @ self.weights_[: self.n_features_in_]
 
-    def margins(self, X, pairs, *, emotions=None):
-        """[p, d] contribution of every descriptor to each pair's score (weight times difference)."""
+    def margins(self, X: np.ndarray, pairs: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Contributions `[p, d]` of every descriptor to each pair's score: weight times difference."""
         X, pairs = check_ranking(X, pairs, self)
         return (X[pairs[:, 0]] - X[pairs[:, 1]]) * self.weights_[: self.n_features_in_]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The fitted state as plain arrays, for a model file."""
+        """The learnt state, for a model file."""
         return {
             "weights": self.weights_,
             "intercept": np.array([self.intercept_]),
@@ -80,36 +106,39 @@ class SVMSingle(AuthenticityRanker):
         }
 
     @classmethod
-    def from_arrays(cls, arrays, params):
-        """The estimator from `to_arrays` and `get_params`."""
+    def from_arrays(cls, arrays: dict[str, np.ndarray], params: dict[str, Any]) -> SVMSingle:
+        """The fitted ranker from what `to_arrays` and `get_params` gave."""
         model = cls(**{**params, "Cs": tuple(params["Cs"])})
-        model.weights_, model.intercept_, model.C_ = (
-            arrays["weights"],
-            float(arrays["intercept"][0]),
-            float(arrays["C"][0]),
-        )
+        model.weights_ = arrays["weights"]
+        model.intercept_, model.C_ = float(arrays["intercept"][0]), float(arrays["C"][0])
         model.emotions_ = tuple(str(name) for name in arrays["emotions"])
         model.n_features_in_ = len(model.weights_) - len(model.emotions_)
         return model
 
 
-class _LightGBM(AuthenticityRanker):
-    """What both LightGBM rankers share: parameters, tuning, the booster as text."""
+class _LightGBM(AuthenticityRanker[np.ndarray]):
+    """Base of both LightGBM rankers: parameters, tuning, the booster as text."""
 
-    def __init__(self, leaves=(3, 8), trees=(50, 150, 300), learning_rate=0.05, random_state=0):
+    def __init__(
+        self,
+        leaves: tuple[int, ...] = (3, 8),
+        trees: tuple[int, ...] = (50, 150, 300),
+        learning_rate: float = 0.05,
+        random_state: int = 0,
+    ):
         self.leaves = leaves
         self.trees = trees
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def _train(self, F, y, leaves):
+    def _train(self, samples: np.ndarray, y: np.ndarray, leaves: int) -> lightgbm.Booster:
         params = {
             "objective": "binary",
             "num_leaves": leaves,
             "learning_rate": self.learning_rate,
             "min_data_in_leaf": min(10, max(1, len(y) // 6)),
             # With hundreds of correlated descriptors a tenth of them per tree is faster and no worse.
-            "feature_fraction": max(0.1, min(1.0, 20 / F.shape[1])),
+            "feature_fraction": max(0.1, min(1.0, 20 / samples.shape[1])),
             "bagging_fraction": 0.7,
             "bagging_freq": 1,
             "lambda_l2": 1.0,
@@ -119,25 +148,37 @@ class _LightGBM(AuthenticityRanker):
             "num_threads": 1,
             "verbosity": -1,
         }
-        data = lightgbm.Dataset(F, label=(y > 0).astype(int), free_raw_data=False)
+        data = lightgbm.Dataset(samples, label=(y > 0).astype(int), free_raw_data=False)
         return lightgbm.train(params, data, num_boost_round=max(self.trees))
 
-    def _tune_and_train(self, sample_rows, F_of, y_of, score_pairs, pairs, subjects, n_videos):
+    def _tune_and_train(
+        self,
+        data_of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+        score: Callable[[lightgbm.Booster, np.ndarray, int], np.ndarray],
+        samples: np.ndarray,
+        groups: np.ndarray,
+        pairs: np.ndarray | None = None,
+    ) -> None:
+        """Choose leaves and trees in inner folds, then train on all.
+
+        `data_of` gives rows and targets of some samples; `score` gives a booster's scores of pairs with so many trees;
+        the others are those of `best_setting`.
+        """
         settings = [(leaves, trees) for leaves in self.leaves for trees in self.trees]
 
-        def accuracy(train, test_pairs):
+        def accuracy(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             result = []
             for leaves in self.leaves:
-                booster = self._train(F_of(train), y_of(train), leaves)
-                result += [np.mean(np.sign(score_pairs(booster, test_pairs, t)) + 1) / 2 for t in self.trees]
+                booster = self._train(*data_of(train), leaves)
+                result += [np.mean(np.sign(score(booster, test, trees)) + 1) / 2 for trees in self.trees]
             return np.array(result)
 
-        best = best_setting(accuracy, sample_rows, pairs, subjects, n_videos, default=len(self.trees) // 2)
+        best = best_setting(accuracy, samples, groups, pairs, default=len(self.trees) // 2)
         self.leaves_, self.trees_ = settings[best]
-        self.booster_ = self._train(F_of(sample_rows), y_of(sample_rows), self.leaves_)
+        self.booster_ = self._train(*data_of(samples), self.leaves_)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The fitted state as plain arrays; the booster as LightGBM's own model text."""
+        """The learnt state, for a model file; the booster as LightGBM's own model text."""
         text = self.booster_.model_to_string(num_iteration=self.trees_)
         return {
             "booster": np.frombuffer(text.encode(), dtype=np.uint8),
@@ -146,8 +187,8 @@ class _LightGBM(AuthenticityRanker):
         }
 
     @classmethod
-    def from_arrays(cls, arrays, params):
-        """The estimator from `to_arrays` and `get_params`."""
+    def from_arrays(cls, arrays: dict[str, np.ndarray], params: dict[str, Any]) -> Self:
+        """The fitted ranker from what `to_arrays` and `get_params` gave."""
         model = cls(**{**params, "leaves": tuple(params["leaves"]), "trees": tuple(params["trees"])})
         model.booster_ = lightgbm.Booster(model_str=bytes(arrays["booster"]).decode())
         model.n_features_in_, model.leaves_, model.trees_ = (int(number) for number in arrays["shape"])
@@ -160,92 +201,116 @@ class LightGBMPairs(_LightGBM):
 
     Parameters
     ----------
-    leaves, trees : leaves per tree and numbers of trees to choose from in inner folds.
-    learning_rate : shrinkage of every tree.
-    random_state : int seed.
+    leaves, trees : tuple of int
+        Leaves per tree and numbers of trees to choose from in inner folds.
+    learning_rate : float
+        Shrinkage of every tree.
+    random_state : int
+        Seed.
+
+    Attributes
+    ----------
+    booster_ : lightgbm.Booster
+    leaves_, trees_ : int
+        Settings used.
+    emotions_ : tuple of str
+        Emotions of the training pairs; empty without.
     """
 
-    def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
+    def fit(
+        self,
+        X: np.ndarray,
+        pairs: np.ndarray,
+        *,
+        emotions: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        subjects: np.ndarray | None = None,
+    ) -> LightGBMPairs:
+        """See `AuthenticityRanker.fit`."""
         X, pairs, labels = check_training(X, pairs, labels)
         self.n_features_in_ = X.shape[1]
         self.emotions_ = known_emotions(emotions, pairs)
 
-        def samples(which):
-            return self._both_orders(X, pairs[which], emotions)
+        def data_of(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return self._both_orders(X, pairs[positions], emotions), np.repeat([1.0, -1.0], len(positions))
 
-        def score(booster, which, trees):
-            both = booster.predict(samples(which), num_iteration=trees, raw_score=True)
-            return (both[: len(which)] - both[len(which) :]) / 2
+        def score(booster: lightgbm.Booster, positions: np.ndarray, trees: int) -> np.ndarray:
+            both = _raw_scores(booster, data_of(positions)[0], trees)
+            return (both[: len(positions)] - both[len(positions) :]) / 2
 
         # Here the sample is the pair, so the inner folds are folds of pairs.
         groups = groups_for_folds(pairs, subjects, len(X))
-        self._tune_and_train(
-            np.arange(len(pairs)),
-            samples,
-            lambda which: np.repeat([1.0, -1.0], len(which)),
-            score,
-            None,
-            groups[pairs[:, 0]],
-            len(pairs),
-        )
+        self._tune_and_train(data_of, score, np.arange(len(pairs)), groups[pairs[:, 0]])
         return self
 
-    def _both_orders(self, X, pairs, emotions):
+    def _both_orders(self, X: np.ndarray, pairs: np.ndarray, emotions: np.ndarray | None) -> np.ndarray:
         differences = X[pairs[:, 0]] - X[pairs[:, 1]]
         onehot = emotion_columns(emotions, self.emotions_, pairs[:, 0])
         return np.vstack([np.hstack([differences, onehot]), np.hstack([-differences, onehot])])
 
-    def decision_function(self, X, pairs, *, emotions=None):
+    def decision_function(self, X: np.ndarray, pairs: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Log-odds `[p]`, both orders averaged; see `AuthenticityRanker.decision_function`."""
         check_is_fitted(self, "booster_")
         X, pairs = check_ranking(X, pairs, self)
         if not len(pairs):
             return np.zeros(0)
-        both = self.booster_.predict(
-            self._both_orders(X, pairs, emotions), num_iteration=self.trees_, raw_score=True, num_threads=1
-        )
+        both = _raw_scores(self.booster_, self._both_orders(X, pairs, emotions), self.trees_)
         return (both[: len(pairs)] - both[len(pairs) :]) / 2
 
-    def margins(self, X, pairs, *, emotions=None):
-        """[p, d] LightGBM's own contributions (TreeSHAP, log-odds), both orders averaged."""
+    def margins(self, X: np.ndarray, pairs: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """LightGBM's own contributions `[p, d]` (TreeSHAP, log-odds), both orders averaged."""
         X, pairs = check_ranking(X, pairs, self)
-        both = self.booster_.predict(
-            self._both_orders(X, pairs, emotions), num_iteration=self.trees_, pred_contrib=True, num_threads=1
-        )
+        samples = self._both_orders(X, pairs, emotions)
+        both = np.asarray(self.booster_.predict(samples, num_iteration=self.trees_, pred_contrib=True, num_threads=1))
         return (both[: len(pairs)] - both[len(pairs) :])[:, : self.n_features_in_] / 2
 
-    def score_videos(self, X, *, emotions=None):
-        """All NaN: this model knows pairs only; `LightGBMSingle` is its counterpart for single videos."""
+    def score_videos(self, X: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """All NaN: this ranker scores pairs only; `LightGBMSingle` is its counterpart for single videos."""
         return np.full(len(X), np.nan)
 
 
 class LightGBMSingle(_LightGBM):
     """Gradient-boosted trees on single videos; a pair's score is the difference of its videos' log-odds.
 
-    Parameters as in `LightGBMPairs`.
+    Parameters and attributes as in `LightGBMPairs`.
     """
 
-    def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
+    def fit(
+        self,
+        X: np.ndarray,
+        pairs: np.ndarray,
+        *,
+        emotions: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        subjects: np.ndarray | None = None,
+    ) -> LightGBMSingle:
+        """See `AuthenticityRanker.fit`."""
         X, pairs, labels = check_training(X, pairs, labels)
         self.n_features_in_ = X.shape[1]
         self.emotions_ = known_emotions(emotions, pairs)
         rows = np.flatnonzero(labels)
-        F = np.hstack([X, emotion_columns_or_zeros(emotions, self.emotions_, rows, len(X))])
+        samples = np.hstack([X, emotion_columns_or_zeros(emotions, self.emotions_, rows, len(X))])
 
-        def score(booster, test_pairs, trees):
-            both = booster.predict(F[test_pairs.T.ravel()], num_iteration=trees, raw_score=True)
+        def data_of(videos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return samples[videos], labels[videos]
+
+        def score(booster: lightgbm.Booster, test_pairs: np.ndarray, trees: int) -> np.ndarray:
+            both = _raw_scores(booster, samples[test_pairs.T.ravel()], trees)
             return both[: len(test_pairs)] - both[len(test_pairs) :]
 
-        self._tune_and_train(rows, lambda which: F[which], lambda which: labels[which], score, pairs, subjects, len(X))
+        self._tune_and_train(data_of, score, rows, groups_for_folds(pairs, subjects, len(X)), pairs)
         return self
 
-    def score_videos(self, X, *, emotions=None):
+    def score_videos(self, X: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Log-odds `[n]`; see `AuthenticityRanker.score_videos`."""
         check_is_fitted(self, "booster_")
         X = check_array(X, dtype=np.float64)
         check_width(X, self.n_features_in_, self)
-        F = np.hstack([X, emotion_columns(emotions, self.emotions_, np.arange(len(X)))])
-        return self.booster_.predict(F, num_iteration=self.trees_, raw_score=True, num_threads=1)
+        samples = np.hstack([X, emotion_columns(emotions, self.emotions_, np.arange(len(X)))])
+        return _raw_scores(self.booster_, samples, self.trees_)
 
-    def decision_function(self, X, pairs, *, emotions=None):
+    def decision_function(self, X: np.ndarray, pairs: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Differences `[p]` of the videos' log-odds; see `AuthenticityRanker.decision_function`."""
         check_is_fitted(self, "booster_")
         X, pairs = check_ranking(X, pairs, self)
         if not len(pairs):
@@ -257,18 +322,23 @@ class LightGBMSingle(_LightGBM):
         return first - second
 
 
-def emotion_columns_or_zeros(emotions, known, rows: np.ndarray, n_videos: int) -> np.ndarray:
-    """[n_videos, len(known)]: one-hot emotions in `rows`, zeros elsewhere."""
+def emotion_columns_or_zeros(
+    emotions: np.ndarray | None, known: Sequence[str], rows: np.ndarray, n_videos: int
+) -> np.ndarray:
+    """One-hot emotions `[n_videos, len(known)]` in `rows`, zeros elsewhere."""
     columns = np.zeros((n_videos, len(known)))
     columns[rows] = emotion_columns(emotions, known, rows)
     return columns
 
 
-def _linear_svm(F: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, float]:
-    """Weights [d] and intercept on raw features of a standardised squared-hinge SVM."""
-    mean, scale = F.mean(axis=0), F.std(axis=0)
-    scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1e-300)] = 1.0
-    z = (F - mean) / scale
+def _raw_scores(booster: lightgbm.Booster, samples: np.ndarray, trees: int) -> np.ndarray:
+    """Log-odds [n] of samples [n, d] by the first so many trees."""
+    return np.asarray(booster.predict(samples, num_iteration=trees, raw_score=True, num_threads=1))
+
+
+def _linear_svm(samples: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, float]:
+    """Weights [d] and intercept on raw samples of a standardised squared-hinge SVM."""
+    z, mean, scale = standardised(samples)
     dual, intercept = squared_hinge_dual(z @ z.T, z, y, C)
     weights = (z.T @ dual) / scale
     return weights, intercept - float(mean @ weights)

@@ -1,15 +1,22 @@
-"""What every authenticity ranker checks before it learns or ranks, and how it sees emotions."""
+"""Checks that all authenticity rankers make before they learn or rank, and their encoding of emotions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
 
-def check_pairs(pairs, n_videos: int) -> np.ndarray:
-    """Pairs as [p, 2] int; ValueError for other shapes, indices out of range, or a video paired with itself."""
+def check_pairs(pairs: np.ndarray, n_videos: int) -> np.ndarray:
+    """Pairs as `[p, 2]` of int.
+
+    Raises
+    ------
+    ValueError
+        For another shape, an index out of range, or a video paired with itself.
+    """
     pairs = np.asarray(pairs)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.issubdtype(pairs.dtype, np.integer):
         raise ValueError(f"pairs must be integers of shape [p, 2], got {pairs.dtype} of shape {list(pairs.shape)}")
@@ -21,14 +28,34 @@ def check_pairs(pairs, n_videos: int) -> np.ndarray:
     return pairs
 
 
-def check_width(X: np.ndarray, expected: int, model) -> None:
-    """ValueError where X has other columns than the model was fitted with."""
+def check_width(X: np.ndarray, expected: int, model: BaseEstimator) -> None:
+    """`ValueError` where X has another number of columns than the model was fitted with."""
     if X.shape[1] != expected:
         raise ValueError(f"X has {X.shape[1]} columns, but this {type(model).__name__} was fitted with {expected}")
 
 
-def check_ranking(X, pairs, model) -> tuple[np.ndarray, np.ndarray]:
-    """Checked X [n, d] and pairs [p, 2] for a fitted model; rows that no pair names may hold NaN."""
+def check_ranking(X: np.ndarray, pairs: np.ndarray, model: BaseEstimator) -> tuple[np.ndarray, np.ndarray]:
+    """Checked input of a fitted model.
+
+    Parameters
+    ----------
+    X : ndarray of float
+        Descriptors `[n, d]`; rows that no pair names may hold NaN.
+    pairs : ndarray of int
+        `[p, 2]`.
+    model : AuthenticityRanker
+        Fitted.
+
+    Returns
+    -------
+    X : ndarray of float64
+    pairs : ndarray of int
+
+    Raises
+    ------
+    ValueError
+        See `check_pairs` and `check_width`; or if a row of a pair is not finite.
+    """
     X = check_array(X, dtype=np.float64, ensure_all_finite=False)
     check_width(X, model.n_features_in_, model)
     pairs = check_pairs(pairs, len(X))
@@ -38,8 +65,31 @@ def check_ranking(X, pairs, model) -> tuple[np.ndarray, np.ndarray]:
     return X, pairs
 
 
-def check_training(X, pairs, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Checked X [n, d] (rows that nothing names may hold NaN), pairs [p, 2], labels [n]; both classes present."""
+def check_training(
+    X: np.ndarray, pairs: np.ndarray, labels: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Checked input of `AuthenticityRanker.fit`.
+
+    Parameters
+    ----------
+    X : ndarray of float
+        Descriptors `[n, d]`; rows that neither pairs nor labels name may hold NaN.
+    pairs : ndarray of int
+        `[p, 2]`, one or more.
+    labels : ndarray of int, or None
+        `[n]`, see `labels_of`.
+
+    Returns
+    -------
+    X : ndarray of float64
+    pairs : ndarray of int
+    labels : ndarray of int
+
+    Raises
+    ------
+    ValueError
+        See `check_pairs` and `labels_of`; or without pairs, or if a named row is not finite.
+    """
     X = check_array(X, dtype=np.float64, ensure_all_finite=False)
     pairs = check_pairs(pairs, len(X))
     if not len(pairs):
@@ -55,7 +105,7 @@ def check_training(X, pairs, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def labels_of(pairs: np.ndarray, labels: np.ndarray | None, n_videos: int) -> np.ndarray:
-    """[n] int: the given labels checked against the pairs, or, by default, those that the pairs imply."""
+    """The given labels `[n]` checked against the pairs, or, by default, those that the pairs imply."""
     from_pairs = np.zeros(n_videos, int)
     from_pairs[pairs[:, 0]] = 1
     if (from_pairs[pairs[:, 1]] == 1).any():
@@ -69,8 +119,14 @@ def labels_of(pairs: np.ndarray, labels: np.ndarray | None, n_videos: int) -> np
     return labels
 
 
-def known_emotions(emotions: Sequence[str] | None, pairs: np.ndarray) -> tuple[str, ...]:
-    """Sorted names of the emotions of the pairs; () without emotions. ValueError where only some have one."""
+def known_emotions(emotions: np.ndarray | None, pairs: np.ndarray) -> tuple[str, ...]:
+    """Sorted names of the emotions of the pairs; empty without emotions.
+
+    Raises
+    ------
+    ValueError
+        If only some pairs have an emotion, or a pair has two.
+    """
     if emotions is None:
         return ()
     emotions = np.asarray(emotions, dtype=object)
@@ -85,10 +141,28 @@ def known_emotions(emotions: Sequence[str] | None, pairs: np.ndarray) -> tuple[s
     return tuple(names)
 
 
-def emotion_columns(emotions: Sequence[str] | None, known: Sequence[str], rows: np.ndarray) -> np.ndarray:
-    """[len(rows), len(known)] one-hot emotions; zeros for an emotion that training did not have.
+def emotion_columns(emotions: np.ndarray | None, known: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    """One-hot emotions of some videos.
 
-    As with scikit-learn's `OneHotEncoder(handle_unknown="ignore")`: a small training fold may lack an emotion.
+    Parameters
+    ----------
+    emotions : ndarray of str, or None
+        `[n]`.
+    known : sequence of str
+        Emotions of the training pairs. Another emotion gives zeros, as scikit-learn's
+        `OneHotEncoder(handle_unknown="ignore")` does: a small training fold may lack one.
+    rows : ndarray of int
+        Videos `[m]`.
+
+    Returns
+    -------
+    ndarray of float
+        `[m, len(known)]`.
+
+    Raises
+    ------
+    ValueError
+        If emotions are known but none are given.
     """
     if not known:
         return np.zeros((len(rows), 0))

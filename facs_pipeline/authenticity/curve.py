@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from facs_pipeline.authenticity import scoring
-from facs_pipeline.authenticity.pairs import Pairs
-from facs_pipeline.authenticity.rank_svm import AuthenticityRanker
+from facs_pipeline.authenticity.ranker import AuthenticityRanker
+from facs_pipeline.authenticity.scoring import PairedVideos, right, training_folds
 from facs_pipeline.foundation.evaluation.learning_curve import SHARES, point
 from facs_pipeline.foundation.progress import SILENT_TASK, Task
 
@@ -18,13 +17,24 @@ from facs_pipeline.foundation.progress import SILENT_TASK, Task
 def subject_subsets(
     subjects: np.ndarray, folds: np.ndarray, shares: Sequence[float] = SHARES, *, seed: int = 0
 ) -> list[np.ndarray]:
-    """Per share [f, n] bool: whose videos are trained on when fold f is held out; nobody of that fold ever is.
+    """The videos that are trained on when a fold is held out; nobody of that fold ever is.
 
     Parameters
     ----------
-    subjects : [n] text; folds : [n] int, position of each subject's fold among the sorted folds is f.
-    shares : of the subjects outside the fold, at least one, ascending. A share that takes nobody more than the one
-        before it, or everybody, in every fold, is left out.
+    subjects : ndarray of str
+        Whose video each is `[n]`.
+    folds : ndarray of int
+        Fold `[n]` of each video.
+    shares : sequence of float
+        Of the subjects outside the fold, at least one of them; ascending. A share that in every fold takes nobody more
+        than the one before it, or everybody, is left out.
+    seed : int
+        Of the choice.
+
+    Returns
+    -------
+    list of ndarray of bool
+        `[f, n]` for each share; row f is for the f-th of the sorted folds.
     """
     chosen = []
     for number, fold in enumerate(np.unique(folds)):
@@ -32,50 +42,55 @@ def subject_subsets(
         order = np.random.default_rng([seed, number]).permutation(others)
         chosen.append([order[: max(1, round(share * len(order)))] for share in shares] + [others])
     sizes = np.array([[len(names) for names in of_fold] for of_fold in chosen])
-    kept = [
+    distinct = [
         k
         for k in range(len(shares))
         if (sizes[:, k] < sizes[:, -1]).any() and (k == 0 or (sizes[:, k] > sizes[:, k - 1]).any())
     ]
-    return [np.array([np.isin(subjects.astype(str), of_fold[k]) for of_fold in chosen]) for k in kept]
+    return [np.array([np.isin(subjects.astype(str), of_fold[k]) for of_fold in chosen]) for k in distinct]
 
 
 def ranking_curve(
     ranker: AuthenticityRanker,
-    X,
-    pairs: Pairs,
-    folds: np.ndarray,
-    subjects: np.ndarray,
+    data: PairedVideos,
     full: dict[str, Any],
     *,
-    emotions: np.ndarray | None = None,
-    labels: np.ndarray | None = None,
-    usable: np.ndarray | None = None,
     seed: int = 0,
     task: Task = SILENT_TASK,
 ) -> list[dict[str, Any]]:
-    """A ranker's pair accuracy on the same held-out people, trained on a part of the other ones.
+    """A ranker's pair accuracy on the same held-out people, trained on parts of the other ones.
 
     Parameters
     ----------
-    ranker : unfitted; X : descriptors [n, d] or n series.
-    pairs : all pairs; the labelled ones are trained on and scored.
-    folds : [n] int; subjects, emotions : [n] text; labels : [n] int, 1 real, -1 fake, 0 unknown; usable : [n] bool.
-    full : figures of the same ranker on all training people: ``accuracy`` and ``wilson_95``.
+    ranker : AuthenticityRanker
+        Unfitted; cloned for every training.
+    data : PairedVideos
+        With subjects; the labelled pairs are trained on and scored.
+    full : dict
+        Figures of the same ranker on all training people: ``accuracy`` and ``wilson_95``.
+    seed : int
+        Of the choice of people.
     task : Task
         Told of every model trained.
 
     Returns
     -------
-    list
-        Points; ``n`` is the mean number of training pairs over the folds, rounded. Only the full one where the people
-        are too few to leave some out. A part without a single training pair in some fold is left out.
+    list of dict
+        ``n``, the mean number of training pairs over the folds, ``accuracy``, ``low``, ``high``; all people last. A
+        part that leaves some fold without a training pair is left out, and so is one that leaves out nobody.
+
+    Raises
+    ------
+    ValueError
+        Without subjects.
     """
-    labelled, found = pairs.labelled, []
-    usable = np.ones(len(folds), bool) if usable is None else usable
-    splits = list(scoring.training_folds(folds, labelled))
+    if data.subjects is None:
+        raise ValueError("a learning curve over people needs subjects")
+    labelled, folds = data.pairs.labelled, data.folds
+    points = []
+    splits = list(training_folds(folds, labelled))
     place = {int(fold): number for number, fold in enumerate(np.unique(folds))}
-    for inside in subject_subsets(subjects, folds, seed=seed):
+    for inside in subject_subsets(data.subjects, folds, seed=seed):
         scores, sizes = np.full(len(labelled), np.nan), []
         for fold, train, test in splits:
             mask = inside[place[fold]]
@@ -84,14 +99,16 @@ def ranking_curve(
             if not len(rows):
                 continue
             sizes.append(len(rows))
-            known = None if labels is None else np.where(mask & (folds != fold) & usable, labels, 0)
-            fitted = clone(ranker).fit(X, labelled[rows], emotions=emotions, labels=known, subjects=subjects)
-            scores[test] = fitted.decision_function(X, labelled[test], emotions=emotions)
+            labels = data.training_labels(mask & (folds != fold))
+            fitted = clone(ranker).fit(
+                data.X, labelled[rows], emotions=data.emotions, labels=labels, subjects=data.subjects
+            )
+            scores[test] = fitted.decision_function(data.X, labelled[test], emotions=data.emotions)
         if len(sizes) == len(splits):
-            found.append(point(round(np.mean(sizes)), float(scoring.right(scores).sum()), len(scores)))
+            points.append(point(round(np.mean(sizes)), float(right(scores).sum()), len(scores)))
     low, high = full["wilson_95"]
     whole = round(np.mean([len(train) for _fold, train, _test in splits]))
-    return [*found, {"n": whole, "accuracy": full["accuracy"], "low": low, "high": high}]
+    return [*points, {"n": whole, "accuracy": full["accuracy"], "low": low, "high": high}]
 
 
 def n_curve_fits(subjects: np.ndarray, folds: np.ndarray, n_folds: int) -> int:

@@ -24,11 +24,23 @@ def plot_curves(
 
     Parameters
     ----------
-    names : the two videos.
-    times : ([n], [m]) seconds; each video starts at 0 in the picture.
-    intensities : ([n, k], [m, k]) intensities 0..5, NaN in frames without a face (the line is interrupted there).
-    aus : [k] names of the panels, e.g. ``["AU12", "AU25"]``.
-    title : above the picture. captions : after each name in the legend, e.g. "decision: real (0.81)".
+    names : tuple of str
+        The two videos.
+    times : tuple of ndarray of float
+        `[n]` and `[m]` in seconds; each video starts at 0 in the picture.
+    intensities : tuple of ndarray of float
+        `[n, k]` and `[m, k]`, 0..5; NaN in frames without a face, where the line is interrupted.
+    aus : sequence of str
+        Names `[k]` of the panels, e.g. ``["AU12", "AU25"]``.
+    title : str
+        Above the picture.
+    captions : tuple of str
+        After each name in the legend, e.g. ``"real (+0.81)"``.
+
+    Returns
+    -------
+    str
+        The SVG file.
 
     Notes
     -----
@@ -45,10 +57,10 @@ def plot_curves(
         f'<text x="{LEFT}" y="18" font-size="14" font-weight="bold">{escape(title)}</text>',
     ]
     for i, (name, caption) in enumerate(zip(names, captions, strict=True)):
-        x = LEFT + i * inner // 2
+        left = LEFT + i * inner // 2
         text = f"{name}{': ' if caption else ''}{caption}"
-        lines.append(f'<line x1="{x}" y1="34" x2="{x + 22}" y2="34" stroke="{COLOURS[i]}" stroke-width="3"/>')
-        lines.append(f'<text x="{x + 28}" y="38">{escape(text)}</text>')
+        lines.append(f'<line x1="{left}" y1="34" x2="{left + 22}" y2="34" stroke="{COLOURS[i]}" stroke-width="3"/>')
+        lines.append(f'<text x="{left + 28}" y="38">{escape(text)}</text>')
     for k, unit in enumerate(aus):
         top = TOP + k * (PANEL + GAP)
         peak = max((float(np.nanmax(v[:, k])) for v in intensities if np.isfinite(v[:, k]).any()), default=1.0)
@@ -56,9 +68,9 @@ def plot_curves(
         lines.append(f'<rect x="{LEFT}" y="{top}" width="{inner}" height="{PANEL}" fill="none" stroke="#999"/>')
         lines.append(f'<text x="{LEFT - 10}" y="{top + PANEL / 2 + 4:.0f}" text-anchor="end">{escape(unit)}</text>')
         for value in (0, limit):
-            y = top + PANEL * (1 - value / limit)
+            level = top + PANEL * (1 - value / limit)
             lines.append(
-                f'<text x="{LEFT - 4}" y="{y + 4:.0f}" text-anchor="end" fill="#666" font-size="10">{value}</text>'
+                f'<text x="{LEFT - 4}" y="{level + 4:.0f}" text-anchor="end" fill="#666" font-size="10">{value}</text>'
             )
         for i, (time, values) in enumerate(zip(times, intensities, strict=True)):
             for part in _unbroken(values[:, k]):

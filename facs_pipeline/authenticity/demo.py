@@ -1,4 +1,4 @@
-"""The demo's last step: rank its synthetic pairs, on synthetic people the ranker has not seen."""
+"""The demo's last step: rank its synthetic pairs, those of synthetic people the ranker was not trained on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.authenticity import ranking
-from facs_pipeline.authenticity.pairs import pair_up
+from facs_pipeline.authenticity.evaluation import EvaluationSettings
+from facs_pipeline.authenticity.pairs import Pairs, pair_up
+from facs_pipeline.authenticity.ranking_input import RankingData, read_ranking_data
+from facs_pipeline.tables.descriptor_table import DescriptorTable
 
 
 def rank_demo(features: str | os.PathLike, out: str | os.PathLike, *, seed: int = 0) -> str:
@@ -17,10 +20,13 @@ def rank_demo(features: str | os.PathLike, out: str | os.PathLike, *, seed: int 
 
     Parameters
     ----------
-    features : folder written by the extraction with metadata (subject, emotion, label real or fake) of at least two
-        people, both labels for each emotion.
-    out : where `authenticity.json`, `predictions.csv`, `reasons.csv`, `curves/` and `model.npz` go.
-    seed : of the ensemble.
+    features : path
+        Folder written by the extraction with metadata (subject, emotion, label real or fake) of at least two people,
+        both labels for each emotion.
+    out : path
+        Folder for `authenticity.json`, `predictions.csv`, `reasons.csv`, `curves/` and `model.npz`.
+    seed : int
+        Of the ensemble.
 
     Returns
     -------
@@ -28,22 +34,21 @@ def rank_demo(features: str | os.PathLike, out: str | os.PathLike, *, seed: int 
         Text to print: accuracy with its interval, one pair's decision, probability and reasons, a caveat.
     """
     out = Path(out)
-    data = ranking.load(features=Path(features))
+    data = read_ranking_data(features=Path(features))
     study = ranking.prepare_study(data)
-    report = ranking.evaluate(data, study, ["rank-svm"], out, seed=seed)
+    report = ranking.evaluate(data, study, ["rank-svm"], out, EvaluationSettings(seed))
     table = data.table
-    first = data.pairs.labelled[:, 0]
-    person = sorted(set(table.subjects[first]))[-1]
+    person = sorted(set(table.subjects[data.pairs.labelled[:, 0]]))[-1]
     others = np.flatnonzero(table.subjects != person)
-    seen = ranking.RankingData(table.take(others), _pairs(table.take(others)), data.features)
-    model = ranking.train(ranking.prepare_study(seen, need_folds=False), "rank-svm", seed=seed)
+    training = RankingData(table.take(others), _pairs(table.take(others)), data.features)
+    model = ranking.train(ranking.prepare_study(training, need_folds=False), "rank-svm", seed=seed)
     model.save(out / "model.npz")
-    # Labels are withheld, so that what is shown is what a user of unlabelled videos would see.
-    mine = table.take(np.flatnonzero(table.subjects == person))
-    mine = replace(mine, labels=np.full(len(mine), "", dtype=object))
-    pairs = _pairs(mine)
-    shown = replace(pairs, candidates=pairs.candidates[:1])
-    result = ranking.predict(ranking.RankingData(mine, shown, data.features), model, out / f"subject_{person}")
+    # Without labels, as for a user of unlabelled videos.
+    held_out = table.take(np.flatnonzero(table.subjects == person))
+    held_out = replace(held_out, labels=np.full(len(held_out), "", dtype=object))
+    pairs = _pairs(held_out)
+    first = replace(pairs, candidates=pairs.candidates[:1])
+    result = ranking.predict(RankingData(held_out, first, data.features), model, out / f"subject_{person}")
     figures = report["models"]["rank-svm"]["pairs"]
     low, high = figures["wilson_95"]
     lines = [
@@ -61,5 +66,5 @@ def rank_demo(features: str | os.PathLike, out: str | os.PathLike, *, seed: int 
     return "\n".join(lines)
 
 
-def _pairs(table):
+def _pairs(table: DescriptorTable) -> Pairs:
     return pair_up(table.subjects, table.emotions, table.labels, np.isfinite(table.values).all(axis=1))

@@ -1,12 +1,13 @@
-"""Why the ranker decided as it did: the statistics that moved a decision most, in words."""
+"""Reasons of a ranker's decisions: the statistics that contributed most, in words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from facs_pipeline.tables.descriptor_table import DescriptorTable
 
 _COLUMN = re.compile(r"(?P<unit>AU\d+)_(?P<signal>value|speed|acceleration)_(?P<statistic>\w+?)(?P<squared>_squared)?$")
 
@@ -36,8 +37,16 @@ _LONGER = {"time_above_mean", "time_above_threshold", "max_minus_first_mean_cros
 class Reason(NamedTuple):
     """One descriptor's part in a decision.
 
-    column : its name; words : e.g. "AU12 speed: maximum higher in A"; value_a, value_b : what was measured;
-    contribution : its share of the decision's margin, positive = speaks for A being real.
+    Attributes
+    ----------
+    column : str
+        Name of the descriptor.
+    words : str
+        Such as ``"AU12 speed: maximum higher in A"``.
+    value_a, value_b : float
+        The descriptor in both videos.
+    contribution : float
+        Its part of the decision's margin, positive = for A being real.
     """
 
     column: str
@@ -48,7 +57,16 @@ class Reason(NamedTuple):
 
 
 def in_words(column: str, value_a: float, value_b: float, a: str = "A", b: str = "B") -> str:
-    """What the difference in one descriptor means, in words.
+    """The difference in one descriptor, in words.
+
+    Parameters
+    ----------
+    column : str
+        Name of the descriptor.
+    value_a, value_b : float
+        The descriptor in both videos.
+    a, b : str
+        Names of the videos.
 
     Examples
     --------
@@ -88,14 +106,25 @@ def reasons(
     a: str = "A",
     b: str = "B",
 ) -> list[Reason]:
-    """The descriptors that moved one pair's decision most, strongest first.
+    """The descriptors that contributed most to one pair's decision, strongest first.
 
     Parameters
     ----------
-    contributions : [d] of the pair from the ranker's `margins`: for linear rankers weight times standardised
-        difference, for LightGBM its own contributions; positive speaks for the first video being real.
-    columns : [d] names. values_a, values_b : [d] the two videos' descriptors.
-    top : how many; descriptors with no contribution are never named.
+    contributions : ndarray of float
+        Contributions `[d]` from the ranker's `margins`, positive = for the first video being real. Of linear rankers
+        they are weight times standardised difference, of LightGBM its own.
+    columns : tuple of str
+        Names `[d]`.
+    values_a, values_b : ndarray of float
+        Descriptors `[d]` of the two videos.
+    top : int
+        Reasons, at most; descriptors without contribution are left out.
+    a, b : str
+        Names of the videos.
+
+    Returns
+    -------
+    list of Reason
     """
     strongest = np.argsort(-np.abs(contributions), kind="stable")[:top]
     return [
@@ -116,27 +145,47 @@ COLUMNS = ("model", "video_a", "video_b", "reason", "column", "value_a", "value_
 
 
 def reason_rows(
-    model: str, margins: np.ndarray, pairs: np.ndarray, videos: Sequence[str], X: np.ndarray, columns: tuple[str, ...],
-    *, top: int = 5,
-) -> list[list]:  # fmt: skip
-    """Rows of ``reasons.csv`` (`COLUMNS`), pair by pair, strongest reason first.
+    model: str, margins: np.ndarray, pairs: np.ndarray, table: DescriptorTable, *, top: int = 5
+) -> list[list[object]]:
+    """Rows of ``reasons.csv``, pair by pair, strongest reason first.
 
     Parameters
     ----------
-    model : name of the ranker; margins : [q, d] of the pairs, see `reasons`; pairs : [q, 2] rows of `X`.
-    videos : [n] names; X : [n, d] descriptors; columns : [d] their names; top : reasons per pair.
+    model : str
+        Name of the ranker.
+    margins : ndarray of float
+        Contributions `[q, d]` of the pairs, see `reasons`.
+    pairs : ndarray of int
+        Rows `[q, 2]` of the table.
+    table : DescriptorTable
+        The videos, with d descriptors.
+    top : int
+        Reasons per pair, at most.
+
+    Returns
+    -------
+    list of list
+        Cells as in `COLUMNS`.
     """
+    X, videos = table.values, table.videos
     return [
-        [model, videos[a], videos[b], found.words, found.column, found.value_a, found.value_b, found.contribution]
+        [model, videos[a], videos[b], reason.words, reason.column, reason.value_a, reason.value_b, reason.contribution]
         for (a, b), margin in zip(pairs, margins, strict=True)
-        for found in reasons(margin, columns, X[a], X[b], top=top)
+        for reason in reasons(margin, table.columns, X[a], X[b], top=top)
     ]
 
 
 def by_unit(contributions: np.ndarray, columns: tuple[str, ...]) -> dict[str, float]:
     """Contributions summed per action unit (or column that belongs to none), strongest first.
 
-    Neighbouring statistics of one curve say much the same, so the sum per unit is the steadier part of an explanation.
+    The statistics of one curve are correlated, so the sum per unit is the more robust part of an explanation.
+
+    Parameters
+    ----------
+    contributions : ndarray of float
+        `[d]`.
+    columns : tuple of str
+        Names `[d]` of the descriptors.
 
     Examples
     --------
@@ -152,6 +201,6 @@ def by_unit(contributions: np.ndarray, columns: tuple[str, ...]) -> dict[str, fl
 
 
 def units_of(columns: list[str], limit: int = 4) -> list[str]:
-    """The action units that descriptor names speak of, in order of first mention, e.g. ``["AU12", "AU25"]``."""
+    """The action units in names of descriptors, in order of first mention, e.g. ``["AU12", "AU25"]``."""
     units = [match["unit"] for match in map(_COLUMN.match, columns) if match]
     return list(dict.fromkeys(units))[:limit]

@@ -1,7 +1,7 @@
-"""Which videos show the same person, where nobody has said so: looks of the registered face, then clustering.
+"""Which videos show the same person, where subjects are unknown: a vector for each registered face, then clustering.
 
-Classical on purpose (texture, brightness and shape, no network): good for one recording session with even light and few
-people, which is what pairs of videos usually come from. Its guess is a table for a person to correct.
+Classical on purpose (texture, brightness and shape, no network): good for one recording session with even light and
+few people, where pairs of videos usually come from. The result is a table for people to correct.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from sklearn.metrics import silhouette_score
 from facs_pipeline.foundation.images.geometry import apply, fit_similarity
 
 SIZE, CELLS, BINS, THUMBNAIL = 84, 7, 59, 16
-# Outer eye corners and the nose's tip: they hardly move with the expression.
+# Outer eye corners and the tip of the nose hardly move with the expression.
 _ANCHORS = np.array([36, 45, 30])
-_STEADY = np.r_[0:17, 27:48]  # chin line, nose and eyes: brows and mouth say what is felt, not who it is
-_PLACES = np.array([[16.0, 26.0], [68.0, 26.0], [42.0, 52.0]])
+_RIGID = np.r_[0:17, 27:48]  # chin line, nose and eyes; brows and mouth depend on the expression
+_ANCHOR_POSITIONS = np.array([[16.0, 26.0], [68.0, 26.0], [42.0, 52.0]])
 
 
 class Clusters(NamedTuple):
-    """Who is who.
+    """Videos grouped by person.
 
-    subject : [n] int from 0 in order of first appearance.
-    confidence : [n] 0..1; 0.5 = as close to another person's videos as to its own; 0 for a person with one video.
-    nearest : [n] int, the most similar other video.
+    Attributes
+    ----------
+    subject : ndarray of int
+        Person `[n]`, from 0 in order of first appearance.
+    confidence : ndarray of float
+        `[n]`, 0..1; 0.5: as close to another person's videos as to the own; 0 for a person with one video.
+    nearest : ndarray of int
+        The most similar other video `[n]`.
     """
 
     subject: np.ndarray
@@ -38,15 +43,22 @@ class Clusters(NamedTuple):
 
 
 def identity_vector(greys: list[np.ndarray], points: list[np.ndarray]) -> np.ndarray:
-    """[3223] texture, brightness and shape of the registered face, averaged over frames.
+    """Texture, brightness and shape of the registered face, averaged over frames.
 
     Square roots of uniform-LBP histograms of the smoothed face in 7 x 7 cells (their distance is Hellinger's), a
-    16 x 16 picture of it in standard units, and the places of chin, nose and eyes, each of similar weight.
+    16 x 16 picture of it in standard units, and the landmarks of chin, nose and eyes, each of similar weight.
 
     Parameters
     ----------
-    greys : grey images [h, w] uint8, some frames of one video, best with the face at rest.
-    points : their landmarks [68, 2] in px.
+    greys : list of ndarray of uint8
+        Grey images `[h, w]`: some frames of one video, best with the face at rest.
+    points : list of ndarray of float
+        Their landmarks `[68, 2]` in pixels.
+
+    Returns
+    -------
+    ndarray of float
+        `[3223]`.
     """
     histogram = np.zeros((CELLS * CELLS, BINS))
     thumbnails, shapes = [], []
@@ -54,11 +66,11 @@ def identity_vector(greys: list[np.ndarray], points: list[np.ndarray]) -> np.nda
     cells = np.add.outer(np.arange(SIZE) // cell * CELLS, np.arange(SIZE) // cell)
     for grey, landmarks in zip(greys, points, strict=True):
         landmarks = np.asarray(landmarks, float)
-        matrix = fit_similarity(landmarks[_ANCHORS], _PLACES)
+        matrix = fit_similarity(landmarks[_ANCHORS], _ANCHOR_POSITIONS)
         face = cv2.warpAffine(grey, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
         thumbnails.append(cv2.resize(face, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(float).ravel())
-        shapes.append(apply(matrix, landmarks)[_STEADY].ravel() / SIZE)
-        # Without smoothing the patterns are those of the camera's noise.
+        shapes.append(apply(matrix, landmarks)[_RIGID].ravel() / SIZE)
+        # Without smoothing the patterns would be those of the camera's noise.
         codes = local_binary_pattern(cv2.GaussianBlur(face, (0, 0), 2), 8, 1, "nri_uniform").astype(int)
         histogram += np.bincount((cells * BINS + codes).ravel(), minlength=histogram.size).reshape(histogram.shape)
     thumbnail = np.mean(thumbnails, axis=0)
@@ -71,13 +83,19 @@ def cluster_subjects(vectors: np.ndarray, n_subjects: int | None = None) -> Clus
 
     Parameters
     ----------
-    vectors : [n, d] from `identity_vector`.
-    n_subjects : how many people there are, where known.
+    vectors : ndarray of float
+        `[n, d]`, from `identity_vector`.
+    n_subjects : int or None
+        Number of people, where known.
+
+    Returns
+    -------
+    Clusters
 
     Notes
     -----
-    Without `n_subjects` at least two people are assumed, and fewer people than videos. Two videos alone are taken
-    for one person, which is what somebody who compares two videos means.
+    Without `n_subjects` at least two people are assumed, and fewer people than videos. Two videos alone are taken for
+    one person: people who compare two videos mean that.
     """
     n = len(vectors)
     if n <= 2:

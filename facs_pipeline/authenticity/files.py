@@ -1,11 +1,13 @@
-"""Files in and out of ranking: a folder of extracted features, series, identity from the videos, results."""
+"""Files of a ranking: a folder of extracted features, series, identity from the videos, results."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,14 +20,21 @@ from facs_pipeline.authenticity.series import Series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
 from facs_pipeline.tables.descriptor_table import DescriptorTable, read_text_table, table_from_frame
-from facs_pipeline.tables.reader import read_au_table
+from facs_pipeline.tables.reader import AUSeries, read_au_table
 from facs_pipeline.video.reader import read_frames
 
 IDENTITY_FRAMES = 8
 
 
-def read_features(folder: str | os.PathLike, *, more_emotions=()) -> DescriptorTable:
+def read_features(folder: str | os.PathLike, *, more_emotions: Sequence[str] = ()) -> DescriptorTable:
     """Descriptors of a folder written by ``facs extract-features``; videos that failed are rows without values.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+    more_emotions : sequence of str
+        Names beside the usual eight.
 
     Raises
     ------
@@ -49,7 +58,7 @@ def read_features(folder: str | os.PathLike, *, more_emotions=()) -> DescriptorT
         raise InputError(f"{path}: none of the {len(videos)} videos has descriptors ({'; '.join(first)})")
     lost = videos[~videos["video"].isin(described["video"])]
     if len(lost):
-        # They keep their place in the results, with the reason why they have no score.
+        # They are rows of the results too, with the reason why they have no score.
         described = pd.concat([described, lost[["video"]]]).fillna("")
     table = table_from_frame(described, source=str(path), more_emotions=more_emotions)
     notes = {
@@ -60,17 +69,32 @@ def read_features(folder: str | os.PathLike, *, more_emotions=()) -> DescriptorT
 
 
 def read_series(folder: str | os.PathLike, table: DescriptorTable) -> list[Series]:
-    """Every video's action-unit curves and landmarks, frames with a face only; [n] like the table.
+    """Action-unit curves and landmarks of every video, in frames with a face.
 
-    A video without descriptors has an empty series. All series have the action units that all tables share.
+    Parameters
+    ----------
+    folder : path
+        Written by ``facs extract-features``.
+    table : DescriptorTable
+        Its n videos.
+
+    Returns
+    -------
+    list of Series
+        `[n]`, with the action units that all tables share; empty series for videos without descriptors.
+
+    Raises
+    ------
+    InputError
+        If a table of action units is missing.
     """
-    found = {}
+    of_video = {}
     for video in table.videos[[i not in table.unusable for i in range(len(table))]]:
         path = _au_table(Path(folder), str(video))
-        best = max(read_au_table(path), key=lambda one: int(one.success.sum()))
-        found[video] = (best, _landmarks(path, best.face_id))
-    shared = sorted(set.intersection(*(set(series.aus) for series, _points in found.values())))
-    return [_series(*found[video], shared) if video in found else _no_series(shared) for video in table.videos]
+        best = max(read_au_table(path), key=lambda face: int(face.success.sum()))
+        of_video[video] = (best, _landmarks(path, best.face_id))
+    shared = sorted(set.intersection(*(set(series.aus) for series, _points in of_video.values())))
+    return [_series(*of_video[video], shared) if video in of_video else _no_series(shared) for video in table.videos]
 
 
 def _au_table(folder: Path, video: str) -> Path:
@@ -82,66 +106,79 @@ def _au_table(folder: Path, video: str) -> Path:
 
 
 def _landmarks(path: Path, face_id: str) -> np.ndarray | None:
-    """[n, 68, 2] landmarks of the rows with that face, None where the table has none."""
+    """Landmarks [n, 68, 2] of the rows with that face, None where the table has none."""
     columns = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
     read = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
     table = read(path)
     if not set(columns) <= set(table.columns):
         return None
-    seen = table[table["success"] == 1]
-    if "face_id" in seen:
-        seen = seen[seen["face_id"].astype(float).astype(int).astype(str) == str(face_id)]
-    return seen[columns].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)
+    rows = table[table["success"] == 1]
+    if "face_id" in rows:
+        rows = rows[rows["face_id"].astype(float).astype(int).astype(str) == str(face_id)]
+    return rows[columns].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)
 
 
-def _series(series, points, shared) -> Series:
-    seen = series.success
+def _series(series: AUSeries, points: np.ndarray | None, shared: Sequence[int]) -> Series:
+    success = series.success
     position = {au: k for k, au in enumerate(series.aus)}
-    intensities = series.intensities[seen][:, [position[au] for au in shared]]
-    return Series(
-        series.times_s[seen], intensities, points if points is not None and len(points) == seen.sum() else None
-    )
+    intensities = series.intensities[success][:, [position[au] for au in shared]]
+    complete = points is not None and len(points) == success.sum()
+    return Series(series.times_s[success], intensities, points if complete else None)
 
 
-def _no_series(shared) -> Series:
+def _no_series(shared: Sequence[int]) -> Series:
     return Series(np.zeros(0), np.zeros((0, len(shared))))
 
 
 def find_subjects(folder: str | os.PathLike, table: DescriptorTable, n_subjects: int | None = None) -> Clusters:
-    """Guess who is who from the videos themselves; entries of videos without descriptors are -1.
+    """Group videos by person, by the faces in the videos themselves.
+
+    Parameters
+    ----------
+    folder : path
+        Written by ``facs extract-features``.
+    table : DescriptorTable
+        Its n videos.
+    n_subjects : int or None
+        Number of people, where known.
+
+    Returns
+    -------
+    Clusters
+        -1 for videos without descriptors.
 
     Raises
     ------
     InputError
-        If the videos are not where the extraction found them.
+        If the videos are not where they were at the extraction.
     """
     folder = Path(folder)
     run = folder / "run.json"
     if not run.is_file():
         raise InputError(f"{run}: no such file, so the videos cannot be found; give subjects in a table with --pairs")
-    places = json.loads(run.read_text(encoding="utf-8")).get("videos", {})
+    paths = json.loads(run.read_text(encoding="utf-8")).get("videos", {})
     usable = [i for i in range(len(table)) if i not in table.unusable]
     vectors = []
     for i in usable:
         name = str(table.videos[i])
-        if not os.path.exists(places.get(name, "")):
+        if not os.path.exists(paths.get(name, "")):
             raise InputError(
-                f"{places.get(name, name)}: the video is not there any more; faces cannot be compared without it. "
+                f"{paths.get(name, name)}: the video is not there any more; faces cannot be compared without it. "
                 "Put it back, or give subjects in a table with --pairs (columns video, subject, emotion)"
             )
-        vectors.append(_identity_of(places[name], _au_table(folder, name)))
-    found = cluster_subjects(np.array(vectors), n_subjects)
+        vectors.append(_identity_of(paths[name], _au_table(folder, name)))
+    clusters = cluster_subjects(np.array(vectors), n_subjects)
     subject, nearest = np.full(len(table), -1), np.full(len(table), -1)
     confidence = np.zeros(len(table))
-    subject[usable], confidence[usable] = found.subject, found.confidence
-    nearest[usable] = np.array(usable)[found.nearest]
+    subject[usable], confidence[usable] = clusters.subject, clusters.confidence
+    nearest[usable] = np.array(usable)[clusters.nearest]
     return Clusters(subject, confidence, nearest)
 
 
 def _identity_of(video: str, table: Path) -> np.ndarray:
     rows = read_text_table(table, required=["frame", "success"])
     rows = rows[rows["success"] == "1"].drop_duplicates("frame")
-    # The calmest frames: a face at rest says who it is, a moving one what is felt.
+    # The frames with the least activity: expressions would hide the identity.
     units = [name for name in rows.columns if name.startswith("AU") and name.endswith("_r")]
     activity = rows[units].replace("", "0").astype(float).sum(axis=1)
     chosen = rows.iloc[np.argsort(activity.to_numpy(), kind="stable")[:IDENTITY_FRAMES]]
@@ -151,18 +188,18 @@ def _identity_of(video: str, table: Path) -> np.ndarray:
         )
         for record in chosen.to_dict("records")
     }
-    last, greys, kept = max(points), [], []
+    last, greys, landmarks = max(points), [], []
     for frame in read_frames(video):
         if frame.index in points:
             greys.append(frame.image)
-            kept.append(points[frame.index])
+            landmarks.append(points[frame.index])
         if frame.index >= last:
             break
-    return identity_vector(greys, kept)
+    return identity_vector(greys, landmarks)
 
 
 def subjects_table(table: DescriptorTable, clusters: Clusters) -> pd.DataFrame:
-    """The guess as a table to correct and to give back with --pairs."""
+    """The groups of `find_subjects` as a table to correct and to give back with ``--pairs``."""
     known = clusters.subject >= 0
     return pd.DataFrame(
         {
@@ -176,7 +213,7 @@ def subjects_table(table: DescriptorTable, clusters: Clusters) -> pd.DataFrame:
     )
 
 
-def write_report(out: Path, report: dict) -> Path:
+def write_report(out: Path, report: dict[str, Any]) -> Path:
     """`authenticity.json` in `out`, atomically."""
     path = Path(out) / "authenticity.json"
     with atomic_write(path) as file:
@@ -199,19 +236,27 @@ def explain_pairs(
 
     Parameters
     ----------
-    model : its ranker must have `margins` (all that can be saved but `lightgbm-single`), else there are none.
-    table : aligned with the model, with emotions; candidates : [q, 2].
+    model : AuthenticityModel
+        Rankers without `margins` (``lightgbm-single``) have no reasons.
+    table : DescriptorTable
+        Aligned with the model, with emotions.
+    candidates : ndarray of int
+        Pairs `[q, 2]`.
+    top : int
+        Reasons per pair, at most.
 
     Returns
     -------
-    reasons : one row per pair and reason, strongest first.
-    units : pair -> action unit -> summed contribution of its statistics, positive = first video real.
+    reasons : DataFrame
+        One row per pair and reason, strongest first.
+    units : dict
+        Pair -> action unit -> summed contribution of its statistics, positive = first video real.
     """
     if not hasattr(model.ranker, "margins") or not len(candidates):
         return pd.DataFrame(columns=COLUMNS), {}
     emotions = table.emotions if model.ranker.emotions_ else None
     margins = model.ranker.margins(table.values, candidates, emotions=emotions)
-    rows = reason_rows(model.name, margins, candidates, table.videos, table.values, model.columns, top=top)
+    rows = reason_rows(model.name, margins, candidates, table, top=top)
     units = {
         (int(a), int(b)): by_unit(margin, model.columns) for (a, b), margin in zip(candidates, margins, strict=True)
     }
@@ -221,23 +266,31 @@ def explain_pairs(
 def draw_pair(
     folder: str | os.PathLike, out: Path, a: str, b: str, columns: list[str], captions: tuple[str, str] = ("", "")
 ) -> Path:
-    """Both videos' curves of the action units named in `columns` (descriptor names) as an SVG file in `out`.
+    """Action-unit curves of both videos of a pair as an SVG file.
 
     Parameters
     ----------
-    folder : written by ``facs extract-features``. columns : most important first; at most four units are drawn.
+    folder : path
+        Written by ``facs extract-features``.
+    out : path
+        The file goes into its subfolder `curves`.
+    a, b : str
+        The two videos.
+    columns : list of str
+        Names of descriptors, most important first; at most four of their action units are drawn.
+    captions : tuple of str
+        After the names of the videos.
     """
-    best = [
-        max(read_au_table(_au_table(Path(folder), name)), key=lambda one: int(one.success.sum())) for name in (a, b)
-    ]
-    shared = [au for au in best[0].aus if au in best[1].aus]
-    wanted = [int(unit[2:]) for unit in units_of(columns) if int(unit[2:]) in shared] or shared[:4]
-    curves = tuple(one.intensities[:, [one.aus.index(au) for au in wanted]] for one in best)
+    first, second = (
+        max(read_au_table(_au_table(Path(folder), name)), key=lambda face: int(face.success.sum())) for name in (a, b)
+    )
+    shared = [au for au in first.aus if au in second.aus]
+    drawn = [int(unit[2:]) for unit in units_of(columns) if int(unit[2:]) in shared] or shared[:4]
     text = plot_curves(
         (f"A {a}", f"B {b}"),
-        tuple(one.times_s for one in best),
-        curves,
-        [f"AU{au:02d}" for au in wanted],
+        (first.times_s, second.times_s),
+        (_intensities(first, drawn), _intensities(second, drawn)),
+        [f"AU{au:02d}" for au in drawn],
         title="Action-unit intensities of both videos",
         captions=captions,
     )
@@ -247,3 +300,7 @@ def draw_pair(
     with atomic_write(path) as file:
         file.write(text)
     return path
+
+
+def _intensities(series: AUSeries, aus: Sequence[int]) -> np.ndarray:
+    return series.intensities[:, [series.aus.index(au) for au in aus]]

@@ -1,8 +1,9 @@
-"""A trained ranker with all that using it needs: columns, emotion stage, calibration, card; saved without pickles."""
+"""A trained ranker with its columns, emotion stage, calibration and card, saved without pickles."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
 from facs_pipeline.authenticity.pairs import groups_of
-from facs_pipeline.authenticity.rank_svm import AuthenticityRanker, RankSVM
+from facs_pipeline.authenticity.rank_svm import RankSVM
+from facs_pipeline.authenticity.ranker import AuthenticityRanker
 from facs_pipeline.authenticity.scoring import Calibration
 from facs_pipeline.authenticity.series import ResidualBoosting, WindowsSVM
 from facs_pipeline.foundation.errors import InputError, ModelError
@@ -35,7 +37,10 @@ RANKERS: dict[str, type[AuthenticityRanker]] = {
     "windows-svm": WindowsSVM,
     "residual-boosting": ResidualBoosting,
 }
-PRESETS = {"rank-svm-tuned": {"scaling": "auto", "C": "auto"}, "rank-svm-normal": {"scaling": "normal"}}
+PRESETS: dict[str, dict[str, str]] = {
+    "rank-svm-tuned": {"scaling": "auto", "C": "auto"},
+    "rank-svm-normal": {"scaling": "normal"},
+}
 SAVED = ("rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm")
 
 
@@ -44,9 +49,12 @@ class EmotionStage:
 
     A ridge classifier on standardised descriptors, folded into one matrix product.
 
-    Attributes
+    Parameters
     ----------
-    emotions : tuple of str; weights : [d, e]; intercepts : [e].
+    emotions : tuple of str
+        The e names.
+    weights, intercepts : ndarray of float
+        On raw descriptors, `[d, e]` and `[e]`.
     """
 
     def __init__(self, emotions: tuple[str, ...], weights: np.ndarray, intercepts: np.ndarray):
@@ -54,7 +62,7 @@ class EmotionStage:
 
     @classmethod
     def fit(cls, X: np.ndarray, emotions: np.ndarray) -> EmotionStage | None:
-        """From descriptors [n, d] and emotions [n]; None where fewer than two emotions are there."""
+        """From descriptors `[n, d]` and emotions `[n]`, ``""`` where unknown; None with fewer than two emotions."""
         known = np.asarray(emotions, dtype=object) != ""
         names = np.asarray(emotions, dtype=object)[known].astype(str)
         if len(np.unique(names)) < 2:
@@ -62,33 +70,40 @@ class EmotionStage:
         steps = make_pipeline(StandardScaler(), RidgeClassifier(alpha=float(X.shape[1]))).fit(X[known], names)
         scaler, ridge = steps[0], steps[1]
         coefficients, intercepts = ridge.coef_, ridge.intercept_
-        if len(ridge.classes_) == 2:  # scikit-learn keeps one row for two classes
+        if len(ridge.classes_) == 2:  # scikit-learn has one row for two classes
             coefficients, intercepts = np.vstack([-coefficients, coefficients]), np.repeat(intercepts, 2) * [-1, 1]
         weights = (coefficients / scaler.scale_).T
         return cls(tuple(map(str, ridge.classes_)), weights, intercepts - scaler.mean_ @ weights)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """[n] emotions."""
+        """Emotions `[n]` of descriptors `[n, d]`."""
         return np.array(self.emotions, dtype=object)[np.argmax(X @ self.weights + self.intercepts, axis=1)]
 
 
 @dataclass(frozen=True)
 class AuthenticityModel:
-    """A ranker and what using it on other people's videos needs.
+    """A fitted ranker with everything that other people's videos need.
 
     Attributes
     ----------
-    name : key of `RANKERS`.
-    ranker : fitted.
-    columns : [d] names of the descriptors in the ranker's order.
-    scale : [d] standard deviation of each descriptor's difference within training pairs, for explanations.
-    emotion_stage : or None.
-    pair_calibration, video_calibration : from out-of-fold scores; None where there were too few.
-    card : what it was trained on, how well it did out of fold, versions.
+    name : str
+        Key of `RANKERS`.
+    ranker : AuthenticityRanker
+        Fitted, on descriptors.
+    columns : tuple of str
+        Names `[d]` of the descriptors in the ranker's order.
+    scale : ndarray of float
+        Root mean square `[d]` of each descriptor's difference within training pairs.
+    emotion_stage : EmotionStage or None
+        For videos without an emotion.
+    pair_calibration, video_calibration : Calibration or None
+        From out-of-fold scores; None where there were too few.
+    card : dict
+        What it was trained on, how well it did out of fold, versions.
     """
 
     name: str
-    ranker: AuthenticityRanker
+    ranker: AuthenticityRanker[np.ndarray]
     columns: tuple[str, ...]
     scale: np.ndarray
     emotion_stage: EmotionStage | None = None
@@ -97,7 +112,7 @@ class AuthenticityModel:
     card: dict[str, Any] = field(default_factory=dict)
 
     def aligned(self, table: DescriptorTable) -> DescriptorTable:
-        """The table with the model's columns in the model's order; InputError where one is missing."""
+        """The table with the model's columns in the model's order; `InputError` where one is missing."""
         missing = [name for name in self.columns if name not in table.columns]
         if missing:
             raise InputError(
@@ -109,7 +124,25 @@ class AuthenticityModel:
         return replace(table, values=table.values[:, order], columns=self.columns)
 
     def with_emotions(self, table: DescriptorTable) -> tuple[DescriptorTable, np.ndarray]:
-        """The aligned table with every usable video's emotion, and [n] where it is from: given, predicted or ""."""
+        """Give every usable video an emotion.
+
+        Parameters
+        ----------
+        table : DescriptorTable
+            From `aligned`.
+
+        Returns
+        -------
+        table : DescriptorTable
+            With emotions, where the model was trained with any.
+        source : ndarray of str
+            Origin `[n]` of each emotion: ``"given"``, ``"predicted"`` or ``""``.
+
+        Raises
+        ------
+        InputError
+            If a given emotion is not one of the training set.
+        """
         known = self.ranker.emotions_
         source = np.where(table.emotions == "", "", "given").astype(object)
         if not known:
@@ -134,14 +167,16 @@ class AuthenticityModel:
     def with_emotions_together(
         self, given: DescriptorTable, completed: DescriptorTable, groups: np.ndarray
     ) -> DescriptorTable:
-        """`completed` with one emotion per group of videos that are to be compared.
+        """Give each group of videos that are to be compared one emotion.
 
         A group takes the emotion that is given for one of its videos, else that of its mean descriptor.
 
         Parameters
         ----------
-        given, completed : the table before and after `with_emotions`.
-        groups : [n] int.
+        given, completed : DescriptorTable
+            The table before and after `with_emotions`.
+        groups : ndarray of int
+            `[n]`.
         """
         emotions = completed.emotions.copy()
         usable = np.isfinite(completed.values).all(axis=1)
@@ -154,13 +189,19 @@ class AuthenticityModel:
                 emotions[members] = self.emotion_stage.predict(completed.values[members].mean(axis=0, keepdims=True))[0]
         return replace(completed, emotions=emotions)
 
-    def rank(self, table: DescriptorTable, candidates: np.ndarray, emotion_source=None) -> pd.DataFrame:
-        """One row per video: partner, score, decision and probability.
+    def rank(
+        self, table: DescriptorTable, candidates: np.ndarray, emotion_source: np.ndarray | None = None
+    ) -> pd.DataFrame:
+        """One row per video: partner, score, decision and probability; see `prediction_table`.
 
         Parameters
         ----------
-        table : from `aligned` and `with_emotions`.
-        candidates : [q, 2] pairs to compare; a video in none is scored on its own.
+        table : DescriptorTable
+            From `aligned` and `with_emotions`.
+        candidates : ndarray of int
+            Pairs `[q, 2]` to compare; a video in none is scored on its own.
+        emotion_source : ndarray of str, or None
+            Origin `[n]` of the emotions, from `with_emotions`.
         """
         usable = np.isfinite(table.values).all(axis=1)
         emotions = table.emotions if self.ranker.emotions_ else None
@@ -177,13 +218,13 @@ class AuthenticityModel:
             pair_scores,
             video_scores,
             model=self.name,
-            pair_probability=self.pair_calibration or _no_probability,
-            video_probability=self.video_calibration or _no_probability,
+            pair_probability=self.pair_calibration or no_probability,
+            video_probability=self.video_calibration or no_probability,
             emotion_source=emotion_source,
         )
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write the model file (kind "authenticity")."""
+        """Write the model file, which runs no code when loaded; the ranker must be one of `SAVED`."""
         arrays = {f"ranker_{name}": array for name, array in self.ranker.to_arrays().items()}
         arrays |= {"columns": np.array(self.columns, dtype=str), "scale": self.scale}
         if self.emotion_stage is not None:
@@ -201,7 +242,13 @@ class AuthenticityModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> AuthenticityModel:
-        """Read a model file; ModelError where it is damaged or of another kind."""
+        """Read a model file.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged, of another kind, or its ranker unknown.
+        """
         file = load_model(path, KIND)
         arrays, card = file.arrays, file.card
         try:
@@ -228,7 +275,8 @@ class AuthenticityModel:
             raise ModelError(f"{path}: not a complete authenticity model ({type(error).__name__}: {error})") from error
 
 
-def _no_probability(scores: np.ndarray) -> np.ndarray:
+def no_probability(scores: np.ndarray) -> np.ndarray:
+    """NaN for every score `[p]`: stands in for a `Calibration` where there is none."""
     return np.full(len(scores), np.nan)
 
 
@@ -239,14 +287,36 @@ def prediction_table(
     video_scores: np.ndarray,
     *,
     model: str,
-    pair_probability,
-    video_probability,
-    emotion_source=None,
+    pair_probability: Callable[[np.ndarray], np.ndarray],
+    video_probability: Callable[[np.ndarray], np.ndarray],
+    emotion_source: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """One row per video of `table`; see `AuthenticityModel.rank`.
+    """Predictions of n videos, one row each.
 
     A video's score is the mean over its pairs. Of two videos the higher is real; of more, those above the group's
     median, and the one at the median by the sign of its score. An exact tie stays "undecided".
+
+    Parameters
+    ----------
+    table : DescriptorTable
+        The videos.
+    candidates : ndarray of int
+        Pairs `[q, 2]` that were compared.
+    pair_scores : ndarray of float
+        `[q]`, positive = first video real.
+    video_scores : ndarray of float
+        `[n]`, positive = real; for videos in no pair.
+    model : str
+        Name of the ranker.
+    pair_probability, video_probability : function
+        Scores `[p]` -> probabilities `[p]`, of pairs and of single videos.
+    emotion_source : ndarray of str, or None
+        Origin `[n]` of the emotions; by default all are given.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, video, partner, subject, emotion, emotion_source, label, score, decision, probability, note.
     """
     n = len(table)
     unusable = table.unusable
@@ -289,5 +359,5 @@ def prediction_table(
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of what a trained model depends on."""
+    """Versions of the packages that a trained model depends on."""
     return versions_of("facs-pipeline", "numpy", "scipy", "scikit-learn", "lightgbm")

@@ -1,7 +1,7 @@
 """Which videos are compared with which: pairs from labels, from a pairs table, and the groups of candidates.
 
-Pairs are rows of indices into the table of videos. *Labelled* pairs are [p, 2] with the real video first and the
-fake one second; *candidate* pairs are [q, 2] in table order and say nothing about which is which.
+Pairs are rows of indices into the table of videos. *Labelled* pairs `[p, 2]` have the real video first and the fake
+one second. *Candidate* pairs `[q, 2]` are in table order, whatever their labels.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ class Pairs:
 
     Attributes
     ----------
-    labelled : [p, 2] int, real first, fake second: what is trained on and scored.
-    candidates : [q, 2] int: every two videos to be compared when ranking; contains the labelled ones.
+    labelled : ndarray of int
+        `[p, 2]`, real first, fake second: these are trained on and scored.
+    candidates : ndarray of int
+        `[q, 2]`: all two videos to be compared when ranking, the labelled ones included.
     """
 
     labelled: np.ndarray
@@ -39,9 +41,11 @@ def pair_up(subjects: np.ndarray, emotions: np.ndarray, labels: np.ndarray, usab
 
     Parameters
     ----------
-    subjects, emotions, labels : [n] text; a video without a subject has no partner. Where no video has an
-        emotion, the subject alone decides; a video whose emotion alone is missing has no partner.
-    usable : [n] bool; videos that may take part (default: all).
+    subjects, emotions, labels : ndarray of str
+        `[n]`, ``""`` where unknown. A video without a subject has no partner. Where no video has an emotion, the
+        subject alone decides; where some have one, a video without has no partner.
+    usable : ndarray of bool, or None
+        Whether a video takes part `[n]`; by default all do.
 
     Examples
     --------
@@ -75,16 +79,21 @@ def pairs_from_table(
 
     Parameters
     ----------
-    frame : text table (`read_text_table`) with the columns `video_a`, `video_b` and optionally `real` (a, b or
-        empty), or with `video` and any of `subject`, `emotion`, `label`, which then complete or replace the table's.
-    table : the videos; names match in full or, where that is unambiguous, by the file's name or stem.
-    source : the pairs file's name, for messages.
-    more_emotions : names beside the usual eight.
+    frame : DataFrame
+        Text table (`read_text_table`) with the columns `video_a`, `video_b` and optionally `real` (a, b or empty).
+        Or with `video` and any of `subject`, `emotion`, `label`, which then complete or replace the table's.
+    table : DescriptorTable
+        The videos; names match in full or, where that is unambiguous, by the file's name or stem.
+    source : str
+        Name of the pairs file, for messages.
+    more_emotions : sequence of str
+        Names beside the usual eight.
 
     Returns
     -------
-    table : the given table with the subjects, emotions and labels of `frame`.
-    pairs : see `Pairs`.
+    table : DescriptorTable
+        With the subjects, emotions and labels of `frame`.
+    pairs : Pairs
 
     Raises
     ------
@@ -109,8 +118,8 @@ def pairs_from_table(
 def _from_ab_rows(frame: pd.DataFrame, table: DescriptorTable, source: str) -> tuple[DescriptorTable, Pairs]:
     find = VideoFinder(table)
     labels = table.labels.copy()
-    said_in: dict[int, str] = {}
-    seen: dict[frozenset[int], int] = {}
+    label_source: dict[int, str] = {}
+    row_of_pair: dict[frozenset[int], int] = {}
     labelled, candidates = [], []
     unusable = table.unusable
     for row, record in zip(frame.index, frame.to_dict("records"), strict=True):
@@ -118,14 +127,15 @@ def _from_ab_rows(frame: pd.DataFrame, table: DescriptorTable, source: str) -> t
         b = find(record["video_b"], f"{source}: row {row}, column 'video_b'")
         if a == b:
             raise InputError(f"{source}: row {row}, column 'video_b': {record['video_b']!r} is paired with itself")
-        if frozenset((a, b)) in seen:
-            raise InputError(f"{source}: row {row} has the same pair as row {seen[frozenset((a, b))]}; keep one")
-        seen[frozenset((a, b))] = row
-        for what, values in (("subject", table.subjects), ("emotion", table.emotions)):
+        pair = frozenset((a, b))
+        if pair in row_of_pair:
+            raise InputError(f"{source}: row {row} has the same pair as row {row_of_pair[pair]}; keep one")
+        row_of_pair[pair] = row
+        for name, values in (("subject", table.subjects), ("emotion", table.emotions)):
             if values[a] and values[b] and values[a] != values[b]:
                 raise InputError(
-                    f"{source}: row {row}: video_a has {what} {values[a]!r}, video_b {values[b]!r} in {table.source}; "
-                    f"a pair is two videos of one {what}"
+                    f"{source}: row {row}: video_a has {name} {values[a]!r}, video_b {values[b]!r} in {table.source}; "
+                    f"a pair is two videos of one {name}"
                 )
         real = record.get("real", "").lower()
         if real not in ("", "a", "b"):
@@ -136,10 +146,10 @@ def _from_ab_rows(frame: pd.DataFrame, table: DescriptorTable, source: str) -> t
                 if labels[i] and labels[i] != label:
                     raise InputError(
                         f"{source}: row {row}, column 'real' makes {table.videos[i]!r} {label}, but it is {labels[i]} "
-                        f"according to {said_in.get(i, f'row {table.rows[i]} of {table.source}')}"
+                        f"according to {label_source.get(i, f'row {table.rows[i]} of {table.source}')}"
                     )
                 labels[i] = label
-                said_in.setdefault(i, f"row {row}")
+                label_source.setdefault(i, f"row {row}")
         if a in unusable or b in unusable:
             continue
         candidates.append((a, b))
@@ -151,15 +161,33 @@ def _from_ab_rows(frame: pd.DataFrame, table: DescriptorTable, source: str) -> t
 def with_metadata(
     frame: pd.DataFrame, table: DescriptorTable, source: str, more_emotions: Sequence[str] = ()
 ) -> DescriptorTable:
-    """The table with the non-empty `subject`, `emotion`, `label`, `fold` cells of `frame` (one row per video)."""
+    """The table with the non-empty `subject`, `emotion`, `label`, `fold` cells of `frame`, one row per video.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Text table with a column `video`.
+    table : DescriptorTable
+        The videos.
+    source : str
+        Name of the frame's file, for messages.
+    more_emotions : sequence of str
+        Names beside the usual eight.
+
+    Raises
+    ------
+    InputError
+        Naming row and column: an unknown video or cell, a video twice.
+    """
     find = VideoFinder(table)
     rows = np.asarray(frame.index)
-    seen: dict[int, int] = {}
+    row_of_video: dict[int, int] = {}
     for row, named in zip(rows, frame["video"], strict=True):
         i = find(named, f"{source}: row {row}, column 'video'")
-        if i in seen:
-            raise InputError(f"{source}: row {row}, column 'video': {named!r} is already in row {seen[i]}")
-        seen[i] = row
+        if i in row_of_video:
+            raise InputError(f"{source}: row {row}, column 'video': {named!r} is already in row {row_of_video[i]}")
+        row_of_video[i] = row
+    videos = list(row_of_video)
     updated = {}
     for name in ("subject", "emotion", "label", "fold"):
         values = getattr(table, f"{name}s").copy()
@@ -167,7 +195,7 @@ def with_metadata(
             cells = frame[name].to_numpy(dtype=object)
             if name in ("emotion", "label"):
                 cells = canonical_cells(cells, rows, source, name, more_emotions)
-            values[list(seen)] = np.where(cells == "", values[list(seen)], cells)
+            values[videos] = np.where(cells == "", values[videos], cells)
         updated[name] = values
     return replace(table, **{f"{name}s": values for name, values in updated.items()})
 
@@ -178,7 +206,13 @@ def _named(frame: pd.DataFrame, table: DescriptorTable, source: str) -> list[str
 
 
 class VideoFinder:
-    """Finds a video of a table by its name as written there, by its file name, or by its stem."""
+    """Finds a video of a table by its name as written there, by its file name, or by its stem.
+
+    Parameters
+    ----------
+    table : DescriptorTable
+        The videos.
+    """
 
     def __init__(self, table: DescriptorTable):
         self.source = table.source
@@ -189,21 +223,22 @@ class VideoFinder:
                 self.by_file.setdefault(short, []).append(i)
 
     def __call__(self, name: str, where: str) -> int:
+        """Row of a video; `InputError`, which begins with `where`, for an unknown or ambiguous name."""
         if name in self.by_name:
             return self.by_name[name]
         if not name:
             raise InputError(f"{where} is empty; expected the name of a video")
         path = PurePath(name)
         for short in (path.name, path.stem):
-            found = self.by_file.get(short, [])
-            if len(found) == 1:
-                return found[0]
-            if found:
-                raise InputError(f"{where}: {name!r} fits {len(found)} videos of {self.source}; write the whole name")
+            matches = self.by_file.get(short, [])
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                raise InputError(f"{where}: {name!r} fits {len(matches)} videos of {self.source}; write the whole name")
         raise InputError(f"{where}: {name!r} is not among the {len(self.by_name)} videos of {self.source}")
 
 
 def groups_of(n_videos: int, candidates: np.ndarray) -> np.ndarray:
-    """[n] number of the group each video belongs to: videos linked by candidate pairs share one."""
+    """Number `[n]` of the group of each video; videos linked by candidate pairs `[q, 2]` share one."""
     links = coo_array((np.ones(len(candidates)), (candidates[:, 0], candidates[:, 1])), shape=(n_videos, n_videos))
     return connected_components(links, directed=False)[1]

@@ -1,6 +1,6 @@
-"""Rankers that look at whole series instead of descriptors: classical counterparts of two systems of the challenge.
+"""Rankers of whole series instead of descriptors: classical counterparts of two systems of the challenge.
 
-They consume a list of `Series`, one per video, and have `AuthenticityRanker`'s methods like every other ranker.
+They take a list of `Series`, one per video, and have the methods of every `AuthenticityRanker`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from facs_pipeline.authenticity.baselines import LightGBMSingle, SVMSingle
 from facs_pipeline.authenticity.checks import labels_of
-from facs_pipeline.authenticity.rank_svm import AuthenticityRanker
+from facs_pipeline.authenticity.ranker import AuthenticityRanker
 
 WINDOW_S = 0.15
 RATE_HZ = 25.0
@@ -26,7 +26,14 @@ LAGS = 3
 class Series(NamedTuple):
     """One video over time: frames with a face only.
 
-    times : [n] seconds; intensities : [n, k] action units 0..5; points : [n, 68, 2] landmarks in px, or None.
+    Attributes
+    ----------
+    times : ndarray of float
+        `[n]`, seconds.
+    intensities : ndarray of float
+        Action units `[n, k]`, 0..5.
+    points : ndarray of float, or None
+        Landmarks `[n, 68, 2]` in pixels.
     """
 
     times: np.ndarray
@@ -35,9 +42,19 @@ class Series(NamedTuple):
 
 
 def window_statistics(series: Series) -> np.ndarray:
-    """[k * 20] mean, standard deviation, minimum, maximum and slope per 150 ms window, pooled over the video.
+    """Mean, standard deviation, minimum, maximum and slope per 150 ms window, pooled over the video.
 
-    Each of the five is pooled by mean, standard deviation, minimum and maximum over all windows. Intensities only.
+    Each of the five is pooled by mean, standard deviation, minimum and maximum over all windows.
+
+    Parameters
+    ----------
+    series : Series
+        One video with k action units, of which only the intensities are used.
+
+    Returns
+    -------
+    ndarray of float
+        `[k * 20]`.
     """
     window = np.floor((series.times - series.times[0]) / WINDOW_S + 1e-9).astype(int)
     grouped = pd.DataFrame(series.intensities).groupby(window)
@@ -49,7 +66,7 @@ def window_statistics(series: Series) -> np.ndarray:
     return np.concatenate(pooled)
 
 
-class WindowsSVM(AuthenticityRanker):
+class WindowsSVM(AuthenticityRanker[Sequence[Series]]):
     """Statistics in 150 ms windows, pooled over the video, into a linear SVM on single videos.
 
     The classical counterpart of Ozkan & Akar, "Relaxed Spatio-Temporal Deep Feature Aggregation for Real-Fake
@@ -59,15 +76,28 @@ class WindowsSVM(AuthenticityRanker):
 
     consumes = "series"
 
-    def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
+    def fit(
+        self,
+        X: Sequence[Series],
+        pairs: np.ndarray,
+        *,
+        emotions: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        subjects: np.ndarray | None = None,
+    ) -> WindowsSVM:
+        """See `AuthenticityRanker.fit`."""
         self.svm_ = SVMSingle().fit(self._features(X), pairs, emotions=emotions, labels=labels, subjects=subjects)
         return self
 
-    def decision_function(self, X, pairs, *, emotions=None):
+    def decision_function(
+        self, X: Sequence[Series], pairs: np.ndarray, *, emotions: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Differences `[p]` of the videos' scores; see `AuthenticityRanker.decision_function`."""
         check_is_fitted(self, "svm_")
         return self.svm_.decision_function(self._features(X), pairs, emotions=emotions)
 
-    def score_videos(self, X, *, emotions=None):
+    def score_videos(self, X: Sequence[Series], *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Distances `[n]` from the separating plane; see `AuthenticityRanker.score_videos`."""
         check_is_fitted(self, "svm_")
         return self.svm_.score_videos(self._features(X), emotions=emotions)
 
@@ -76,8 +106,8 @@ class WindowsSVM(AuthenticityRanker):
         return np.vstack([window_statistics(series) for series in X])
 
 
-class ResidualBoosting(AuthenticityRanker):
-    """How far each frame is from what a per-emotion linear predictor expected, into gradient boosting.
+class ResidualBoosting(AuthenticityRanker[Sequence[Series]]):
+    """Gradient boosting on the residuals of linear predictors of the next frame, one per emotion.
 
     The classical counterpart of Huynh & Kim, "Discrimination Between Genuine Versus Fake Emotion Using Long-Short
     Term Memory with Parametric Bias and Facial Landmarks" (ICCV Workshops 2017): landmarks (or, without them,
@@ -86,29 +116,51 @@ class ResidualBoosting(AuthenticityRanker):
 
     Parameters
     ----------
-    n_components : PCA components of the registered landmarks.
-    random_state : int seed.
+    n_components : int
+        PCA components of the registered landmarks.
+    random_state : int
+        Seed.
+
+    Attributes
+    ----------
+    mean_shape_ : ndarray of float, or None
+        Mean landmarks `[68, 2]` of the training videos; None where one has none.
+    pca_ : PCA
+        Of the registered frames.
+    predictors_ : dict of str to Ridge
+        Predictor of the next frame for each emotion, and ``""`` for all.
+    booster_ : LightGBMSingle
+        On statistics of the residuals.
     """
 
     consumes = "series"
 
-    def __init__(self, n_components=12, random_state=0):
+    def __init__(self, n_components: int = 12, random_state: int = 0):
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X, pairs, *, emotions=None, labels=None, subjects=None):
+    def fit(
+        self,
+        X: Sequence[Series],
+        pairs: np.ndarray,
+        *,
+        emotions: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        subjects: np.ndarray | None = None,
+    ) -> ResidualBoosting:
+        """See `AuthenticityRanker.fit`."""
         pairs = np.asarray(pairs)
         labels = labels_of(pairs, labels, len(X))
-        rows = np.flatnonzero(labels)
+        rows = np.flatnonzero(labels).tolist()
         self.mean_shape_ = _mean_shape([X[i] for i in rows])
-        tracks = {int(i): self._registered(X[i]) for i in rows}
+        tracks = {i: self._registered(X[i]) for i in rows}
         frames = np.vstack(list(tracks.values()))
         self.pca_ = PCA(min(self.n_components, *frames.shape), random_state=self.random_state).fit(frames)
         tracks = {i: self.pca_.transform(track) for i, track in tracks.items()}
         names = np.full(len(X), "", dtype=object) if emotions is None else np.asarray(emotions, dtype=object)
         groups = np.arange(len(X)) if subjects is None else np.unique(np.asarray(subjects, str), return_inverse=True)[1]
-        # A video the predictor has learnt from has smaller residuals than a new one, so training videos get
-        # theirs from predictors that have not seen their subject.
+        # Videos that a predictor was trained on have smaller residuals than new ones. So the residuals of training
+        # videos come from predictors that were trained on other subjects.
         features = np.zeros((len(X), 5 * self.pca_.n_components_ + 5))
         for part in range(3):
             own = [i for i in tracks if groups[i] % 3 == part]
@@ -122,13 +174,17 @@ class ResidualBoosting(AuthenticityRanker):
         )
         return self
 
-    def decision_function(self, X, pairs, *, emotions=None):
+    def decision_function(
+        self, X: Sequence[Series], pairs: np.ndarray, *, emotions: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Differences `[p]` of the videos' log-odds; see `AuthenticityRanker.decision_function`."""
         return self.booster_.decision_function(self._features(X, emotions), pairs, emotions=emotions)
 
-    def score_videos(self, X, *, emotions=None):
+    def score_videos(self, X: Sequence[Series], *, emotions: np.ndarray | None = None) -> np.ndarray:
+        """Log-odds `[n]`; see `AuthenticityRanker.score_videos`."""
         return self.booster_.score_videos(self._features(X, emotions), emotions=emotions)
 
-    def _features(self, X, emotions):
+    def _features(self, X: Sequence[Series], emotions: np.ndarray | None) -> np.ndarray:
         check_is_fitted(self, "booster_")
         names = [""] * len(X) if emotions is None else emotions
         return np.vstack(
@@ -141,16 +197,33 @@ class ResidualBoosting(AuthenticityRanker):
         )
 
     def _registered(self, series: Series) -> np.ndarray:
-        """[m, c] the series at 25 frames/s: landmarks registered to the mean shape, or intensities without any."""
-        values = series.intensities if self.mean_shape_ is None else register_affine(series.points, self.mean_shape_)
-        values = values.reshape(len(values), -1)
+        """The series [m, c] at 25 frames/s: landmarks registered to the mean shape, or intensities without any."""
+        if self.mean_shape_ is None:
+            values = series.intensities
+        elif series.points is None:
+            raise ValueError("a series has no landmarks, but this ResidualBoosting was trained on landmarks")
+        else:
+            values = register_affine(series.points, self.mean_shape_).reshape(len(series.points), -1)
         n_frames = max(LAGS + 2, int((series.times[-1] - series.times[0]) * RATE_HZ) + 1)
         times = series.times[0] + np.arange(n_frames) / RATE_HZ
         return np.column_stack([np.interp(times, series.times, column) for column in values.T])
 
 
 def register_affine(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """[n, m, 2] points after the affine map per frame that brings them closest to `reference` [m, 2]."""
+    """Points after the affine map per frame that brings them closest to a reference (least squares).
+
+    Parameters
+    ----------
+    points : ndarray of float
+        `[n, m, 2]`.
+    reference : ndarray of float
+        `[m, 2]`.
+
+    Returns
+    -------
+    ndarray of float
+        `[n, m, 2]`, centred.
+    """
     centred = points - points.mean(axis=1, keepdims=True)
     target = reference - reference.mean(axis=0)
     gram = np.einsum("nmi,nmj->nij", centred, centred)
@@ -159,10 +232,11 @@ def register_affine(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def _mean_shape(videos: Sequence[Series]) -> np.ndarray | None:
-    """[68, 2] mean of the videos' mean faces, each centred and of unit size; None where one has no landmarks."""
-    if any(series.points is None for series in videos):
+    """Mean [68, 2] of the videos' mean faces, each centred and of unit size; None where one has no landmarks."""
+    points = [series.points for series in videos if series.points is not None]
+    if len(points) < len(videos):
         return None
-    shapes = [series.points.mean(axis=0) for series in videos]
+    shapes = [of_video.mean(axis=0) for of_video in points]
     shapes = [(shape - shape.mean(axis=0)) / (shape - shape.mean(axis=0)).std() for shape in shapes]
     return np.mean(shapes, axis=0)
 
@@ -183,7 +257,7 @@ def _predictors(tracks: dict[int, np.ndarray], names: np.ndarray) -> dict[str, R
 
 
 def _residual_statistics(track: np.ndarray, predictor: Ridge) -> np.ndarray:
-    """[5 c + 5] mean, deviation, 90th percentile, maximum and its time, of each |residual| and of their norm."""
+    """Mean, deviation, 90th percentile, maximum and its time [5 c + 5], of each |residual| and of their norm."""
     past, target = _lagged(track)
     residual = np.abs(target - predictor.predict(past))
     residual = np.column_stack([residual, np.linalg.norm(residual, axis=1)])

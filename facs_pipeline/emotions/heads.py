@@ -1,9 +1,8 @@
-"""The last stage of an emotion model: numbers of a face -> probabilities; all is stored as plain arrays."""
+"""The last stage of an emotion model: features of a face -> scores and probabilities, stored as plain arrays."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import lightgbm
 import numpy as np
@@ -16,15 +15,25 @@ from facs_pipeline.emotions.small_kernel import SmallKernel
 class LinearHead:
     """Scores ``x @ coef + intercept``, probabilities ``softmax(temperature * scores)``.
 
+    Parameters
+    ----------
+    coef : ndarray of float
+        Weights `[d, c]`; rounded to half precision relative to each emotion's largest weight, as they are stored.
+    intercept : ndarray of float
+        `[c]`.
+    temperature : float
+        Factor of the scores before the softmax, above 0.
+
     Attributes
     ----------
-    coef : [d, c]; intercept : [c]; temperature : float.
+    coef, intercept : ndarray of float32
+    temperature : float
     """
 
     kind = "linear"
 
     def __init__(self, coef: np.ndarray, intercept: np.ndarray, temperature: float):
-        # Kept as it will be stored, in half precision relative to each emotion's largest weight.
+        # Rounded as in the model file: a restored head must give the same scores.
         coef = np.asarray(coef, np.float32)
         self._scale = np.maximum(np.abs(coef).max(axis=0), np.float32(1e-30))
         self.coef = (coef / self._scale).astype(np.float16).astype(np.float32) * self._scale
@@ -32,14 +41,15 @@ class LinearHead:
         self.temperature = float(temperature)
 
     def scores(self, X: np.ndarray) -> np.ndarray:
-        """[n, d] -> [n, c]."""
+        """Scores `[n, c]` of features `[n, d]`."""
         return X.astype(np.float32, copy=False) @ self.coef + self.intercept
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """[n, d] -> [n, c]."""
+        """Probabilities `[n, c]` of features `[n, d]`."""
         return softmax(self.temperature * self.scores(X), axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """The learnt state, for a model file."""
         return {
             "coef": (self.coef / self._scale).astype(np.float16),
             "scale": self._scale,
@@ -49,11 +59,18 @@ class LinearHead:
 
     @classmethod
     def restore(cls, arrays: dict[str, np.ndarray]) -> LinearHead:
+        """The head from what `arrays` gave."""
         return cls(arrays["coef"].astype(np.float32) * arrays["scale"], arrays["intercept"], arrays["temperature"][0])
 
 
 class LightGBMHead:
-    """Boosted trees, kept as LightGBM's own model text."""
+    """Boosted trees, stored as LightGBM's own model text.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+        Trained on c classes.
+    """
 
     kind = "lightgbm"
 
@@ -61,22 +78,30 @@ class LightGBMHead:
         self.booster = booster
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """[n, d] -> [n, c]."""
+        """Probabilities `[n, c]` of features `[n, d]`."""
         return np.asarray(self.booster.predict(X))
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """The model text as bytes, for a model file."""
         text = self.booster.model_to_string(num_iteration=self.booster.best_iteration)
-        # LightGBM notes how many threads it had; the trees do not depend on it, so the file must not either.
+        # LightGBM records its number of threads. The trees do not depend on it, so the file must not either.
         text = re.sub(r"^\[num_threads: \d+\]$", "[num_threads: 1]", text, flags=re.MULTILINE)
         return {"booster": np.frombuffer(text.encode(), dtype=np.uint8)}
 
     @classmethod
     def restore(cls, arrays: dict[str, np.ndarray]) -> LightGBMHead:
+        """The head from what `arrays` gave."""
         return cls(lightgbm.Booster(model_str=bytes(arrays["booster"]).decode()))
 
 
 class FullKernel:
-    """A fitted `mirror_kernel.MirrorKernelRidge`; its training faces are kept in half precision."""
+    """A mirror kernel to all training faces, which are stored in half precision.
+
+    Parameters
+    ----------
+    ridge : MirrorKernelRidge
+        Fitted.
+    """
 
     kind = "full"
 
@@ -84,10 +109,11 @@ class FullKernel:
         self.ridge = ridge
 
     def scores(self, X: np.ndarray) -> np.ndarray:
-        """[n, d] -> [n, c]."""
+        """Scores `[n, c]` of features `[n, d]`."""
         return self.ridge.scores(X)
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """The learnt state, for a model file."""
         ridge = self.ridge
         return {
             "faces": ridge.X_fit_.astype(np.float16),
@@ -98,11 +124,14 @@ class FullKernel:
 
     @classmethod
     def restore(cls, arrays: dict[str, np.ndarray]) -> FullKernel:
+        """The kernel from what `arrays` gave."""
         ridge = MirrorKernelRidge(float(arrays["gamma"][0]), n_symmetric=int(arrays["n_symmetric"][0]))
         ridge.X_fit_, ridge.dual_coef_ = arrays["faces"].astype(np.float32), arrays["dual"]
         ridge.n_features_in_, ridge.classes_ = ridge.X_fit_.shape[1], np.arange(ridge.dual_coef_.shape[1])
         return cls(ridge)
 
 
-HEADS: dict[str, Any] = {head.kind: head for head in (LinearHead, LightGBMHead)}
-KERNELS: dict[str, Any] = {kernel.kind: kernel for kernel in (FullKernel, SmallKernel)}
+Head = LinearHead | LightGBMHead
+Kernel = FullKernel | SmallKernel
+HEADS: dict[str, type[LinearHead] | type[LightGBMHead]] = {head.kind: head for head in (LinearHead, LightGBMHead)}
+KERNELS: dict[str, type[FullKernel] | type[SmallKernel]] = {kernel.kind: kernel for kernel in (FullKernel, SmallKernel)}

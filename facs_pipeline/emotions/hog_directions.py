@@ -1,17 +1,18 @@
-"""The HOG that action units are measured on, as symmetric and antisymmetric values on a few directions.
+"""The HOG of the action units' features as symmetric and antisymmetric values on a few directions.
 
-What a mirror kernel (`facs_pipeline.emotions.mirror_kernel`) takes, at next to no cost: nothing is measured for it, and
-they are one matrix product.
+Input of a mirror kernel (`facs_pipeline.emotions.mirror_kernel`) at next to no cost: the HOG is there already, and its
+values on all directions are one matrix product.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from facs_pipeline.emotions.encoded_faces import Parts
-from facs_pipeline.emotions.faces import SeenFaces
+from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.features.hog import HOG_SHAPE
 from facs_pipeline.features.vector import BLOCKS
 from facs_pipeline.foundation.images.gradients import mirrored_directions
@@ -21,22 +22,32 @@ _BATCH = 4000
 
 
 def _mirrored_pairs() -> tuple[np.ndarray, np.ndarray]:
-    """Positions [1296] in the HOG of its left half, and of what takes their place in the mirror."""
-    # The windows do not end with the texture: the first column has no counterpart, the others meet theirs to a pixel.
-    places = np.arange(np.prod(HOG_SHAPE)).reshape(HOG_SHAPE)[:, 1:]
-    half = (places.shape[1] + 1) // 2
-    mirror = places[:, ::-1][:, :, mirrored_directions(HOG_SHAPE[2])]
-    return places[:, :half].ravel(), mirror[:, :half].ravel()
+    """Positions `[1296]` of the HOG's left half, and of their counterparts in the mirror image."""
+    # The windows do not end with the texture: the first column has no counterpart, the others match to a pixel.
+    positions = np.arange(np.prod(HOG_SHAPE)).reshape(HOG_SHAPE)[:, 1:]
+    half = (positions.shape[1] + 1) // 2
+    mirror = positions[:, ::-1][:, :, mirrored_directions(HOG_SHAPE[2])]
+    return positions[:, :half].ravel(), mirror[:, :half].ravel()
 
 
 _LEFT, _RIGHT = _mirrored_pairs()
 
 
 def mirrored_parts(hog: np.ndarray) -> Parts:
-    """Sums and differences of values that a mirror exchanges, of HOGs [n, 2592]: two arrays [n, 1296] float32.
+    """Sums and differences of the values that mirroring exchanges.
 
-    The face as a mirror shows it has the same sums and the negative differences, but for a pixel by which its windows
-    miss their counterparts.
+    The mirrored face has the same sums and the negative differences, except that its windows miss their counterparts
+    by a pixel.
+
+    Parameters
+    ----------
+    hog : ndarray
+        HOGs `[n, 2592]`.
+
+    Returns
+    -------
+    Parts
+        `[n, 1296]` each.
 
     Example
     -------
@@ -49,7 +60,22 @@ def mirrored_parts(hog: np.ndarray) -> Parts:
 
 
 def principal_axes(part: np.ndarray, components: int, power: float) -> np.ndarray:
-    """The `components` directions [d, k] of largest mean square of rows [n, d], divided by its root to `power`."""
+    """Directions of largest mean square, each divided by a power of its root mean square.
+
+    Parameters
+    ----------
+    part : ndarray of float32
+        Rows `[n, d]`.
+    components : int
+        Number of directions k, at most d.
+    power : float
+        Of the root mean square, 0..1.
+
+    Returns
+    -------
+    ndarray of float32
+        `[d, k]`.
+    """
     square, axes = np.linalg.eigh((part.T @ part).astype(np.float64) / len(part))
     square, axes = square[::-1][:components], axes[:, ::-1][:, :components]
     return (axes / np.maximum(square, 1e-3) ** (power / 2)).astype(np.float32)
@@ -60,18 +86,19 @@ class HogDirections:
 
     Parameters
     ----------
-    directions : ndarray [1296, s + a] int8
-        Of the two `mirrored_parts`, side by side.
-    steps : ndarray [s + a] float32
-        What one step of each of them is.
-    offset : ndarray [s + a] float32
-        Subtracted: the mean face's values. 0 for antisymmetric ones, which have no mean over faces and mirror images.
-    n_symmetric : s.
+    directions : ndarray of int8
+        Directions `[1296, s + a]` of the two `mirrored_parts`, one part after the other.
+    steps : ndarray of float32
+        Value `[s + a]` of one integer step of each direction.
+    offset : ndarray of float32
+        Values `[s + a]` of the mean face, subtracted; 0 for antisymmetric ones, whose mean over mirror images is 0.
+    n_symmetric : int
+        The number s.
 
     Attributes
     ----------
-    matrix : ndarray [2592, s + a] float32
-        Both parts folded into one product: values are ``hog @ matrix - offset``.
+    matrix : ndarray of float32
+        Both parts in one product `[2592, s + a]`: values are ``hog @ matrix - offset``.
     """
 
     kind = "hog"
@@ -88,8 +115,14 @@ class HogDirections:
 
     @classmethod
     def fit(cls, hog: np.ndarray, symmetric: np.ndarray, antisymmetric: np.ndarray) -> HogDirections:
-        """From directions [1296, s] and [1296, a]: kept in one byte a number, and scaled so that the values of HOGs
-        [n, 2592] have mean 0 and a mean square length of 1.
+        """Directions in one byte a number, scaled so that values have mean 0 and a mean square length of 1.
+
+        Parameters
+        ----------
+        hog : ndarray of uint8
+            HOGs `[n, 2592]` that the scale is computed from.
+        symmetric, antisymmetric : ndarray of float32
+            Directions `[1296, s]` and `[1296, a]`.
         """
         wide, split = np.hstack([symmetric, antisymmetric]), symmetric.shape[1]
         steps = np.abs(wide).max(axis=0) / 127
@@ -101,29 +134,29 @@ class HogDirections:
         return cls(directions, steps / length, mean / length, split)
 
     def values(self, hog: np.ndarray) -> np.ndarray:
-        """HOGs [n, 2592] -> [n, s + a] float32."""
+        """Values `[n, s + a]` of float32 of HOGs `[n, 2592]`."""
         values = np.empty((len(hog), len(self.steps)), np.float32)
         for start in range(0, len(hog), _BATCH):
             rows = slice(start, start + _BATCH)
             values[rows] = hog[rows].astype(np.float32) @ self.matrix - self.offset
         return values
 
-    def transform(self, seen: SeenFaces, *, jobs: int = 1, progress: Progress = SILENT) -> Parts:
-        """Of faces: symmetric part [n, s] and antisymmetric part [n, a]."""
-        with progress.task("directions", len(seen.features), "faces") as task:
-            values = self.values(seen.features[:, BLOCKS["hog"]])
+    def transform(self, images: FaceImages, *, jobs: int = 1, progress: Progress = SILENT) -> Parts:
+        """Symmetric part `[n, s]` and antisymmetric part `[n, a]` of faces; `jobs` has no effect."""
+        with progress.task("directions", len(images.features), "faces") as task:
+            values = self.values(images.features[:, BLOCKS["hog"]])
             task.advance(len(values))
         return values[:, : self.n_symmetric], values[:, self.n_symmetric :]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What was learnt, to be stored."""
+        """The learnt state, for a model file."""
         return {"directions": self.directions, "steps": self.steps, "offset": self.offset}
 
     def settings(self) -> dict[str, Any]:
-        """What it was made with."""
+        """Kind and number of symmetric directions, for a model's card."""
         return {"kind": self.kind, "n_symmetric": self.n_symmetric}
 
     @classmethod
-    def restore(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> HogDirections:
-        """From what `settings` and `arrays` gave."""
+    def restore(cls, settings: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> HogDirections:
+        """The fitted object from what `settings` and `arrays` gave."""
         return cls(arrays["directions"], arrays["steps"], arrays["offset"], settings["n_symmetric"])

@@ -5,7 +5,7 @@ kernel
 
     k(x, y) = exp(-gamma |x - y|^2) + exp(-gamma |x - mirror y|^2)
 
-is that of training on every face and its mirror image, without doubling the rows.
+is that of training on every face and its mirror image, without twice the rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Integral, Interval, Real
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -26,7 +25,22 @@ _BLOCK = 2048
 
 
 def mirror_kernel(X: np.ndarray, Y: np.ndarray, n_symmetric: int, gamma: float) -> np.ndarray:
-    """The kernel [n, m] of X [n, d] and Y [m, d], float32; the first `n_symmetric` columns are the symmetric part."""
+    """The kernel between two sets of rows.
+
+    Parameters
+    ----------
+    X, Y : ndarray of float32
+        Features `[n, d]` and `[m, d]`, the symmetric part first.
+    n_symmetric : int
+        Columns of the symmetric part.
+    gamma : float
+        Inverse width, above 0.
+
+    Returns
+    -------
+    ndarray of float32
+        `[n, m]`, 0..2.
+    """
     kernel = np.empty((len(X), len(Y)), np.float32)
     squares = np.einsum("ij,ij->i", Y, Y)
     for start in range(0, len(X), _BLOCK):
@@ -47,21 +61,24 @@ def solve_in_place(
 
     Parameters
     ----------
-    kernel : ndarray [n, n] float32, symmetric and positive definite; destroyed.
-    targets : ndarray [n, k] float32.
+    kernel : ndarray of float32
+        Symmetric and positive definite `[n, n]`; destroyed.
+    targets : ndarray of float32
+        `[n, k]`.
     progress : Progress
         Told of the rows factorised.
 
     Returns
     -------
-    solution : ndarray [n, k]
-    ahead : ndarray [n, k]
-        What a model trained on the rows before a row's block of 2,048 says of that row (0 in the first block): with
-        K = L L', it is the row of L times L^-1 targets, which the solution needs anyway.
+    solution : ndarray of float32
+        `[n, k]`.
+    ahead : ndarray of float32
+        Prediction `[n, k]` for every row by a model trained on the rows before its block of 2,048; 0 in the first
+        block. With K = L L', it is the row of L times L^-1 targets, which the solution needs anyway.
 
     Notes
     -----
-    LAPACK's own routine, as shipped with SciPy, crashes for matrices of this size.
+    LAPACK's own routine, as shipped with SciPy, crashes for matrices of 30,000 rows.
     """
     n = len(kernel)
     spans = [slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
@@ -85,9 +102,23 @@ def solve_in_place(
 
 
 def fit_temperature(scores: np.ndarray, y: np.ndarray) -> float:
-    """Factor t > 0 that makes softmax(t * scores) the most likely for classes y [n] of int; scores [n, c].
+    """The factor t that maximises the likelihood of the classes under ``softmax(t * scores)``.
 
-    Guo et al., "On calibration of modern neural networks", ICML 2017.
+    Parameters
+    ----------
+    scores : ndarray of float
+        `[n, c]`.
+    y : ndarray of int
+        Classes `[n]`.
+
+    Returns
+    -------
+    float
+        Above 0.
+
+    References
+    ----------
+    Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017.
     """
     rows = np.arange(len(y))
     best = minimize_scalar(
@@ -103,19 +134,27 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    gamma : of the kernel, for features of about unit mean square length.
-    penalty : added to the kernel's diagonal.
-    n_symmetric : columns of the symmetric part; None: all are, which makes it a plain Gaussian kernel.
-    random_state : of the order of the rows, on which only `ahead_` and `temperature_` depend; None keeps the given one.
+    gamma : float
+        Of the kernel, for features of about unit mean square length.
+    penalty : float
+        Added to the kernel's diagonal.
+    n_symmetric : int or None
+        Columns of the symmetric part; None: all, which makes it a plain Gaussian kernel.
+    random_state : int, RandomState or None
+        Of the order of the rows, on which only `ahead_` and `temperature_` depend; None leaves them as they are.
 
     Attributes
     ----------
-    classes_ : [c]; X_fit_ : [n, d] float32 and dual_coef_ : [n, c], rows in the order used
-    ahead_ : [n, c]
-        Scores of each training row, in that order, by a model trained on the rows before its block of 2,048 only.
+    classes_ : ndarray
+        `[c]`.
+    X_fit_ : ndarray of float32
+        Training rows `[n, d]` in the order used.
+    dual_coef_ : ndarray of float32
+        Dual coefficients `[n, c]` in that order.
+    ahead_ : ndarray of float32
+        Scores `[n, c]` of each training row, in that order, by a model trained on the rows before its block of 2,048.
     temperature_ : float
-        Factor before the softmax, learnt from the scores of the second half of the training rows by models trained
-        only on rows before them.
+        Factor before the softmax, fitted to the second half of `ahead_`.
 
     References
     ----------
@@ -128,22 +167,42 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
     array([0, 1])
     """
 
-    _parameter_constraints = {  # noqa: RUF012  scikit-learn's own convention
-        "gamma": [Interval(Real, 0, None, closed="neither")],
-        "penalty": [Interval(Real, 0, None, closed="neither")],
-        "n_symmetric": [None, Interval(Integral, 0, None, closed="left")],
-        "random_state": ["random_state"],
-    }
-
-    def __init__(self, gamma: float = 0.9, penalty: float = 0.15, *, n_symmetric: int | None = None, random_state=0):
+    def __init__(
+        self,
+        gamma: float = 0.9,
+        penalty: float = 0.15,
+        *,
+        n_symmetric: int | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ):
         self.gamma = gamma
         self.penalty = penalty
         self.n_symmetric = n_symmetric
         self.random_state = random_state
 
-    def fit(self, X, y, progress: Progress = SILENT) -> MirrorKernelRidge:
-        """X [n, d], y [n]; `progress` is told of the rows factorised."""
-        self._validate_params()
+    def fit(self, X: np.ndarray, y: np.ndarray, progress: Progress = SILENT) -> MirrorKernelRidge:
+        """Learn from rows and their classes.
+
+        Parameters
+        ----------
+        X : array of float
+            Features `[n, d]`.
+        y : array
+            Classes `[n]`, two or more.
+        progress : Progress
+            Told of the rows factorised.
+
+        Returns
+        -------
+        MirrorKernelRidge
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or there is one class only.
+        """
+        self._check_parameters()
         X, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -158,20 +217,27 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
         kernel.flat[:: len(X) + 1] += self.penalty
         self.dual_coef_, self.ahead_ = solve_in_place(kernel, targets, progress)
         later = np.arange(len(X)) >= max(len(X) // 2, _BLOCK)
-        # With too few rows for scores of rows never trained on, probabilities stay as unsure as the scores themselves.
+        # A few rows give no scores of rows not trained on: the scores are then taken as they are.
         self.temperature_ = fit_temperature(self.ahead_[later], codes[later]) if later.any() else 1.0
         return self
+
+    def _check_parameters(self) -> None:
+        for name, value in (("gamma", self.gamma), ("penalty", self.penalty)):
+            if not value > 0:
+                raise ValueError(f"{name} is {value!r}; expected a number above 0")
+        if self.n_symmetric is not None and self.n_symmetric < 0:
+            raise ValueError(f"n_symmetric is {self.n_symmetric!r}; expected a number of columns or None")
 
     def _split(self, X: np.ndarray) -> int:
         return X.shape[1] if self.n_symmetric is None else min(self.n_symmetric, X.shape[1])
 
-    def decision_function(self, X) -> np.ndarray:
-        """Scores [n, c] (of two classes: [n], positive for the second)."""
+    def decision_function(self, X: np.ndarray) -> np.ndarray:
+        """Scores `[n, c]`; of two classes `[n]`, positive for the second."""
         scores = self.scores(X)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
-    def scores(self, X) -> np.ndarray:
-        """Scores [n, c], of two classes too."""
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """Scores `[n, c]`, of two classes too."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
         parts = [
@@ -180,12 +246,12 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
         ]
         return np.concatenate(parts)
 
-    def predict_proba(self, X) -> np.ndarray:
-        """Probabilities [n, c]."""
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Probabilities `[n, c]`."""
         scores = self.scores(X)
         return softmax(self.temperature_ * scores, axis=1)
 
-    def predict(self, X) -> np.ndarray:
-        """Classes [n]."""
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Classes `[n]`."""
         best = self.scores(X).argmax(axis=1)
         return self.classes_[best]

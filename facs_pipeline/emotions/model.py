@@ -1,9 +1,10 @@
-"""A trained emotion model: which numbers of a face it takes, its last stage, its card; saved without pickles."""
+"""A trained emotion model: its inputs, its stages and its card, saved without pickles."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from scipy.special import softmax
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.emotions.encoded_faces import EncodedFaces, Parts
-from facs_pipeline.emotions.faces import SeenFaces, window_hog
-from facs_pipeline.emotions.heads import HEADS, KERNELS
+from facs_pipeline.emotions.face_images import FaceImages, window_hog
+from facs_pipeline.emotions.heads import HEADS, KERNELS, Head, Kernel, LinearHead
 from facs_pipeline.emotions.hog_directions import HogDirections
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
@@ -25,18 +26,31 @@ KIND = "emotion"
 COMPACT_MODEL = Path(__file__).parents[1] / "models" / "emotions.npz"
 
 
-def face_numbers(seen: SeenFaces, inputs: Sequence[str], *, mirrored: bool = False) -> np.ndarray:
-    """The numbers [m, d] of m faces that models without encoded faces take, side by side.
+def input_features(images: FaceImages, inputs: Sequence[str], *, mirrored: bool = False) -> np.ndarray:
+    """The features that a model's head takes, one kind after the other.
 
     Parameters
     ----------
-    seen : faces.
-    inputs : any of the blocks of `facs_pipeline.features.vector.BLOCKS`, ``"pixels"`` (48 x 48, the image as it is),
-        ``"windows"`` (HOG of sliding windows) and ``"action_units"`` (intensities by the embedded model).
-    mirrored : of the faces as a mirror shows them.
+    images : FaceImages
+        The m faces.
+    inputs : sequence of str
+        Blocks of `facs_pipeline.features.vector.BLOCKS`, ``"pixels"`` (the whole image as 48 x 48), ``"windows"`` (HOG
+        of sliding windows) and ``"action_units"`` (intensities by the embedded model).
+    mirrored : bool
+        Whether to give those of the mirror images.
+
+    Returns
+    -------
+    ndarray
+        `[m, d]`.
+
+    Raises
+    ------
+    ValueError
+        If an input has another name.
     """
-    features = seen.mirrored if mirrored else seen.features
-    pixels = seen.pixels[:, :, ::-1] if mirrored else seen.pixels
+    features = images.mirrored if mirrored else images.features
+    pixels = images.pixels[:, :, ::-1] if mirrored else images.pixels
     parts = []
     for name in inputs:
         if name in vector.BLOCKS:
@@ -48,8 +62,45 @@ def face_numbers(seen: SeenFaces, inputs: Sequence[str], *, mirrored: bool = Fal
         elif name == "action_units":
             parts.append(ActionUnitModel.load_default().predict(features))
         else:
-            raise ValueError(f"no numbers of a face called {name!r}")
+            raise ValueError(f"no features of a face called {name!r}")
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True)
+class KernelStage:
+    """Kernel scores that are added to the scores of a linear head.
+
+    Probabilities are ``softmax(temperature * (kernel scores + head_weight * head scores))``.
+
+    Attributes
+    ----------
+    families : tuple of EncodedFaces, or of HogDirections
+        Features that the kernel takes.
+    kernel : FullKernel or SmallKernel
+        A full kernel goes with `EncodedFaces`, a small one with `HogDirections`.
+    head_weight : float
+        Weight of the head's scores beside those of the kernel.
+    temperature : float
+        Factor before the softmax, above 0.
+    """
+
+    families: tuple[EncodedFaces | HogDirections, ...]
+    kernel: Kernel
+    head_weight: float = 0.0
+    temperature: float = 1.0
+
+    def predict_proba(
+        self,
+        images: FaceImages,
+        head_scores: np.ndarray,
+        *,
+        jobs: int = 1,
+        progress: Progress = SILENT,
+    ) -> np.ndarray:
+        """Probabilities `[m, c]` of faces with the scores `[m, c]` of the head."""
+        parts = [family.transform(images, jobs=jobs, progress=progress) for family in self.families]
+        scores = self.kernel.scores(concatenated_parts(parts)) + self.head_weight * head_scores
+        return softmax(self.temperature * scores.astype(np.float64), axis=1)
 
 
 class EmotionModel:
@@ -57,20 +108,30 @@ class EmotionModel:
 
     Parameters
     ----------
-    name : key of `facs_pipeline.emotions.training.models.ROWS`.
-    emotions : c names, in the order of the probabilities.
-    head : the last stage for plain numbers of a face, see `facs_pipeline.emotions.heads`.
-    inputs : what the head takes, for `face_numbers`.
-    projection : None, or (mean [d], axes [d, k]) of a PCA between the numbers and the head.
-    families, kernel : None of them, or what a kernel takes and the kernel: `EncodedFaces` and a `FullKernel`, or
-        `HogDirections` and a `SmallKernel`. Then probabilities are
-        ``softmax(temperature * (kernel scores + head_weight * head scores))``.
-    card : what it was trained on, how well it does, versions.
+    name : str
+        Key of `facs_pipeline.emotions.training.recipes.RECIPES`.
+    emotions : sequence of str
+        The c names, in the order of the probabilities.
+    head : LinearHead or LightGBMHead
+        Last stage for the `input_features`.
+    inputs : sequence of str
+        Inputs of the head.
+    projection : tuple of ndarray, or None
+        Mean `[d]` and axes `[d, k]` of a PCA between inputs and head.
+    kernel_stage : KernelStage or None
+        Kernel beside the head, which is then a `LinearHead`.
+    card : dict
+        What it was trained on, how well it does, versions.
+
+    Raises
+    ------
+    TypeError
+        If there is a kernel beside a head without scores.
 
     Example
     -------
     >>> model = EmotionModel.load_default()  # doctest: +SKIP
-    >>> model.emotions[model.predict_proba(see_faces(faces)).argmax(axis=1)[0]]  # doctest: +SKIP
+    >>> model.emotions[model.predict_proba(measure_face_images(faces)).argmax(axis=1)[0]]  # doctest: +SKIP
     'happy'
     """
 
@@ -78,19 +139,17 @@ class EmotionModel:
         self,
         name: str,
         emotions: Sequence[str],
-        head: Any,
+        head: Head,
         *,
         inputs: Sequence[str] = (),
         projection: tuple[np.ndarray, np.ndarray] | None = None,
-        families: Sequence[EncodedFaces | HogDirections] = (),
-        kernel: Any = None,
-        head_weight: float = 0.0,
-        temperature: float = 1.0,
+        kernel_stage: KernelStage | None = None,
         card: dict[str, Any] | None = None,
     ):
+        if kernel_stage is not None and not isinstance(head, LinearHead):
+            raise TypeError(f"a kernel beside a {type(head).__name__}; expected a LinearHead, which has scores")
         self.name, self.emotions, self.head = name, tuple(emotions), head
-        self.inputs, self.families, self.projection = tuple(inputs), tuple(families), projection
-        self.kernel, self.head_weight, self.temperature = kernel, float(head_weight), float(temperature)
+        self.inputs, self.projection, self.kernel_stage = tuple(inputs), projection, kernel_stage
         self.card = dict(card or {})
 
     @property
@@ -98,26 +157,43 @@ class EmotionModel:
         """Hash of the model's numbers, once it was saved or loaded."""
         return self.card.get("content_sha256", "unsaved")
 
-    def plain_numbers(self, seen: SeenFaces) -> np.ndarray:
-        """What the head takes [m, d], of m faces."""
-        numbers = face_numbers(seen, self.inputs)
-        return numbers if self.projection is None else (numbers - self.projection[0]) @ self.projection[1]
+    def head_features(self, images: FaceImages) -> np.ndarray:
+        """What the head takes of m faces `[m, d]`: the inputs, projected where there is a PCA."""
+        features = input_features(images, self.inputs)
+        return features if self.projection is None else (features - self.projection[0]) @ self.projection[1]
 
-    def predict_proba(self, seen: SeenFaces, *, jobs: int = 1, progress: Progress = SILENT) -> np.ndarray:
-        """Probabilities [m, c] of m faces."""
-        numbers = self.plain_numbers(seen)
-        if self.kernel is None:
-            return np.asarray(self.head.predict_proba(numbers), np.float64)
-        encoded = [family.transform(seen, jobs=jobs, progress=progress) for family in self.families]
-        scores = self.kernel.scores(side_by_side(encoded)) + self.head_weight * self.head.scores(numbers)
-        return softmax(self.temperature * scores.astype(np.float64), axis=1)
+    def predict_proba(self, images: FaceImages, *, jobs: int = 1, progress: Progress = SILENT) -> np.ndarray:
+        """Probabilities of the emotions of m faces.
+
+        Parameters
+        ----------
+        images : FaceImages
+            The m faces.
+        jobs : int
+            Processes; the result does not depend on it.
+        progress : Progress
+            Told of the faces that every family of a kernel has transformed.
+
+        Returns
+        -------
+        ndarray of float64
+            `[m, c]`.
+        """
+        features = self.head_features(images)
+        if self.kernel_stage is None:
+            return np.asarray(self.head.predict_proba(features), np.float64)
+        assert isinstance(self.head, LinearHead)  # checked when the model was made
+        scores = self.head.scores(features)
+        return self.kernel_stage.predict_proba(images, scores, jobs=jobs, progress=progress)
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the model and its card to an ``.npz`` that runs no code when loaded."""
+        stage = self.kernel_stage
+        families = () if stage is None else stage.families
         arrays = {f"head_{name}": array for name, array in self.head.arrays().items()}
-        if self.kernel is not None:
-            arrays |= {f"kernel_{name}": array for name, array in self.kernel.arrays().items()}
-        for number, family in enumerate(self.families):
+        if stage is not None:
+            arrays |= {f"kernel_{name}": array for name, array in stage.kernel.arrays().items()}
+        for number, family in enumerate(families):
             arrays |= {f"family{number}_{name}": array for name, array in family.arrays().items()}
         if self.projection is not None:
             arrays["pca_mean"], arrays["pca_axes"] = (part.astype(np.float32) for part in self.projection)
@@ -127,10 +203,10 @@ class EmotionModel:
             "emotions": list(self.emotions),
             "head": self.head.kind,
             "inputs": list(self.inputs),
-            "kernel": None if self.kernel is None else self.kernel.kind,
-            "head_weight": self.head_weight,
-            "temperature": self.temperature,
-            "families": [family.settings() for family in self.families],
+            "kernel": None if stage is None else stage.kernel.kind,
+            "head_weight": 0.0 if stage is None else stage.head_weight,
+            "temperature": 1.0 if stage is None else stage.temperature,
+            "families": [family.settings() for family in families],
             "settings": vector.SETTINGS.as_json(),
             "landmark_model": default_landmarks().sha256,
         }
@@ -138,7 +214,7 @@ class EmotionModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> EmotionModel:
-        """Read a model file and check that this version sees faces as the one that trained it.
+        """Read a model file; its features must be those that this version computes.
 
         Raises
         ------
@@ -147,34 +223,20 @@ class EmotionModel:
         """
         stored = load_model(path, KIND)
         card, arrays = stored.card, stored.arrays
-        if (
-            card.get("settings") != vector.SETTINGS.as_json()
-            or card.get("landmark_model") != default_landmarks().sha256
-        ):
+        same_features = card.get("settings") == vector.SETTINGS.as_json()
+        if not same_features or card.get("landmark_model") != default_landmarks().sha256:
             raise ModelError(
                 f"{path}: trained on other landmarks or features than this version computes; "
                 "train it again with `facs train-emotion`, or use the version that trained it"
             )
         try:
-            head = HEADS[card["head"]].restore(_under(arrays, "head_"))
-            families = [
-                (HogDirections if settings["kind"] == HogDirections.kind else EncodedFaces).restore(
-                    settings, _under(arrays, f"family{number}_")
-                )
-                for number, settings in enumerate(card["families"])
-            ]
-            projection = (arrays["pca_mean"], arrays["pca_axes"]) if "pca_mean" in arrays else None
-            kernel = KERNELS[card["kernel"]].restore(_under(arrays, "kernel_")) if card["kernel"] else None
             return cls(
                 card["name"],
                 card["emotions"],
-                head,
+                HEADS[card["head"]].restore(_under(arrays, "head_")),
                 inputs=card["inputs"],
-                projection=projection,
-                families=families,
-                kernel=kernel,
-                head_weight=card["head_weight"],
-                temperature=card["temperature"],
+                projection=(arrays["pca_mean"], arrays["pca_axes"]) if "pca_mean" in arrays else None,
+                kernel_stage=_restored_kernel(card, arrays) if card["kernel"] else None,
                 card=card,
             )
         except KeyError as error:
@@ -186,14 +248,33 @@ class EmotionModel:
         return cls.load(COMPACT_MODEL)
 
 
+def _restored_kernel(card: dict[str, Any], arrays: dict[str, np.ndarray]) -> KernelStage:
+    families: list[EncodedFaces | HogDirections] = []
+    for number, settings in enumerate(card["families"]):
+        kind = HogDirections if settings["kind"] == HogDirections.kind else EncodedFaces
+        families.append(kind.restore(settings, _under(arrays, f"family{number}_")))
+    kernel = KERNELS[card["kernel"]].restore(_under(arrays, "kernel_"))
+    return KernelStage(tuple(families), kernel, card["head_weight"], card["temperature"])
+
+
 def _under(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def side_by_side(families: Sequence[Parts]) -> np.ndarray:
-    """Features [m, d] of several families: all symmetric parts, then all antisymmetric ones.
+def concatenated_parts(families: Sequence[Parts]) -> np.ndarray:
+    """Features of several families: all symmetric parts, then all antisymmetric ones.
 
     Squared distances of the result are the mean of the families' squared distances.
+
+    Parameters
+    ----------
+    families : sequence of Parts
+        Features of the same n faces.
+
+    Returns
+    -------
+    ndarray of float32
+        `[n, d]`.
     """
     parts = [family[part] for part in range(2) for family in families]
     return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(families)))

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facs_pipeline.features.vector import BLOCKS
 
+if TYPE_CHECKING:
+    from facs_pipeline.emotions.model import EmotionModel
+
 EMOTION_INPUTS = frozenset({*BLOCKS, "action_units"})
-"""What a model may take of a face to be used here: all of it is in the features."""
+"""Inputs of a model that can be computed from the features of a video's faces."""
 
 
-def why_not_for_videos(card: Mapping[str, Any]) -> str:
-    """Why the emotion model with this card is not one for every frame of a video; empty where it is.
+def obstacle_for_videos(card: Mapping[str, Any]) -> str:
+    """Why an emotion model cannot be used on every frame of a video; empty where it can.
+
+    Parameters
+    ----------
+    card : mapping
+        The model's card.
 
     Examples
     --------
-    >>> why_not_for_videos({"name": "compact", "inputs": ["lbp", "hog"], "families": []})
+    >>> obstacle_for_videos({"name": "compact", "inputs": ["lbp", "hog"], "families": []})
     ''
-    >>> why_not_for_videos({"name": "svm-windows", "inputs": ["windows"], "families": []})
+    >>> obstacle_for_videos({"name": "svm-windows", "inputs": ["windows"], "families": []})
     "model 'svm-windows' takes windows of each image, which are not among the features of a video"
     """
     needed = [name for name in card.get("inputs", ()) if name not in EMOTION_INPUTS]
@@ -36,26 +44,49 @@ def why_not_for_videos(card: Mapping[str, Any]) -> str:
     )
 
 
-def emotion_probabilities(model: Any, features: np.ndarray) -> np.ndarray:
-    """Probabilities [m, c] float32 of m faces by their features [m, 9055] uint8.
+def emotion_probabilities(model: EmotionModel, features: np.ndarray) -> np.ndarray:
+    """Probabilities of the emotions of faces by their features alone.
 
     Parameters
     ----------
-    model : `facs_pipeline.emotions.model.EmotionModel`, of which `why_not_for_videos` says nothing.
+    model : EmotionModel
+        One without an `obstacle_for_videos`.
+    features : ndarray of uint8
+        `[m, 9055]`, see `facs_pipeline.features.face_features`.
+
+    Returns
+    -------
+    ndarray of float32
+        `[m, c]`.
     """
-    from facs_pipeline.emotions.faces import SeenFaces
+    # Imported here: workers that measure no emotions need not load scikit-image.
+    from facs_pipeline.emotions.face_images import FaceImages
 
     m = len(features)
     if not m:
         return np.empty((0, len(model.emotions)), np.float32)
-    # Nothing else is looked at.
-    nothing = np.empty((m, 0, 0), np.uint8)
-    seen = SeenFaces(np.arange(m), nothing, np.ones(m, bool), nothing, nothing, features, nothing, ())
-    return model.predict_proba(seen).astype(np.float32)
+    # Such a model uses nothing but the features.
+    none = np.empty((m, 0, 0), np.uint8)
+    images = FaceImages(np.arange(m), none, np.ones(m, bool), none, none, features, none, ())
+    return model.predict_proba(images).astype(np.float32)
 
 
 def most_frequent(emotions: list[str], frames: list[int]) -> tuple[str, float | None]:
-    """The emotion that most frames show, and its share of them; the first of several, ``("", None)`` without frames.
+    """The most frequent emotion of a video's frames, and its share of them.
+
+    Parameters
+    ----------
+    emotions : list of str
+        Names `[c]`.
+    frames : list of int
+        Frames `[c]` in which each is the most probable one.
+
+    Returns
+    -------
+    emotion : str
+        The first of several equally frequent ones, ``""`` without frames.
+    share : float or None
+        0..1, None without frames.
 
     Examples
     --------

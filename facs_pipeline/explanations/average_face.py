@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facs_pipeline.emotions.faces import SeenFaces
-from facs_pipeline.emotions.model import face_numbers
+from facs_pipeline.emotions.face_images import FaceImages
+from facs_pipeline.emotions.model import input_features
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.files.model_file import load_model, save_model
@@ -30,7 +30,7 @@ class AverageFace(NamedTuple):
     features : ndarray [9055]
         Of `facs_pipeline.features.face_features`.
     pixels [2304], windows [1800], action_units [k] : ndarray
-        Of the other numbers of `facs_pipeline.emotions.model.face_numbers`.
+        Of the other numbers of `facs_pipeline.emotions.model.input_features`.
     action_units_sd : ndarray [k]
         Standard deviation of the intensities.
     card : dict
@@ -45,7 +45,7 @@ class AverageFace(NamedTuple):
     card: dict[str, Any]
 
     def numbers(self, inputs: Sequence[str]) -> np.ndarray:
-        """Means [d] of what `facs_pipeline.emotions.model.face_numbers` gives for the same `inputs`."""
+        """Means [d] of what `facs_pipeline.emotions.model.input_features` gives for the same `inputs`."""
         blocks = vector.BLOCKS
         parts = [self.features[blocks[name]] if name in blocks else getattr(self, name) for name in inputs]
         return np.concatenate(parts).astype(np.float64)
@@ -79,16 +79,21 @@ def made_by() -> dict[str, Any]:
     return {"settings": vector.SETTINGS.as_json(), "landmark_model": default_landmarks().sha256}
 
 
-def average_face(seen: SeenFaces, title: str) -> AverageFace:
+def average_face(seen: FaceImages, title: str) -> AverageFace:
     """The means over m faces; `title` says which faces they are."""
     # A thousand at a time: as float64 all of them would not fit into memory.
     sums, squares = [0.0] * (1 + len(_OTHERS)), 0.0
-    for start in range(0, len(seen.found), 1000):
-        part = SeenFaces(*(values[start : start + 1000] for values in seen[:7]), skipped=())
-        found = [part.features, *(face_numbers(part, [name]) for name in _OTHERS)]
+    for start in range(0, len(seen.detected), 1000):
+        part = FaceImages(*(values[start : start + 1000] for values in seen[:7]), skipped=())
+        found = [part.features, *(input_features(part, [name]) for name in _OTHERS)]
         sums = [total + numbers.sum(axis=0, dtype=np.float64) for total, numbers in zip(sums, found, strict=True)]
         squares = squares + (found[-1].astype(np.float64) ** 2).sum(axis=0)
-    means = [total / len(seen.found) for total in sums]
-    spread = np.sqrt(np.maximum(squares / len(seen.found) - means[-1] ** 2, 0))
-    card = {"title": title, "images": len(seen.found), "without_face": int((~seen.found).sum()), "made_by": made_by()}
+    means = [total / len(seen.detected) for total in sums]
+    spread = np.sqrt(np.maximum(squares / len(seen.detected) - means[-1] ** 2, 0))
+    card = {
+        "title": title,
+        "images": len(seen.detected),
+        "without_face": int((~seen.detected).sum()),
+        "made_by": made_by(),
+    }
     return AverageFace(*means, spread, card)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
-from facs_pipeline.emotions.faces import SIDE, SeenFaces
+from facs_pipeline.emotions.face_images import SIDE, FaceImages
 from facs_pipeline.emotions.heads import LinearHead
-from facs_pipeline.emotions.model import EmotionModel, face_numbers
+from facs_pipeline.emotions.model import EmotionModel, input_features
 from facs_pipeline.emotions.small_kernel import SmallKernel
 from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
 from facs_pipeline.explanations.heat_map import LANDMARK_SPREAD, hog_heat, lbp_heat, spread
@@ -55,13 +55,16 @@ class Contributions(NamedTuple):
 
 def has_contributions(model: EmotionModel) -> bool:
     """Whether a model's decision can be shared out exactly: a weighted sum, with or without a small kernel."""
-    return isinstance(model.head, LinearHead) and (model.kernel is None or isinstance(model.kernel, SmallKernel))
+    stage = model.kernel_stage
+    return isinstance(model.head, LinearHead) and (stage is None or isinstance(stage.kernel, SmallKernel))
 
 
 def difference_weights(model: EmotionModel, first: int, second: int) -> tuple[np.ndarray, float]:
     """Weights [d] and intercept of the log odds of emotion `first` against `second`, of what a linear head says."""
-    head = model.head
-    factor = head.temperature if model.kernel is None else model.temperature * model.head_weight
+    head, stage = model.head, model.kernel_stage
+    if not isinstance(head, LinearHead):
+        raise TypeError(f"a {type(head).__name__} has no weights; expected a LinearHead")
+    factor = head.temperature if stage is None else stage.temperature * stage.head_weight
     weights, intercept = head.coef.astype(np.float64) * factor, head.intercept.astype(np.float64) * factor
     weights, offset = weights[:, first] - weights[:, second], intercept[first] - intercept[second]
     if model.projection is not None:
@@ -73,7 +76,7 @@ def difference_weights(model: EmotionModel, first: int, second: int) -> tuple[np
 
 def contributions(
     model: EmotionModel,
-    face: SeenFaces,
+    face: FaceImages,
     reference: np.ndarray,
     first: int,
     second: int,
@@ -100,11 +103,11 @@ def contributions(
     contributions are those of `facs_pipeline.explanations.kernel_contributions`.
     """
     weights, offset = difference_weights(model, first, second)
-    numbers = face_numbers(face, model.inputs)[0].astype(np.float64)
+    numbers = input_features(face, model.inputs)[0].astype(np.float64)
     values = weights * (numbers - reference)
     log_odds, reference_log_odds = float(numbers @ weights + offset), float(reference @ weights + offset)
     spans = _spans(model)
-    if model.kernel is not None:
+    if model.kernel_stage is not None:
         hog = spans["hog"]
         more, of_face, of_reference = kernel_contributions(model, numbers[hog], reference[hog], first, second)
         values[hog] += more

@@ -13,7 +13,7 @@ import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.names import AU_NAMES
-from facs_pipeline.emotions.faces import CROP_OFFSET, CROP_SCALE, SIDE, SeenFaces
+from facs_pipeline.emotions.face_images import CROP_OFFSET, CROP_SCALE, SIDE, FaceImages
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.explanations.average_face import AverageFace
 from facs_pipeline.explanations.contributions import SHAPE, contributions, has_contributions
@@ -82,7 +82,7 @@ class Explanation(NamedTuple):
 
 def explain_face(
     model: EmotionModel,
-    seen: SeenFaces,
+    seen: FaceImages,
     row: int,
     *,
     image: np.ndarray | None = None,
@@ -98,7 +98,7 @@ def explain_face(
         The grey image that the face was seen in. Without it the face is shown, and covered, at the 48 x 48 pixels of
         its crop; features of the face itself are exact either way.
     reference : ndarray [d], optional
-        What the face is compared with: numbers as `facs_pipeline.emotions.model.face_numbers` gives them; by default
+        What the face is compared with: numbers as `facs_pipeline.emotions.model.input_features` gives them; by default
         those of `facs_pipeline.explanations.average_face`.
     method : ``"contributions"`` for linear models and the compact one, ``"occlusion"`` for any, or ``"auto"``: the
         first where it can be.
@@ -122,7 +122,7 @@ def explain_face(
         raise ValueError(f"method {method!r}; expected auto, contributions or occlusion")
     if method == "contributions" and not has_contributions(model):
         raise ValueError(f"model {model.name!r}: its decision cannot be shared out among numbers; use method occlusion")
-    one = SeenFaces(*(values[row : row + 1] for values in seen[:7]), skipped=())
+    one = FaceImages(*(values[row : row + 1] for values in seen[:7]), skipped=())
     to_texture = registration.registration(one.points[0])
     points = geometry.apply(to_texture, one.points[0])
     texture = _texture(one, image)
@@ -150,7 +150,7 @@ def explain_face(
         regions |= {SHAPE: found.shape} if "products" in model.inputs else {}
         reasons = _reasons_of_contributions(*names, regions)
     reasons.append(_action_unit_reason(one, *names))
-    if not one.found[0]:
+    if not one.detected[0]:
         reasons.append("no face was found: what is shown is where the face of a tight crop usually is")
     return Explanation(
         names[0], float(probabilities[first]), names[1], float(probabilities[second]), how, heat, texture, points,
@@ -159,7 +159,7 @@ def explain_face(
     )  # fmt: skip
 
 
-def _texture(one: SeenFaces, image: np.ndarray | None) -> np.ndarray:
+def _texture(one: FaceImages, image: np.ndarray | None) -> np.ndarray:
     if image is not None:
         return registration.registered_texture(image, one.points[0])
     inverse = cv2.WARP_INVERSE_MAP | cv2.INTER_CUBIC
@@ -202,7 +202,7 @@ def _reasons_of_occlusion(emotion: str, probability: float, covered: dict[str, f
     return lines
 
 
-def _action_unit_reason(one: SeenFaces, first: str, second: str) -> str:
+def _action_unit_reason(one: FaceImages, first: str, second: str) -> str:
     """Action units that are unlike the average face's in the direction that goes with `first` rather than `second`."""
     model, average = ActionUnitModel.load_default(), AverageFace.load_default()
     intensity = model.predict(one.features)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from facs_pipeline.emotions.hog_directions import HogDirections
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.small_kernel import SmallKernel
 
@@ -38,10 +39,13 @@ def kernel_contributions(
     ----------
     Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017.
     """
-    family, kernel = model.families[0], model.kernel
+    stage = model.kernel_stage
+    if stage is None or not isinstance(stage.kernel, SmallKernel) or not isinstance(stage.families[0], HogDirections):
+        raise TypeError(f"model {model.name!r} has no small kernel on directions of the HOG")
+    family, kernel = stage.families[0], stage.kernel
     matrix = family.matrix.astype(np.float64)
     start, end = (np.asarray(values, np.float64) @ matrix - family.offset for values in (reference, hog))
-    dual = model.temperature * (kernel.dual[:, first] - kernel.dual[:, second]).astype(np.float64)
+    dual = stage.temperature * (kernel.dual[:, first] - kernel.dual[:, second]).astype(np.float64)
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     along = start + (nodes[:, None] + 1) / 2 * (end - start)
     slope = weights / 2 @ _slopes(kernel, along, dual)

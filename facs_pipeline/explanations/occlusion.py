@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from facs_pipeline.emotions.faces import SIDE, SeenFaces
+from facs_pipeline.emotions.face_images import SIDE, FaceImages
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.explanations.face_regions import REGIONS, region_map
 from facs_pipeline.features import hog, lbp, registration, vector
@@ -38,7 +38,7 @@ class Occlusion(NamedTuple):
 
 def occlusion(
     model: EmotionModel,
-    face: SeenFaces,
+    face: FaceImages,
     texture: np.ndarray,
     emotion: int,
     points: np.ndarray,
@@ -78,12 +78,12 @@ def occlusion(
 
 def _covered(
     model: EmotionModel,
-    face: SeenFaces,
+    face: FaceImages,
     texture: np.ndarray,
     masks: np.ndarray,
     to_crop: np.ndarray,
     to_pixels: np.ndarray,
-) -> SeenFaces:
+) -> FaceImages:
     """The face as often as there are masks [k, 120, 120], each time grey where the mask is."""
     features, crops, pixels = (np.repeat(part, len(masks), axis=0) for part in (face.features, face.crops, face.pixels))
     needed = not set(model.inputs) <= {"pixels", "windows"}
@@ -94,8 +94,8 @@ def _covered(
             shown = np.where(mask, np.uint8(round(float(texture.mean()))), texture)
             features[number, vector.BLOCKS["lbp"]] = lbp.lbp_histograms(shown)
             features[number, vector.BLOCKS["hog"]] = hog.hog(shown)
-    rows, points, found = (np.repeat(part, len(masks), axis=0) for part in (face.rows, face.points, face.found))
-    return SeenFaces(rows, points, found, crops, pixels, features, np.empty((len(masks), 0), np.uint8), ())
+    rows, points, found = (np.repeat(part, len(masks), axis=0) for part in (face.rows, face.points, face.detected))
+    return FaceImages(rows, points, found, crops, pixels, features, np.empty((len(masks), 0), np.uint8), ())
 
 
 def _warped(mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import Skipped
-from facs_pipeline.emotions.faces import SIDE, SeenFaces, registered_crop_48
+from facs_pipeline.emotions.face_images import SIDE, FaceImages, registered_crop_48
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.extraction.stills import about_stills, read_stills
 from facs_pipeline.features import vector
@@ -36,7 +36,7 @@ class PredictedImages(NamedTuple):
         The image of each face.
     face_ids : ndarray [m] of int
         Number of the face in its image.
-    seen : SeenFaces [m]
+    seen : FaceImages [m]
     probabilities : ndarray [m, c]
     skipped : tuple of Skipped
         Images that could not be read.
@@ -44,7 +44,7 @@ class PredictedImages(NamedTuple):
 
     paths: tuple[Path, ...]
     face_ids: np.ndarray
-    seen: SeenFaces
+    seen: FaceImages
     probabilities: np.ndarray
     skipped: tuple[Skipped, ...]
 
@@ -55,10 +55,10 @@ def prediction_columns(emotions: Sequence[str]) -> list[str]:
     return [*start, *(f"p_{emotion}" for emotion in emotions)]
 
 
-def emotion_inputs(images: Sequence[np.ndarray], faces: Sequence[AnalysedFace]) -> SeenFaces:
+def emotion_inputs(images: Sequence[np.ndarray], faces: Sequence[AnalysedFace]) -> FaceImages:
     """What emotion models are given of m faces, each in its grey image.
 
-    `SeenFaces.rows` counts the faces; what a mirror would show is left out, it is needed for training only.
+    `FaceImages.rows` counts the faces; what a mirror would show is left out, it is needed for training only.
     """
     crops, pixels = [], []
     for grey, face in zip(images, faces, strict=True):
@@ -66,7 +66,7 @@ def emotion_inputs(images: Sequence[np.ndarray], faces: Sequence[AnalysedFace]) 
         small = grey if grey.shape == (SIDE, SIDE) else cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         pixels.append(small)
     m = len(crops)
-    return SeenFaces(
+    return FaceImages(
         np.arange(m),
         np.array([face.points for face in faces], np.float32).reshape(m, 68, 2),
         np.array([face.found for face in faces], bool),
@@ -106,7 +106,7 @@ def predict_images(
     while batch := list(islice(counted, _BATCH // _TASK)):
         seen = _joined([part[2] for part in batch])
         probabilities = np.empty((0, len(model.emotions)))
-        if len(seen.found):
+        if len(seen.detected):
             probabilities = model.predict_proba(seen, jobs=jobs)
         yield PredictedImages(
             tuple(path for part in batch for path in part[0]),
@@ -117,7 +117,7 @@ def predict_images(
         )
 
 
-_SeenFiles = tuple[list[Path], list[int], SeenFaces, list[Skipped], int]
+_SeenFiles = tuple[list[Path], list[int], FaceImages, list[Skipped], int]
 
 
 def _counted(parts: Iterator[_SeenFiles], task: Task) -> Iterator[_SeenFiles]:
@@ -145,16 +145,16 @@ def _seen_files(paths: list[Path], faces: str) -> _SeenFiles:
     return owners, face_ids, _joined(parts), skipped, len(paths)
 
 
-def _joined(parts: Sequence[SeenFaces]) -> SeenFaces:
-    parts = [part for part in parts if len(part.found)] or [emotion_inputs([], [])]
+def _joined(parts: Sequence[FaceImages]) -> FaceImages:
+    parts = [part for part in parts if len(part.detected)] or [emotion_inputs([], [])]
     _, *whole = (np.concatenate(values) for values in list(zip(*parts, strict=True))[:7])
-    return SeenFaces(np.arange(len(whole[1])), *whole, skipped=())
+    return FaceImages(np.arange(len(whole[1])), *whole, skipped=())
 
 
 def image_table(found: PredictedImages, emotions: Sequence[str]) -> pd.DataFrame:
     """Rows of the table of predictions of images."""
     names = [_text(path) for path in found.paths]
-    return _table(names, None, None, found.face_ids, found.seen.found, found.probabilities, emotions)
+    return _table(names, None, None, found.face_ids, found.seen.detected, found.probabilities, emotions)
 
 
 def video_table(name: str | Path, frames: pd.DataFrame, emotions: Sequence[str]) -> pd.DataFrame:
@@ -221,7 +221,7 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
     analyser = FaceAnalyser(action_units=None)
     rows_of = table.reset_index(drop=True).groupby("frame").indices
     probabilities = np.full((len(table), len(model.emotions)), np.nan)
-    waiting: list[tuple[int, SeenFaces]] = []
+    waiting: list[tuple[int, FaceImages]] = []
 
     def answer() -> None:
         rows = [row for row, _ in waiting]

@@ -70,11 +70,11 @@ def emotion_model(path: Path | None) -> ModelFile:
     InputError
         If the model takes more of a face than its features.
     """
-    from facs_pipeline.emotions.series import why_not_for_videos
+    from facs_pipeline.emotions.series import obstacle_for_videos
 
     place = Path(os.path.abspath(path or EMOTION_MODEL))
     card = load_model(place, "emotion").card
-    reason = why_not_for_videos(card)
+    reason = obstacle_for_videos(card)
     if reason:
         raise InputError(
             f"{place}: {reason}; use the package's own with --emotion, train one with `facs train-emotion --model "

@@ -11,8 +11,9 @@ from sklearn.svm import SVC, LinearSVC
 from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
 from facs_pipeline.authenticity.checks import emotion_columns, known_emotions
 from facs_pipeline.authenticity.inner_folds import widest_margin
-from facs_pipeline.authenticity.rank_svm import AUTO_C, RankSVM, squared_hinge_dual
+from facs_pipeline.authenticity.rank_svm import AUTO_C, RankSVM
 from facs_pipeline.authenticity.series import ResidualBoosting, Series, WindowsSVM, window_statistics
+from facs_pipeline.authenticity.squared_hinge import squared_hinge_dual
 
 EMOTIONS = ("angry", "happy", "sad")
 

@@ -11,6 +11,7 @@ from ranking_data import AUS, descriptor_frame, rank
 
 from facs_pipeline.authenticity import ranking
 from facs_pipeline.authenticity.explanation import COLUMNS
+from facs_pipeline.authenticity.ranking_input import read_ranking_data
 from facs_pipeline.dynamics.descriptors import descriptor_names
 
 
@@ -64,7 +65,7 @@ def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(ran
     assert list(reasons.columns) == list(COLUMNS)
     assert set(reasons.model) == {"rank-svm"}
     assert len(reasons) == 24 * 5
-    data = ranking.load(descriptors=ranking_table)
+    data = read_ranking_data(descriptors=ranking_table)
     study = ranking.prepare_study(data)
     a, b = (list(data.table.videos).index(reasons[name][0]) for name in ("video_a", "video_b"))
     others = study.pairs.labelled[study.folds[study.pairs.labelled[:, 0]] != study.folds[a]]

@@ -9,9 +9,10 @@ from counted_progress import CountedProgress
 from ranking_data import descriptor_frame, failure, features_folder, rank
 
 from facs_pipeline.authenticity import ranking
+from facs_pipeline.authenticity.evaluation import EvaluationSettings, evaluate, n_fits
 from facs_pipeline.authenticity.model import AuthenticityModel
 from facs_pipeline.authenticity.pairs import pair_up
-from facs_pipeline.authenticity.study import evaluate, n_fits
+from facs_pipeline.authenticity.ranking_input import RankingData
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.tables.descriptor_table import table_from_frame
 
@@ -209,12 +210,13 @@ def test_progress_counts_the_folds_of_people_without_a_pair_too(ranking_table):
     """Videos of unknown people are in folds of their own, which are trained for as well."""
     frame = pd.read_csv(ranking_table, dtype={"subject": str})
     frame.loc[frame.index % 7 == 0, "subject"] = ""
-    data = ranking.RankingData(table_from_frame(frame.fillna(""), source="table"), None)
+    data = RankingData(table_from_frame(frame.fillna(""), source="table"), None)
     data.pairs = pair_up(data.table.subjects, data.table.emotions, data.table.labels)
     study = ranking.prepare_study(data)
     told = CountedProgress()
-    evaluate(study, {"svm": ranking.make_ranker("svm")}, permutations=2, progress=told)
-    expected = n_fits(study, 1, 2)
+    settings = EvaluationSettings(permutations=2)
+    evaluate(study, {"svm": ranking.make_ranker("svm")}, settings, progress=told)
+    expected = n_fits(study, 1, settings)
     assert told.counts == [(expected, expected)]
 
 

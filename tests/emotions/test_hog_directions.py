@@ -5,12 +5,14 @@ from __future__ import annotations
 import doctest
 
 import cv2
+import lightgbm
 import numpy as np
 import pytest
 from skimage.data import astronaut, lfw_subset
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.emotions import hog_directions
+from facs_pipeline.emotions.heads import LightGBMHead
 from facs_pipeline.emotions.hog_directions import HogDirections, mirrored_parts, principal_axes
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.features import hog, vector
@@ -44,9 +46,9 @@ def test_a_mirrored_face_keeps_its_sums_and_turns_its_differences():
 def test_a_mirrored_face_gets_nearly_the_same_scores():
     grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
     points = FaceAnalyser(action_units=None).analyse_image(grey, default_place=True)[0].points
-    model, hog = EmotionModel.load_default(), vector.BLOCKS["hog"]
+    stage, hog = EmotionModel.load_default().kernel_stage, vector.BLOCKS["hog"]
     there, back = (
-        model.kernel.scores(model.families[0].values(vector.face_features(*face)[None, hog]))
+        stage.kernel.scores(stage.families[0].values(vector.face_features(*face)[None, hog]))
         for face in ((grey, points), mirrored(grey, points))
     )
     np.testing.assert_allclose(there, back, atol=0.02)
@@ -93,3 +95,9 @@ def test_examples_in_the_docstrings():
     result = doctest.testmod(hog_directions)
     assert result.attempted
     assert not result.failed
+
+
+def test_a_kernel_needs_a_head_with_scores():
+    head = LightGBMHead(lightgbm.train({"verbosity": -1}, lightgbm.Dataset(np.zeros((4, 1)), np.arange(4)), 1))
+    with pytest.raises(TypeError, match="a kernel beside a LightGBMHead; expected a LinearHead"):
+        EmotionModel("other", ["happy", "sad"], head, kernel_stage=EmotionModel.load_default().kernel_stage)

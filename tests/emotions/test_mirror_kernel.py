@@ -16,6 +16,13 @@ def test_scikit_learns_contract(estimator, check):
     check(estimator)
 
 
+@pytest.mark.parametrize("parameters", [{"gamma": 0}, {"penalty": -1.0}, {"gamma": float("nan")}, {"n_symmetric": -1}])
+def test_parameters_out_of_range_are_refused(parameters):
+    name = next(iter(parameters))
+    with pytest.raises(ValueError, match=f"{name} is {parameters[name]!r}; expected"):
+        MirrorKernelRidge(**parameters).fit(np.eye(4), np.repeat([0, 1], 2))
+
+
 def test_the_kernel_is_that_of_both_mirror_images():
     random = np.random.default_rng(0)
     X, Y = random.normal(size=(5, 7)).astype(np.float32), random.normal(size=(4, 7)).astype(np.float32)

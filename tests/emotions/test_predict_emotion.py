@@ -13,8 +13,8 @@ from facs_cli.predict_emotion import command
 from skimage.data import astronaut
 
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotions.faces import see_faces
 from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.training.face_images import measure_face_images
 from facs_pipeline.extraction.emotions import prediction_columns
 from facs_pipeline.foundation.errors import InputError
 
@@ -112,7 +112,7 @@ def test_fer2013_as_when_it_is_evaluated(shared_dir, tmp_path):
     faces = open_faces(folder)
     model = EmotionModel.load_default()
     said = pd.DataFrame(
-        model.predict_proba(see_faces(faces)), index=[source.split("/")[-1] for source in faces.sources]
+        model.predict_proba(measure_face_images(faces)), index=[source.split("/")[-1] for source in faces.sources]
     )
     mine = table.set_index(table["input"].str.split("/").str[-1]).filter(like="p_")
     np.testing.assert_allclose(mine, said.loc[mine.index], atol=1e-4)

@@ -14,9 +14,9 @@ from facs_cli.main import facs
 from skimage.data import astronaut, lfw_subset
 
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotions.faces import see_faces
 from facs_pipeline.emotions.model import EmotionModel
-from facs_pipeline.emotions.training.models import ROWS
+from facs_pipeline.emotions.training.face_images import measure_face_images
+from facs_pipeline.emotions.training.recipes import RECIPES
 from facs_pipeline.foundation.errors import InputError, ModelError
 
 
@@ -138,16 +138,16 @@ def test_no_face_in_the_image_still_gets_an_answer(trained, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     cv2.imwrite(str(tmp_path / "happy" / "noise.png"), noise)
     cv2.imwrite(str(tmp_path / "happy" / "colour.png"), astronaut()[..., ::-1])
-    seen = see_faces(open_faces(tmp_path))
-    assert seen.found.tolist() == [True, False]
+    seen = measure_face_images(open_faces(tmp_path))
+    assert seen.detected.tolist() == [True, False]
     probabilities = EmotionModel.load(trained[0] / "linear.npz").predict_proba(seen)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 
 
 def test_faces_are_seen_alike_by_any_number_of_workers_and_from_the_cache(folder, tmp_path):
     faces = open_faces(folder).split("validation")
-    one, two = see_faces(faces, tmp_path), see_faces(faces, jobs=2)
-    cached = see_faces(faces, tmp_path)
+    one, two = measure_face_images(faces, tmp_path), measure_face_images(faces, jobs=2)
+    cached = measure_face_images(faces, tmp_path)
     for name in ("points", "features", "crops", "mirrored"):
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes() == getattr(cached, name).tobytes()
 
@@ -171,7 +171,7 @@ def test_two_emotions_are_enough(folder, tmp_path):
     options = [part for name in names for part in ("--model", name)]
     result = run("train-emotion", tmp_path / "faces", *options, "--out", tmp_path)
     assert result.exception is None, result.output
-    seen = see_faces(open_faces(tmp_path / "faces").split("train"))
+    seen = measure_face_images(open_faces(tmp_path / "faces").split("train"))
     truth = open_faces(tmp_path / "faces").split("train").emotions
     for name in names:
         model = EmotionModel.load(tmp_path / f"{name}.npz")
@@ -212,10 +212,10 @@ def test_the_embedded_model_does_on_fer2013s_validation_what_its_card_says(share
     faces = open_faces(data).split("validation")
     rows = np.arange(0, len(faces), 6)
     model, part = EmotionModel.load_default(), faces.take(rows)
-    seen = see_faces(part)
+    seen = measure_face_images(part)
     right = np.array(model.emotions)[model.predict_proba(seen).argmax(axis=1)] == part.emotions[seen.rows]
     assert abs(right.mean() - model.card["measured"]["accuracy"]) < 0.05
 
 
 def test_every_row_has_a_title_and_known_inputs():
-    assert all(row.title and row.inputs for row in ROWS.values())
+    assert all(recipe.title and recipe.inputs for recipe in RECIPES.values())

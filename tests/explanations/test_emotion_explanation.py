@@ -10,11 +10,11 @@ import pytest
 from skimage.data import astronaut
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
-from facs_pipeline.emotions import faces as emotion_faces
-from facs_pipeline.emotions.faces import SeenFaces
+from facs_pipeline.emotions import face_images as emotion_faces
+from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.heads import FullKernel, LinearHead
 from facs_pipeline.emotions.mirror_kernel import MirrorKernelRidge
-from facs_pipeline.emotions.model import EmotionModel, face_numbers
+from facs_pipeline.emotions.model import EmotionModel, KernelStage, input_features
 from facs_pipeline.explanations import face_regions
 from facs_pipeline.explanations.average_face import AverageFace, average_face
 from facs_pipeline.explanations.contributions import difference_weights
@@ -40,8 +40,8 @@ def seen(grey):
     return emotion_inputs([grey], FaceAnalyser(action_units=None).analyse_image(grey, default_place=True))
 
 
-def linear(seen: SeenFaces, inputs, weights=None, k: int = 3) -> EmotionModel:
-    d = face_numbers(seen, inputs).shape[1]
+def linear(seen: FaceImages, inputs, weights=None, k: int = 3) -> EmotionModel:
+    d = input_features(seen, inputs).shape[1]
     coef = np.random.default_rng(0).normal(size=(d, k)) / d if weights is None else weights
     return EmotionModel("test", ["happy", "sad", "fear"][:k], LinearHead(coef, np.arange(k) / 10, 0.5), inputs=inputs)
 
@@ -60,7 +60,7 @@ def test_contributions_sum_exactly_to_the_difference_in_log_odds(seen, grey, inp
     assert found.log_odds == pytest.approx(np.log(found.probability / found.runner_up_probability), abs=1e-4)
     weights = model.head.coef.astype(float) * 0.5
     first, second = model.emotions.index(found.emotion), model.emotions.index(found.runner_up)
-    expected = (face_numbers(seen, inputs)[0] - AverageFace.load_default().numbers(inputs)) * (
+    expected = (input_features(seen, inputs)[0] - AverageFace.load_default().numbers(inputs)) * (
         weights[:, first] - weights[:, second]
     )
     np.testing.assert_allclose(found.contributions, expected, atol=1e-12)
@@ -77,7 +77,7 @@ def test_contributions_through_a_projection(seen):
 
 
 def test_nothing_moves_a_face_away_from_itself(seen):
-    found = explain_face(linear(seen, ALL), seen, 0, reference=face_numbers(seen, ALL)[0])
+    found = explain_face(linear(seen, ALL), seen, 0, reference=input_features(seen, ALL)[0])
     assert not found.heat.any()
     assert not found.contributions.any()
     assert not any(found.regions.values())
@@ -85,7 +85,7 @@ def test_nothing_moves_a_face_away_from_itself(seen):
 
 def test_heat_lies_where_the_numbers_were_measured(seen, grey):
     def heat_of(inputs, numbers):
-        weights = np.zeros((face_numbers(seen, inputs).shape[1], 2))
+        weights = np.zeros((input_features(seen, inputs).shape[1], 2))
         weights[numbers, 0] = 1
         found = explain_face(linear(seen, inputs, weights, 2), seen, 0, image=grey, reference=np.zeros(len(weights)))
         return found, np.abs(found.heat)
@@ -164,7 +164,7 @@ def test_without_the_image_the_crop_is_shown(seen, grey):
 
 
 def test_a_face_that_was_not_found_is_said(seen):
-    lost = seen._replace(found=np.array([False]))
+    lost = seen._replace(detected=np.array([False]))
     assert "no face was found" in explain_face(linear(seen, ALL), lost, 0).reasons[3]
 
 
@@ -177,10 +177,10 @@ def test_the_compact_models_contributions_sum_exactly_to_its_log_odds(seen, grey
     assert sum(found.regions.values()) == pytest.approx(moved, abs=1e-9)
     # The model itself computes in single precision.
     assert found.log_odds == pytest.approx(np.log(found.probability / found.runner_up_probability), abs=1e-3)
-    assert len(found.contributions) == face_numbers(seen, model.inputs).shape[1]
+    assert len(found.contributions) == input_features(seen, model.inputs).shape[1]
     # The kernel speaks too, in the HOG's numbers and nowhere else.
     first, second = model.emotions.index(found.emotion), model.emotions.index(found.runner_up)
-    difference = face_numbers(seen, model.inputs)[0] - AverageFace.load_default().numbers(model.inputs)
+    difference = input_features(seen, model.inputs)[0] - AverageFace.load_default().numbers(model.inputs)
     kernels = found.contributions - difference * difference_weights(model, first, second)[0]
     hog = vector.BLOCKS["hog"]
     assert np.abs(kernels[hog].sum()) > 0.1
@@ -203,7 +203,11 @@ def test_contributions_need_a_decision_that_can_be_shared_out(seen):
     model = EmotionModel.load_default()
     ridge = MirrorKernelRidge().fit(np.eye(4), [0, 0, 1, 1])
     other = EmotionModel(
-        "other", model.emotions, model.head, inputs=model.inputs, families=model.families, kernel=FullKernel(ridge)
+        "other",
+        model.emotions,
+        model.head,
+        inputs=model.inputs,
+        kernel_stage=KernelStage(model.kernel_stage.families, FullKernel(ridge)),
     )
     with pytest.raises(ValueError, match="'other': its decision cannot be shared out"):
         explain_face(other, seen, 0, method="contributions")
@@ -240,7 +244,7 @@ def test_regions_of_the_mean_face():
 
 
 def test_the_average_face(seen, tmp_path):
-    twice = SeenFaces(*(np.repeat(part, 2, axis=0) for part in seen[:7]), skipped=())
+    twice = FaceImages(*(np.repeat(part, 2, axis=0) for part in seen[:7]), skipped=())
     own = average_face(twice, "the same face twice")
     np.testing.assert_allclose(own.numbers(ALL), seen.features[0])
     np.testing.assert_allclose(own.action_units_sd, 0, atol=1e-3)

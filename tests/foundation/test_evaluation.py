@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from facs_pipeline.authenticity import scoring
+from facs_pipeline.authenticity.pairs import Pairs
 from facs_pipeline.authenticity.rank_svm import RankSVM
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation import accuracy
@@ -88,9 +89,10 @@ def test_retrained_p_value_is_small_with_signal_and_not_without():
     pairs = np.arange(48).reshape(-1, 2)
     folds = np.repeat(np.arange(6), 8)
     model = RankSVM(n_estimators=5)
-    noise = scoring.retrained_p_value(model, X, pairs, folds, n_permutations=30)
+    data = scoring.PairedVideos(X, Pairs(pairs, pairs[:0]), folds)
+    noise = scoring.retrained_p_value(model, data, n_permutations=30)
     X[::2, 0] += 4
-    signal = scoring.retrained_p_value(model, X, pairs, folds, n_permutations=30)
+    signal = scoring.retrained_p_value(model, data, n_permutations=30)
     assert signal == pytest.approx(1 / 31)
     assert noise > 0.05
 
@@ -122,7 +124,8 @@ def test_p_against_retrained_rankers_is_sound_where_the_quick_one_is_not():
         rng = np.random.default_rng([seed, 11])
         X = rng.normal(size=(60, 20))
         pairs, folds = np.arange(60).reshape(-1, 2), np.repeat(np.arange(30) % 5, 2)
-        scores = scoring.out_of_fold_scores(RankSVM(n_estimators=3), X, pairs, pairs[:0], folds)[0]
+        data = scoring.PairedVideos(X, Pairs(pairs, pairs[:0]), folds)
+        scores = scoring.out_of_fold_scores(RankSVM(n_estimators=3), data)[0]
         observed = scoring.right(scores).mean()
         by_chance = scoring.relabelled_accuracies(X[::2] - X[1::2], folds[::2], n_permutations=500)
         quick.append(scoring.swap_p_value(scores, n_permutations=500))
@@ -147,8 +150,10 @@ def test_out_of_fold_scores_do_not_depend_on_the_labels_of_their_own_fold():
     model, none = RankSVM(n_estimators=9), pairs[:0]
     labels, other = np.tile([1, -1], 20), np.tile([1, -1], 20)
     other[:8] *= -1
-    scores, _c, videos = scoring.out_of_fold_scores(model, X, pairs, none, folds, labels=labels)
-    scores_other, _c, videos_other = scoring.out_of_fold_scores(model, X, swapped, none, folds, labels=other)
+    data = scoring.PairedVideos(X, Pairs(pairs, none), folds, labels=labels)
+    scores, _c, videos = scoring.out_of_fold_scores(model, data)
+    data = scoring.PairedVideos(X, Pairs(swapped, none), folds, labels=other)
+    scores_other, _c, videos_other = scoring.out_of_fold_scores(model, data)
     assert np.array_equal(scores[:4], -scores_other[:4])
     assert np.array_equal(videos[:8], videos_other[:8])
     assert not np.array_equal(videos[8:], videos_other[8:])

@@ -17,6 +17,7 @@ from skimage.data import lfw_subset
 from facs_pipeline.authenticity import curve as authenticity_curve
 from facs_pipeline.authenticity import ranking
 from facs_pipeline.authenticity.curve import ranking_curve, subject_subsets
+from facs_pipeline.authenticity.ranking_input import read_ranking_data
 from facs_pipeline.foundation.evaluation.learning_curve import nested_rows
 from facs_pipeline.report.gather import gather
 from facs_pipeline.report.page import write_report
@@ -53,7 +54,7 @@ def test_nobody_who_is_held_out_is_trained_on():
 
 def test_a_ranker_is_trained_on_pairs_of_the_chosen_people_only(tmp_path, monkeypatch):
     descriptor_frame(8).to_csv(tmp_path / "d.csv", index=False)
-    study = ranking.prepare_study(ranking.load(descriptors=tmp_path / "d.csv"))
+    study = ranking.prepare_study(read_ranking_data(descriptors=tmp_path / "d.csv"))
     seen = []
 
     class Spy(type(ranking.make_ranker("rank-svm"))):
@@ -62,10 +63,7 @@ def test_a_ranker_is_trained_on_pairs_of_the_chosen_people_only(tmp_path, monkey
             return super().fit(X, pairs, **context)
 
     full = {"accuracy": 1.0, "wilson_95": [0.9, 1.0]}
-    curve = ranking_curve(
-        Spy(n_estimators=3, random_state=0), study.table.values, study.pairs, study.folds, study.subjects, full,
-        emotions=study.emotions, labels=study.labels, usable=study.usable,
-    )  # fmt: skip
+    curve = ranking_curve(Spy(n_estimators=3, random_state=0), study.paired_videos(), full)
     # Seven others, three pairs each: 1, 2 and 4 people, then all.
     assert [row["n"] for row in curve] == [3, 6, 12, 21]
     assert curve[-1]["accuracy"] == 1.0
@@ -128,11 +126,11 @@ def test_an_interrupted_curve_goes_on_where_it_stopped(faces, tmp_path, monkeypa
 
     real, trained = emotion_curve.train_emotion, []
 
-    def stops(name, seen, y, *rest, **options):
+    def stops(name, faces, run, **options):
         if len(trained) == 2:
             raise KeyboardInterrupt
-        trained.append(len(y))
-        return real(name, seen, y, *rest, **options)
+        trained.append(len(faces.y))
+        return real(name, faces, run, **options)
 
     options = (faces, "--model", "svm-landmarks", "--learning-curve", "--out", tmp_path)
     monkeypatch.setattr(emotion_curve, "train_emotion", stops)

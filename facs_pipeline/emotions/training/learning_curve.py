@@ -1,16 +1,17 @@
-"""Learning curve of an emotion model: the same row trained on a part of the faces, measured on the same others."""
+"""Learning curve of an emotion model: one recipe trained on growing parts of the faces, tested on the same others."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from facs_pipeline.emotions.faces import SeenFaces
-from facs_pipeline.emotions.training.recipe import train_emotion
+from facs_pipeline.emotions.face_images import FaceImages
+from facs_pipeline.emotions.training.train import TrainingFaces, TrainingRun, train_emotion
 from facs_pipeline.foundation.evaluation.learning_curve import SHARES, nested_rows, point
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.progress import SILENT, Progress
@@ -18,61 +19,84 @@ from facs_pipeline.foundation.progress import SILENT, Progress
 _VERSION = 1
 
 
+@dataclass(frozen=True)
+class TestedModel:
+    """The model of all training faces, and what it was tested on.
+
+    Attributes
+    ----------
+    images : FaceImages
+        The n test faces.
+    truth : ndarray of int
+        Positions `[n]` of their emotions among those of the training faces.
+    figures : dict
+        Of the model of all training faces: ``accuracy`` and ``wilson_95``.
+    """
+
+    __test__ = False  # not a class of tests, whatever pytest makes of its name
+
+    images: FaceImages
+    truth: np.ndarray
+    figures: dict[str, Any]
+
+
 def emotion_curve(
     name: str,
-    seen: SeenFaces,
-    y: np.ndarray,
-    emotions: tuple[str, ...],
-    tested: SeenFaces,
-    truth: np.ndarray,
-    full: dict[str, Any],
+    faces: TrainingFaces,
+    tested: TestedModel,
+    run: TrainingRun,
     *,
-    subjects: np.ndarray | None = None,
-    shares: Sequence[float] = SHARES,
     cache: str | os.PathLike,
-    jobs: int = 1,
-    seed: int = 0,
+    shares: Sequence[float] = SHARES,
     progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
-    """Accuracy of the row `name` trained on growing, nested, stratified parts of m faces.
+    """Accuracy of a recipe trained on growing, nested, stratified parts of m faces.
 
     Everything is learnt anew from each part: dictionaries, projections, settings and probabilities.
 
     Parameters
     ----------
-    seen, y, emotions, subjects : the m training faces, as for `facs_pipeline.emotions.training.recipe.train_emotion`.
-    tested, truth : the n faces measured on, and the position [n] of each one's emotion in `emotions`.
-    full : figures of the model of all m faces: ``accuracy`` and ``wilson_95``.
-    cache : folder that keeps finished points, so that an interrupted run goes on where it stopped.
+    name : str
+        Key of `facs_pipeline.emotions.training.recipes.RECIPES`.
+    faces : TrainingFaces
+        The m training faces.
+    tested : TestedModel
+        The model of all of them, and its test faces.
+    run : TrainingRun
+        How each training runs; encoded faces of parts are not stored.
+    cache : path
+        Folder for finished points, so that an interrupted run continues where it stopped.
+    shares : sequence of float
+        Parts of the faces, 0..1, ascending.
+    progress : Progress
+        Told of every stage of every training.
 
     Returns
     -------
     list of dict
-        ``n`` training faces, ``accuracy``, and Wilson's interval ``low``, ``high``; ascending, the full model last.
+        ``n`` training faces, ``accuracy``, and Wilson's interval ``low``, ``high``; ascending, all faces last.
     """
-    digest = _digest(seen.crops, seen.features, y, tested.crops, tested.features, truth)
+    images, truth = tested.images, tested.truth
+    digest = _digest(faces.images.crops, faces.images.features, faces.y, images.crops, images.features, truth)
     store = ResultStore(cache)
-    found: list[dict[str, Any]] = []
-    for rows in nested_rows(y, shares, seed=seed):
-        if len(rows) >= len(y) or (found and len(rows) <= found[-1]["n"]):
+    points: list[dict[str, Any]] = []
+    for rows in nested_rows(faces.y, shares, seed=run.seed):
+        if len(rows) >= len(faces.y) or (points and len(rows) <= points[-1]["n"]):
             continue
 
         def measure(rows: np.ndarray = rows) -> dict[str, Any]:
-            of_rows = None if subjects is None else subjects[rows]
-            model = train_emotion(
-                name, seen.take(rows), y[rows], emotions, subjects=of_rows, jobs=jobs, seed=seed, progress=progress
-            )
-            decided = model.predict_proba(tested, jobs=jobs).argmax(axis=1)
-            return point(len(rows), int((decided == truth).sum()), len(truth))
+            model = train_emotion(name, faces.take(rows), replace(run, cache=None), progress=progress)
+            predicted = model.predict_proba(images, jobs=run.jobs).argmax(axis=1)
+            return point(len(rows), int((predicted == truth).sum()), len(truth))
 
-        inputs = {"curve": _VERSION, "row": name, "faces": digest, "n": len(rows), "seed": seed}
-        found.append(store.get(inputs, measure))
-    low, high = full["wilson_95"]
-    return [*found, {"n": len(y), "accuracy": full["accuracy"], "low": low, "high": high}]
+        inputs = {"curve": _VERSION, "row": name, "faces": digest, "n": len(rows), "seed": run.seed}
+        points.append(store.get(inputs, measure))
+    low, high = tested.figures["wilson_95"]
+    return [*points, {"n": len(faces.y), "accuracy": tested.figures["accuracy"], "low": low, "high": high}]
 
 
 def _digest(*arrays: np.ndarray) -> str:
     whole = hashlib.sha256()
     for array in arrays:
-        whole.update(np.ascontiguousarray(array))
+        whole.update(np.ascontiguousarray(array).data)
     return whole.hexdigest()

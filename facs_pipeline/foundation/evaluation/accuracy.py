@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold
 from facs_pipeline.foundation.errors import InputError
 
 
-def subject_folds(subjects: Sequence[str], n_folds: int = 10) -> np.ndarray:
+def subject_folds(subjects: Sequence[str] | np.ndarray, n_folds: int = 10) -> np.ndarray:
     """Folds so that no subject is in two of them.
 
     Where every subject is a whole number: subject mod `n_folds`, the published protocol. Otherwise scikit-learn's
@@ -60,7 +60,9 @@ def subject_folds(subjects: Sequence[str], n_folds: int = 10) -> np.ndarray:
     return folds
 
 
-def check_folds(subjects: Sequence[str], folds: Sequence[str], describe: Callable[[int], str]) -> np.ndarray:
+def check_folds(
+    subjects: Sequence[str] | np.ndarray, folds: Sequence[str] | np.ndarray, describe: Callable[[int], str]
+) -> np.ndarray:
     """The user's own folds as numbers, checked: no subject in two folds, and at least two folds.
 
     Parameters
@@ -138,7 +140,12 @@ def wilson_interval(correct: float, n: int, level: float = 0.95) -> tuple[float,
 
 
 def bootstrap_interval(
-    outcomes: np.ndarray, subjects: Sequence[str], *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
+    outcomes: np.ndarray,
+    subjects: Sequence[str] | np.ndarray,
+    *,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> tuple[float, float]:
     """Percentile interval of the mean outcome when subjects, not pairs, are drawn with replacement.
 
@@ -171,7 +178,7 @@ def bootstrap_interval(
 
 
 def accuracy_figures(
-    outcomes: np.ndarray, subjects: Sequence[str], *, chance: float, seed: int = 0
+    outcomes: np.ndarray, subjects: Sequence[str] | np.ndarray, *, chance: float, seed: int = 0
 ) -> dict[str, float | list[float]]:
     """Accuracy and its 95 % intervals as JSON-able figures; parameters as for `bootstrap_interval`.
 

@@ -201,7 +201,7 @@ def subgroup_figures(
     right: np.ndarray,
     groups: Mapping[str, Sequence[str]],
     *,
-    truth: Sequence[Any] | None = None,
+    truth: Sequence[Any] | np.ndarray | None = None,
     chance: float | None = None,
 ) -> list[dict[str, Any]]:
     """The field ``subgroups``: share right of every value of every column, so that bias shows.
