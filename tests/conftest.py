@@ -1,27 +1,37 @@
-"""Fixtures shared by all tests. `shared_dir` is the folder of real data beside the checkout; absent, its tests skip."""
+"""Fixtures shared by all tests. Faces are drawn; only what is marked `shared` needs the real data beside the checkout."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from video_files import frames_of, write_video
+from drawn_faces import made_once, write_clips
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("FACS_SHARED", ROOT.parent / "shared"))
+REAL_DATA = (SHARED / "data").is_dir()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    wrong = []
+    for item in items:
+        marked = item.get_closest_marker("shared") is not None
+        if marked != ("shared_dir" in getattr(item, "fixturenames", ())):
+            wrong.append(item.nodeid)
+        if marked and not REAL_DATA:
+            reason = f"measures on real people, whose data are not at {SHARED}; set FACS_SHARED to their folder"
+            item.add_marker(pytest.mark.skip(reason=reason))
+    if wrong:
+        raise pytest.UsageError("`shared` marks tests that use the fixture shared_dir, and no others: " + ", ".join(wrong))
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
 
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """Folder with `data/videos` and the other real data; set FACS_SHARED where it lies elsewhere."""
-    if not (SHARED / "data").is_dir():
-        pytest.skip(f"real data not found at {SHARED}; set FACS_SHARED to the folder that holds data/")
     return SHARED
 
 
@@ -31,23 +41,41 @@ def videos_dir(shared_dir: Path) -> Path:
     return shared_dir / "data" / "videos"
 
 
-@pytest.fixture(scope="module")
-def clips(videos_dir, tmp_path_factory):
-    """Short clips of real people; in `gap` the face is gone for five frames."""
-    folder = tmp_path_factory.mktemp("clips")
-    write_video(folder / "anna.mp4", frames_of(videos_dir / "d0.mp4", 40))
-    write_video(folder / "ben.mp4", frames_of(videos_dir / "d18.mp4", 30), fps=30)
-    face = frames_of(videos_dir / "d12.mp4", 40)
-    write_video(folder / "gap.mp4", [*face[:15], *[np.zeros_like(face[0])] * 5, *face[20:]])
-    return folder
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of three short drawn clips: anna.mp4, ben.mp4 and gap.mp4, where the face is gone for five frames."""
+    return made_once(tmp_path_factory, "clips", write_clips)
 
 
-@pytest.fixture(scope="module")
-def key_file(tmp_path_factory):
-    """A secret key of the module's own in place of the user's."""
+@pytest.fixture(scope="session", autouse=True)
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A secret key of this run's own in place of the user's."""
+    path = made_once(tmp_path_factory, "config", lambda folder: None) / "key"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACS_KEY_FILE", str(tmp_path_factory.mktemp("config") / "key"))
-        yield
+        patch.setenv("FACS_KEY_FILE", str(path))
+        yield path
+
+
+@pytest.fixture(scope="session")
+def results(clips: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output folder of `facs extract-features` over the clips; copy it before you change it."""
+    from facs_pipeline.extraction.run import Options, extract_features
+
+    return made_once(tmp_path_factory, "results", lambda out: extract_features([clips], Options(out=out, jobs=1)))
+
+
+@pytest.fixture(scope="session")
+def results_with_emotions(
+    clips: Path, results: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """`results` of a run with `--emotion`."""
+    from facs_pipeline.extraction.run import Options, extract_features
+
+    def make(out: Path) -> None:
+        shutil.copytree(results, out, dirs_exist_ok=True)
+        extract_features([clips], Options(out=out, jobs=1, emotion=True))
+
+    return made_once(tmp_path_factory, "results-with-emotions", make)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +103,7 @@ def _needless_skips(config) -> list:
     """Tests skipped although the real data is there; scikit-learn's own checks may skip what does not apply."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
-    if not (SHARED / "data").is_dir():
+    if not REAL_DATA:
         return []
     return [report for report in skipped if "SCIPY_ARRAY_API" not in str(report.longrepr)]
 

@@ -13,7 +13,6 @@ from pympi.Elan import Eaf
 
 from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import find_events, letter
-from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.schema import EVENT_COLUMNS
 
@@ -215,13 +214,11 @@ def test_an_action_unit_that_is_not_there(tmp_path):
     assert "no AU 1, only 12" in str(result.exception or "") + result.output
 
 
-@pytest.mark.shared
-def test_a_real_blink_and_its_video(clips, tmp_path, key_file):
-    assert not extract_features([clips], Options(out=tmp_path / "results", jobs=1)).failed
-    result = run(tmp_path / "results", "--out", tmp_path / "events.csv", "--elan", tmp_path / "elan")
+def test_movements_of_a_video_and_its_annotation(clips, results, tmp_path):
+    result = run(results, "--out", tmp_path / "events.csv", "--elan", tmp_path / "elan")
     assert result.exit_code == 0
     events = pd.read_csv(tmp_path / "events.csv")
-    units = pd.read_csv(tmp_path / "results" / "action_units" / "anna.csv").set_index("frame")
+    units = pd.read_csv(results / "action_units" / "anna.csv").set_index("frame")
     smile = events[(events["video"] == "anna") & (events["action_unit"] == 12)].iloc[0]
     assert units["AU12_r"].loc[smile["onset_frame"] : smile["offset_frame"]].idxmax() == smile["apex_frame"]
     assert units.loc[smile["apex_frame"], "timestamp"] == pytest.approx(smile["apex_s"], abs=1e-3)

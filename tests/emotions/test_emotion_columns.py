@@ -23,15 +23,11 @@ from facs_pipeline.tables.au_table import au_table_columns
 from facs_pipeline.tables.schema import emotion_columns
 from facs_pipeline.video.reader import read_frames
 
-pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]
-
 
 @pytest.fixture(scope="module")
-def run(clips, tmp_path_factory):
-    out = tmp_path_factory.mktemp("run")
-    result = extract_features([clips], Options(out=out, jobs=1, emotion=True))
-    assert [video.status for video in result.videos] == ["ok"] * 3
-    return out
+def run(results_with_emotions):
+    assert list(videos_csv(results_with_emotions)["status"]) == ["ok"] * 3
+    return results_with_emotions
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from facs_pipeline.explanations.action_units import (
     reasons,
     resting_row,
 )
-from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.features import shape_modes
 from facs_pipeline.features.vector import BLOCKS
 from facs_pipeline.landmarks.model import default_landmarks
@@ -180,18 +179,10 @@ def test_wrong_usage(tmp_path, arguments, said):
     assert not (tmp_path / "why").exists()
 
 
-@pytest.fixture(scope="module")
-def extracted(clips, tmp_path_factory, key_file):
-    out = tmp_path_factory.mktemp("extracted")
-    assert not extract_features([clips], Options(out=out, jobs=1)).failed
-    return out
-
-
-@pytest.mark.shared
 class TestVideos:
-    def test_the_apex_against_the_calmest_frame(self, clips, extracted, tmp_path):
-        table = pd.read_csv(extracted / "action_units" / "anna.csv")
-        called = [str(clips / "anna.mp4"), "--au", "12", "--out", str(tmp_path), "--cache", str(extracted / "cache")]
+    def test_the_apex_against_the_calmest_frame(self, clips, results, tmp_path):
+        table = pd.read_csv(results / "action_units" / "anna.csv")
+        called = [str(clips / "anna.mp4"), "--au", "12", "--out", str(tmp_path), "--cache", str(results / "cache")]
         result = CliRunner().invoke(command, called, catch_exceptions=False, standalone_mode=False)
         assert result.return_value == 0
         assert "computed" not in result.output

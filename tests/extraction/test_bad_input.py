@@ -15,8 +15,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+from drawn_faces import drawn_frames
 from extraction_runs import FACS, Remembering, facs, files_in, videos_csv
-from video_files import frames_of, write_audio, write_video
+from video_files import write_audio, write_video
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.extraction.pool import Pool
@@ -25,16 +26,14 @@ from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.foundation.files.model_file import load_model
 from facs_pipeline.landmarks.model import LandmarkModel
 
-pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]
-
 # Of Linux, from its capability.h and prctl.h
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
 
 @pytest.fixture(scope="module")
-def face(videos_dir):
-    """Thirty frames of a real person."""
-    return frames_of(videos_dir / "d0.mp4", 30)
+def face():
+    """Thirty frames of a drawn face."""
+    return drawn_frames(1, "happiness", 40)[:30]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def good(face, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def outcome(videos_dir, face, good, tmp_path_factory):
+def outcome(face, good, tmp_path_factory):
     """`videos.csv` and the folder of one run over all bad videos and a good one."""
     folder = tmp_path_factory.mktemp("bad")
     bad = folder / "videos"
@@ -67,7 +66,7 @@ def outcome(videos_dir, face, good, tmp_path_factory):
         stream = container.add_stream("mpeg4", rate=25)
         stream.width = stream.height = 64
         container.start_encoding()
-    write_video(bad / "cartoon.mp4", frames_of(videos_dir / "no_face.mp4", 20))
+    write_video(bad / "scenery.mp4", [scenery(shift) for shift in range(20)])
     write_video(bad / "lying.mp4", [np.rot90(picture) for picture in face[:20]])
     (bad / "photos").mkdir()
     for number, picture in enumerate((face[0], face[1][:-40])):
@@ -88,6 +87,15 @@ def outcome(videos_dir, face, good, tmp_path_factory):
         [bad, folder / "missing.mp4", folder / "nothing"], Options(out=folder / "out", jobs=2), observer
     )
     return videos_csv(folder / "out"), folder / "out", result
+
+
+def scenery(shift):
+    """A picture [288, 384, 3] with edges and shades, and nobody in it."""
+    picture = np.zeros((288, 384, 3), np.uint8)
+    picture[:] = np.linspace(200, 90, 288, dtype=np.uint8)[:, None, None]
+    for number, place in enumerate(range(-20, 384, 60)):
+        cv2.rectangle(picture, (place + shift, 150 - 9 * number), (place + shift + 35, 288), (40, 70 + 20 * number, 90), -1)
+    return picture
 
 
 def check(outcome, video, status, *words):
@@ -150,8 +158,8 @@ def test_zero_frames(outcome):
 
 
 def test_no_face_at_all(outcome):
-    check(outcome, "cartoon", "no_face", "no face found in 20 frames")
-    assert "turned" not in outcome[0].loc["cartoon", "reason"]
+    check(outcome, "scenery", "no_face", "no face found in 20 frames")
+    assert "turned" not in outcome[0].loc["scenery", "reason"]
 
 
 def test_a_video_that_lies_on_its_side(outcome):
@@ -213,10 +221,10 @@ class TestDecoderThatDies:
     """A real worker, stopped by a real signal while it decodes."""
 
     @pytest.fixture
-    def videos(self, videos_dir, good, tmp_path):
+    def videos(self, face, good, tmp_path):
         folder = tmp_path / "videos"
         folder.mkdir()
-        shutil.copy(videos_dir / "d3.mp4", folder / "bad.mp4")
+        write_video(folder / "bad.mp4", [*face, *face[::-1]] * 4)
         shutil.copy(good, folder / "good.mp4")
         return folder
 
@@ -358,9 +366,9 @@ class TestModelFile:
         assert "refused" in done.stderr
 
 
-def test_ctrl_c_ends_cleanly(videos_dir, good, tmp_path):
+def test_ctrl_c_ends_cleanly(face, good, tmp_path):
     out = tmp_path / "out"
-    videos = [str(videos_dir / f"{name}.mp4") for name in ("d6", "d0", "d3", "d12", "d18", "s18", "s32")]
+    videos = [str(write_video(tmp_path / f"{number}.mp4", [*face, *face[::-1]] * 4)) for number in range(3)]
     command = [*FACS, "extract-features", str(good), *videos, "--out", str(out), "--verbose"]
     running = subprocess.Popen(
         [*command, "--jobs", "1"],
@@ -372,7 +380,7 @@ def test_ctrl_c_ends_cleanly(videos_dir, good, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for line in running.stderr:
-        if line.startswith("d6: faces"):
+        if line.startswith("0: faces"):
             os.killpg(running.pid, signal.SIGINT)
             break
     rest = running.stderr.read()

@@ -1,4 +1,4 @@
-"""`facs extract-features` on real faces: what the tables hold, what is cached, and that bytes never vary."""
+"""`facs extract-features` on drawn faces: what the tables hold, what is cached, and that bytes never vary."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from drawn_faces import drawn_frames
 from extraction_runs import Remembering, facs, files_in, tables_in, videos_csv
 from video_files import frames_of, write_video
 
@@ -22,15 +23,11 @@ from facs_pipeline.foundation.files.artifacts import Artifact, load_key
 from facs_pipeline.tables.au_table import au_table_columns
 from facs_pipeline.video.reader import read_frames
 
-pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("key_file")]
-
 
 @pytest.fixture(scope="module")
-def run(clips, tmp_path_factory):
+def run(results):
     """Output folder of a first run over the clips. Tests copy it before they change it."""
-    out = tmp_path_factory.mktemp("run") / "out"
-    extract_features([clips], Options(out=out, jobs=1))
-    return out
+    return results
 
 
 @pytest.fixture
@@ -207,8 +204,8 @@ def test_a_folder_of_images_is_a_video(clips, tmp_path):
 
 
 @pytest.mark.parametrize("faces", ["one", "all"])
-def test_two_people_side_by_side(videos_dir, tmp_path, faces):
-    people = [frames_of(videos_dir / name, 25) for name in ("d0.mp4", "d12.mp4")]
+def test_two_people_side_by_side(tmp_path, faces):
+    people = [drawn_frames(person, "happiness", 40)[:25] for person in (1, 3)]
     write_video(tmp_path / "pair.mp4", [np.hstack(pair) for pair in zip(*people, strict=True)])
     extract_features([tmp_path / "pair.mp4"], Options(out=tmp_path / "out", jobs=1, faces=faces))
     table = pd.read_csv(tmp_path / "out" / "action_units" / "pair.csv")

@@ -1,0 +1,58 @@
+"""Moving faces of our own, drawn from a public-domain portrait, for tests that ask for a face and not for a person."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from video_files import write_video
+
+from facs_pipeline.synthesis.face import SyntheticFace
+from facs_pipeline.synthesis.recordings import expression, render
+
+WIDTH, HEIGHT = 384, 288
+"""Of every drawn frame; the face, about 150 px wide, is in the middle."""
+
+
+@lru_cache(maxsize=4)
+def drawn_frames(identity: int, emotion: str, count: int, fps: int = 25) -> tuple[np.ndarray, ...]:
+    """BGR frames [288, 384, 3] of one synthetic person: from rest to an expression and back, with a blink."""
+    recording = expression(emotion, "real", duration_s=count / fps, fps=fps, seed=[11, identity])
+    pictures = [picture for picture, _ in render(SyntheticFace(identity, HEIGHT), recording, seed=identity)]
+    margin = (WIDTH - HEIGHT) // 2
+    return tuple(
+        cv2.copyMakeBorder(picture, 0, 0, margin, margin, cv2.BORDER_CONSTANT, value=(96, 88, 80))
+        for picture in pictures
+    )
+
+
+def write_clips(folder: Path) -> None:
+    """Three people; of `gap` the face is gone for five frames."""
+    write_video(folder / "anna.mp4", drawn_frames(1, "happiness", 40))
+    write_video(folder / "ben.mp4", drawn_frames(2, "surprise", 30, fps=30), fps=30)
+    face = drawn_frames(3, "happiness", 40)
+    write_video(folder / "gap.mp4", [*face[:15], *[np.zeros_like(face[0])] * 5, *face[20:]])
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Folder that the first worker to ask fills with `make`, and that all workers of this run share, unchanged."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / name
+    with open(root / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            partial = root / f"{name}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+    return folder
