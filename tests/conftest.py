@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drawn_faces import made_once, write_clips
+from drawn_faces import made_once, write_clips, write_stills
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("FACS_SHARED", ROOT.parent / "shared"))
@@ -45,6 +45,12 @@ def videos_dir(shared_dir: Path) -> Path:
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of three short drawn clips: anna.mp4, ben.mp4 and gap.mp4, where the face is gone for five frames."""
     return made_once(tmp_path_factory, "clips", write_clips)
+
+
+@pytest.fixture(scope="session")
+def stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of 240 labelled images of 12 drawn persons; see `write_stills`."""
+    return made_once(tmp_path_factory, "stills", write_stills)
 
 
 @pytest.fixture(scope="session", autouse=True)

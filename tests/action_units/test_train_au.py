@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -135,33 +135,13 @@ def test_emotion_auc_is_the_area_under_the_curve():
     np.testing.assert_allclose(emotion_auc(intensity, emotions), expected, atol=1e-12)
 
 
-# ------------------------------------------------------------------------------------------- with real faces
+# --------------------------------------------------------------------------------------------------- with faces
 
 
 @pytest.fixture(scope="module")
-def small(shared_dir, tmp_path_factory):
-    """A small tar of real video frames with the teacher's scores (18 persons), and a folder of 60 stills."""
-    root = tmp_path_factory.mktemp("faces")
-    with open(shared_dir / "data/frames/frames.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    persons = sorted({row["person"] for row in rows})[:18]
-    taken = [row for person in persons for row in [r for r in rows if r["person"] == person][:60:2]]
-    with (
-        tarfile.open(shared_dir / "data/frames/frames.tar") as source,
-        tarfile.open(root / "frames.tar", "w") as target,
-    ):
-        for row in taken:
-            member = source.getmember(f"frames/{row['image']}")
-            target.addfile(member, source.extractfile(member))
-    with open(root / "frames.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerows([["image", "person"], *([row["image"], row["person"]] for row in taken)])
-    (root / "stills").mkdir()
-    with tarfile.open(shared_dir / "data/faces/faces.tar") as source:
-        for member in source.getmembers()[:900:15]:
-            if member.isfile():
-                (root / "stills" / Path(member.name).name).write_bytes(source.extractfile(member).read())
-    return root
+def small(stills, tmp_path_factory):
+    """The drawn persons' images, and room for a cache beside them."""
+    return shutil.copytree(stills, tmp_path_factory.mktemp("faces") / "stills")
 
 
 def run(*arguments):
@@ -175,7 +155,7 @@ def test_a_tar_and_its_folder_are_the_same_pictures(small, tmp_path):
     loose = open_pictures(tmp_path, small / "frames.csv", under="frames")
     assert packed.names == loose.names
     assert packed.persons == loose.persons
-    assert len(set(packed.persons)) == 18
+    assert len(set(packed.persons)) == 12
     assert packed.digest() == loose.digest()
     assert packed.folder_of(0) == "frames"
     np.testing.assert_array_equal(packed.grey(7), loose.grey(7))
@@ -202,14 +182,13 @@ def test_faulty_collections_are_named(small, tmp_path):
         open_pictures(tmp_path / "p").grey(0)
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize(
     ("regressor", "modes", "similar"), [("ridge", (), 0), ("svr", (), 0), ("ridge", (6, 4), 0), ("ridge", (6, 4), 50)]
 )
-def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regressor, modes, similar):
-    labels = shared_dir / "data/frames/frames_teacher.npz"
-    teacher = shared_dir / "data/teacher/face_landmarker.task"
-    spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={labels}"
+def test_a_whole_run_from_scores_that_exist(small, tmp_path, regressor, modes, similar):
+    # The teacher is not asked, for all labels exist.
+    teacher = tmp_path / "face_landmarker.task"
+    spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={small / 'labels.npz'}"
     options = ["--teacher", teacher, "--images", spec, "--regressor", regressor, "--aus", "12,26,25", "--folds", "3"]
     options += ["--max-samples", "200", "--cache", small / "cache"]
     options += ["--modes", "6,4"] if modes else []
@@ -256,8 +235,7 @@ def test_a_whole_run_from_scores_that_exist(small, shared_dir, tmp_path, regress
 @needs_teacher
 def test_warped_copies_are_trained_on_and_not_measured_on(small, shared_dir, tmp_path):
     teacher = shared_dir / "data/teacher/face_landmarker.task"
-    labels = shared_dir / "data/frames/frames_teacher.npz"
-    spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={labels}"
+    spec = f"{small / 'frames.tar'},persons={small / 'frames.csv'},labels={small / 'labels.npz'}"
     options = ["--teacher", teacher, "--regressor", "ridge", "--aus", "12,26", "--folds", "3"]
     options += ["--cache", small / "cache", "--jobs", "2"]
     cards = []
@@ -306,12 +284,11 @@ def test_the_names_are_in_the_teachers_order(small, shared_dir):
         assert teacher.names == BLENDSHAPES
 
 
-@pytest.mark.shared
-def test_labels_are_matched_by_name(small, shared_dir, tmp_path):
+def test_labels_are_matched_by_name(small, tmp_path):
     pictures = open_pictures(small / "frames.tar", small / "frames.csv")
-    with np.load(shared_dir / "data/frames/frames_teacher.npz") as stored:
+    with np.load(small / "labels.npz") as stored:
         images, scores, names = stored["image"], stored["blendshapes"], stored["names"]
-    labels = read_labels(shared_dir / "data/frames/frames_teacher.npz", pictures)
+    labels = read_labels(small / "labels.npz", pictures)
     assert labels.names == BLENDSHAPES
     for number in (0, 100, len(pictures) - 1):
         row = list(images).index(Path(pictures.names[number]).name)
@@ -321,7 +298,6 @@ def test_labels_are_matched_by_name(small, shared_dir, tmp_path):
         read_labels(tmp_path / "few.npz", pictures)
 
 
-@pytest.mark.shared
 def test_a_manifest_of_coded_frames(small, tmp_path):
     """FACS-coded data take the same road; here the codes are made up, and as noise they are refused."""
     random = np.random.default_rng(0)

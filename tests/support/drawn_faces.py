@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import shutil
+import tarfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 from video_files import write_video
 
+from facs_pipeline.action_units.training.pseudo_labels import BLENDSHAPES, TEACHER_AUS
 from facs_pipeline.synthesis.face import SyntheticFace
 from facs_pipeline.synthesis.recordings import expression, render
 
@@ -56,3 +59,43 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
             make(partial)
             partial.rename(folder)
     return folder
+
+
+PERSONS, IMAGES_OF_ONE, STILL = 12, 20, 192
+"""Of `write_stills`: as many persons, images of each, and pixels of an image's side."""
+
+
+def write_stills(folder: Path) -> None:
+    """Drawn persons as a labelled collection: frames.tar, frames.csv, labels.npz (as a teacher's), the folder stills.
+
+    The labels are what the faces were drawn with: blendshape scores of four action units and the 68 points. `stills`
+    holds every third image.
+    """
+    random = np.random.default_rng(7)
+    names, persons, points = [], [], []
+    scores = np.zeros((PERSONS * IMAGES_OF_ONE, len(BLENDSHAPES)), np.float32)
+    (folder / "stills").mkdir()
+    with tarfile.open(folder / "frames.tar", "w") as archive:
+        for person in range(PERSONS):
+            face = SyntheticFace(person, STILL)
+            for number in range(IMAGES_OF_ONE):
+                shown = {au: float(random.uniform(0, 5) * (random.random() < 0.6)) for au in (1, 12, 26, 45)}
+                turn, nod = random.uniform(-0.5, 0.5, 2)
+                picture, truth = face.draw(shown | {25: shown[26]}, turn=turn, nod=nod, roll=random.uniform(-3, 3))
+                name = f"{person:02d}-{number}.png"
+                for au, intensity in shown.items():
+                    scores[len(names), [BLENDSHAPES.index(shape) for shape in TEACHER_AUS[au]]] = intensity / 5
+                encoded = cv2.imencode(".png", picture)[1].tobytes()
+                member = tarfile.TarInfo(f"frames/{name}")
+                member.size = len(encoded)
+                archive.addfile(member, io.BytesIO(encoded))
+                if number % 3 == 0:
+                    (folder / "stills" / name).write_bytes(encoded)
+                names.append(name)
+                persons.append(f"p{person:02d}")
+                points.append(truth)
+    lines = ["image,person", *(f"{name},{person}" for name, person in zip(names, persons, strict=True))]
+    (folder / "frames.csv").write_text("\n".join(lines) + "\n")
+    np.savez(
+        folder / "labels.npz", image=names, blendshapes=scores, names=BLENDSHAPES, points=np.array(points, np.float32)
+    )
