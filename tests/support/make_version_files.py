@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_info
 
 VERSION = "0.1.0"
 FRAMES, SIZE = 16, 160
@@ -97,6 +98,11 @@ def write_pairs() -> None:
     pd.DataFrame(rows).to_csv("pairs.csv", index=False)
 
 
+def processor() -> list[str]:
+    """Kinds of processor that NumPy's linear algebra is tuned to here."""
+    return sorted({library["architecture"] for library in threadpool_info() if "numpy" in library["filepath"]})
+
+
 def forget_the_place(folder: Path) -> None:
     """Take what says where and on what the commands ran out of the JSON files."""
     here = os.getcwd() + os.sep
@@ -105,6 +111,9 @@ def forget_the_place(folder: Path) -> None:
     run = folder / "results" / "run.json"
     about = json.loads(run.read_text(encoding="utf-8"))
     about["machine"] = dict.fromkeys(about["machine"], "")
+    # Results are equal to the last decimal where these are, see test_golden_tables.py.
+    made_with = {"packages": about["packages"], "processor": processor()}
+    (folder / "made-with.json").write_text(json.dumps(made_with, indent=2) + "\n", encoding="utf-8")
     run.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     # Hashes of files by path and time are of no use elsewhere.
     (folder / "results" / "cache" / "videos.json").unlink()
