@@ -127,6 +127,7 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     -------
     >>> from skimage.data import astronaut
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
+    >>> from facs_pipeline.landmarks.model import default_landmarks
     >>> face = Face.seen(grey, default_landmarks().find(grey, (170.0, 80.0, 110.0, 110.0)).points)
     >>> found = explain_action_unit(ActionUnitModel.load_default(), 12, face, average())
     >>> max(found.by_region(), key=found.by_region().get)
