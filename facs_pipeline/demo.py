@@ -49,14 +49,13 @@ def run_demo(
     seed: int = 0,
     jobs: int | None = None,
     progress: Progress = SILENT,
-    **recording,
 ) -> Demo:
     """Make synthetic videos and run the ordinary pipeline on them.
 
     Parameters
     ----------
     out : folder; gets ``videos/`` and ``results/``.
-    identities, emotions, seed, recording : see `facs_pipeline.synthesis.recordings.write_recordings`.
+    identities, emotions, seed : see `facs_pipeline.synthesis.recordings.write_recordings`.
     jobs : workers; None for one per core.
     progress : Progress
         Told of the pipeline's progress.
@@ -76,7 +75,7 @@ def run_demo(
     videos, results = out / "videos", out / "results"
     start = time.perf_counter()
     metadata = write_recordings(
-        videos, identities=identities, emotions=emotions, seed=seed, jobs=jobs or os.cpu_count() or 1, **recording
+        videos, identities=identities, emotions=emotions, seed=seed, jobs=jobs or os.cpu_count() or 1
     )
     drawing_s = time.perf_counter() - start
     options = Options(out=results, jobs=jobs, metadata=videos / "metadata.csv")

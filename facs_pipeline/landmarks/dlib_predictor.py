@@ -71,5 +71,5 @@ class DlibLandmarks:
         return self.find(grey, (*(corner - side / 2), side, side))
 
     def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
-        """Confidence 0..1 that points [68, 2] lie on an unhidden face, as the embedded model sees it."""
+        """Confidence 0..1 that points `[68, 2]` lie on an unhidden face of `grey`, by the embedded model."""
         return self._judge.judge(grey, points)

@@ -209,7 +209,7 @@ def render(
 
 @dataclass(frozen=True)
 class RecordingSettings:
-    """Length, look and difficulty of the videos of a set.
+    """Length, size, noise and difficulty of the videos of a set.
 
     Attributes
     ----------
