@@ -3,7 +3,7 @@
     python benchmarks/action_units.py
     python benchmarks/action_units.py --au-model mine.npz --landmarks mine-landmarks.npz --out /tmp/mine.json
 
-The intensities come from the pipeline as users run it (faces followed, features, model); the teacher is MediaPipe's
+The intensities come from the pipeline as users run it (faces tracked, features, model); the teacher is MediaPipe's
 Face Landmarker in video mode. An action unit counts in a video only where the teacher's score moves: standard
 deviation of at least 0.05 of its 0..1. The teacher's scores are pseudo-labels, not what a FACS coder would say.
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, intensities
-from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.analyser import FaceAnalyser, Landmarks
 from facs_pipeline.foundation.evaluation.agreement import bias, ccc, mae, pearson
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import default_landmarks
@@ -36,7 +36,7 @@ YARDSTICK = {
 COLUMNS = (*MEASURES, *YARDSTICK)
 
 
-def predicted(video: Path, landmarks, au_model: ActionUnitModel, smoothing: bool = True) -> np.ndarray:
+def predicted(video: Path, landmarks: Landmarks, au_model: ActionUnitModel, smoothing: bool = True) -> np.ndarray:
     """Intensities [n, k] of the main face in every frame, NaN where none is found."""
     analyser, faces, frames = FaceAnalyser(landmarks, au_model, smoothing=smoothing), [], 0
     for frame in read_frames(video):
@@ -50,7 +50,12 @@ def predicted(video: Path, landmarks, au_model: ActionUnitModel, smoothing: bool
 
 
 def compare(
-    videos: Sequence[Path], task: Path, cache: Path, landmarks, au_model: ActionUnitModel, smoothing: bool = True
+    videos: Sequence[Path],
+    task: Path,
+    cache: Path,
+    landmarks: Landmarks,
+    au_model: ActionUnitModel,
+    smoothing: bool = True,
 ) -> dict[str, Any]:
     """Per action unit and video `MEASURES` and `YARDSTICK`, and how many of the teacher's faces are found."""
     aus = [au for au in USABLE_AUS if au in au_model.aus]
@@ -59,9 +64,9 @@ def compare(
     per_au: dict[str, dict[str, dict[str, float]]] = {f"AU{au:02d}": {} for au in aus}
     for video in videos:
         teacher = harness.teacher_on_video(video, task, cache)
-        truth = intensities(teacher["blendshapes"], teacher["names"], aus)
+        truth = intensities(teacher["blendshapes"], teacher["names"].tolist(), aus)
         teacher = harness.teacher_on_video(video, task, cache, mirrored=True)
-        in_mirror = intensities(teacher["blendshapes"], teacher["names"], aus)
+        in_mirror = intensities(teacher["blendshapes"], teacher["names"].tolist(), aus)
         ours = predicted(video, landmarks, au_model, smoothing)[:, columns]
         seen = ~np.isnan(truth[:, 0])
         both = seen & ~np.isnan(ours[:, 0])
@@ -119,19 +124,19 @@ def main() -> None:
     options = harness.parser(__doc__, "action_units")
     options.add_argument("--au-model", type=Path, help="action-unit model; default: the embedded one")
     options.add_argument("--landmarks", type=Path, help="landmark model; default: the embedded one")
-    options.add_argument("--not-steady", action="store_true", help="without the filters of points and intensities")
+    options.add_argument("--no-smoothing", action="store_true", help="without the filters of points and intensities")
     options.add_argument("--videos", nargs="*", default=[], help="only these, by stem")
     asked = options.parse_args()
     landmarks = load_landmarks(asked.landmarks) if asked.landmarks else default_landmarks()
     au_model = ActionUnitModel.load(asked.au_model) if asked.au_model else ActionUnitModel.load_default()
     chosen = harness.videos(asked.data, asked.videos)
     task = asked.data / "teacher" / "face_landmarker.task"
-    result = compare(chosen, task, asked.cache, landmarks, au_model, not asked.not_steady)
+    result = compare(chosen, task, asked.cache, landmarks, au_model, not asked.no_smoothing)
     show(result)
     settings = {
         "au_model_sha256": au_model.sha256,
         "landmarks_sha256": landmarks.sha256,
-        "steady": not asked.not_steady,
+        "smoothing": not asked.no_smoothing,
         "videos": [v.name for v in chosen],
     }
     harness.save(asked.out, settings, result)

@@ -19,10 +19,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from authenticity_contenders import PUBLISHED, SLOW, TUNED, contenders
+from authenticity_contenders import PUBLISHED, SLOW, TUNED, Ranker, contenders
 from scipy.stats import t as student
 
 from facs_pipeline.authenticity import ranking
@@ -46,10 +47,13 @@ from facs_pipeline.tables.descriptor_table import read_descriptor_table
 
 N_SUBJECTS, N_EMOTIONS, N_DESCRIPTORS = 40, 6, 434
 N_FRESH = 100
+T = TypeVar("T")
+Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Descriptors [n, d], pairs [p, 2] of rows, subjects [n], emotions [n]."""
 WEAK = {"scattered": 0.05, "aligned": 0.1}
 
 
-def simulate(strength: float, seed: int, aligned: bool, n_fresh: int = 0):
+def simulate(strength: float, seed: int, aligned: bool, n_fresh: int = 0) -> Data:
     """Descriptors [480, 434] of 40 subjects x 6 emotions x (real, fake) with a known linear signal.
 
     Each is a sum of subject, emotion, their combination and the take, all correlated (40 factors) plus independent
@@ -61,7 +65,7 @@ def simulate(strength: float, seed: int, aligned: bool, n_fresh: int = 0):
     rng = np.random.default_rng(2000 + seed)
     mixing = rng.normal(size=(40, N_DESCRIPTORS)) / np.sqrt(40)
 
-    def draw(n):
+    def draw(n: int) -> np.ndarray:
         return 0.8 * rng.normal(size=(n, 40)) @ mixing + 0.6 * rng.normal(size=(n, N_DESCRIPTORS))
 
     subjects, emotions, cells = draw(N_SUBJECTS), draw(N_EMOTIONS), 0.7 * draw(N_SUBJECTS * N_EMOTIONS)
@@ -90,10 +94,12 @@ def simulate(strength: float, seed: int, aligned: bool, n_fresh: int = 0):
     return X, np.arange(len(X)).reshape(-1, 2), who, names[[e for _s, e, _l in index]]
 
 
-def out_of_fold(make, X, pairs, subjects, emotions) -> np.ndarray:
+def out_of_fold(
+    make: Callable[[], Ranker], X: np.ndarray, pairs: np.ndarray, subjects: np.ndarray, emotions: np.ndarray | None
+) -> np.ndarray:
     """[p] out-of-fold scores, 10 folds by subject."""
     scores = np.zeros(len(pairs))
-    for _fold, train, test in training_folds(subject_folds(subjects, 10), pairs):
+    for _fold, train, test in training_folds(subject_folds(subjects.tolist(), 10), pairs):
         ranker = make().fit(X, pairs[train], emotions=emotions, subjects=subjects)
         scores[test] = ranker.decision_function(X, pairs[test], emotions=emotions)
     return scores
@@ -164,8 +170,8 @@ def beside_the_best(rows: dict[str, dict[str, list[float]]], ours: str) -> dict[
 
 def markdown(result: dict) -> str:
     """Tables for `docs/authenticity.md`: mean accuracies with draws and CPU time, and ours beside the best other."""
-    rows = {name: row for name, row in result["accuracy"].items() if row}
-    cells = list(max(rows.values(), key=len))
+    rows: dict[str, dict[str, list[float]]] = {name: row for name, row in result["accuracy"].items() if row}
+    cells = list(rows[max(rows, key=lambda name: len(rows[name]))])
     lines = ["| ranker | " + " | ".join(cells) + " | CPU per draw |", "|---" * (len(cells) + 2) + "|"]
     for name, row in rows.items():
         means = [f"{np.mean(row[cell]):.1%} ({len(row[cell])})" if cell in row else "" for cell in cells]
@@ -186,7 +192,7 @@ def markdown(result: dict) -> str:
     return "\n".join(lines)
 
 
-def expression_descriptors(difference: float, noise: float, n_subjects: int, seed: int):
+def expression_descriptors(difference: float, noise: float, n_subjects: int, seed: int) -> Data:
     """Descriptors of synthetic expressions: every person moves in their own way, real slowly, fake abruptly."""
     rng = np.random.default_rng([seed, 99])
     rows, who, what, labels = [], [], [], []
@@ -209,7 +215,7 @@ def expression_descriptors(difference: float, noise: float, n_subjects: int, see
 def curves_on_expressions(repeats: int) -> dict:
     result: dict[str, dict[str, list[float]]] = {"difference": {}, "people": {}, "lost": {}, "shuffled": {}}
 
-    def score(data, pairs=None):
+    def score(data: Data, pairs: np.ndarray | None = None) -> float:
         X, all_pairs, who, what = data
         return accuracy(out_of_fold(RankSVM, X, all_pairs if pairs is None else pairs, who, what))
 
@@ -251,7 +257,7 @@ def false_alarms(repeats: int) -> dict:
         rng = np.random.default_rng([seed, 7])
         X = np.repeat(rng.normal(size=(60, 100)), 2, axis=0) + rng.normal(size=(120, 100))
         pairs, who = np.arange(120).reshape(-1, 2), np.repeat(np.arange(20), 6).astype(str)
-        by_chance = relabelled_accuracies(X[::2] - X[1::2], subject_folds(who, 10)[::2], n_permutations=2000)
+        by_chance = relabelled_accuracies(X[::2] - X[1::2], subject_folds(who.tolist(), 10)[::2], n_permutations=2000)
         for name, make in rankers.items():
             scores = out_of_fold(make, X, pairs, who, None)
             row = found.setdefault(name, {"accuracy": [], "p": [], "p of finished scores": []})
@@ -306,15 +312,15 @@ def measure_speed() -> dict:
     X, pairs, who, what = simulate(0.2, 0, aligned=False)
     times = {}
 
-    def timed(name, function, repeats=1):
+    def timed(name: str, function: Callable[[], T], repeats: int = 1) -> T:
         started = time.process_time()
         for _ in range(repeats):
             result = function()
         times[name] = (time.process_time() - started) / repeats
         return result
 
-    context = {"emotions": what, "labels": np.tile([1, -1], len(pairs)), "subjects": who}
-    data = PairedVideos(X, Pairs(pairs, pairs), subject_folds(who, 10), **context)
+    context: dict[str, Any] = {"emotions": what, "labels": np.tile([1, -1], len(pairs)), "subjects": who}
+    data = PairedVideos(X, Pairs(pairs, pairs), subject_folds(who.tolist(), 10), **context)
     timed(
         "10-fold evaluation of the Rank-SVM, pairs and single videos (s)",
         lambda: out_of_fold_scores(RankSVM(), data),

@@ -54,7 +54,7 @@ def compare(videos: Sequence[Path], task: Path, cache: Path) -> dict[str, Any]:
     apart: dict[int, list[tuple[float, float]]] = {au: [] for au in aus}
     for video in videos:
         teacher = harness.teacher_on_video(video, task, cache)
-        theirs = intensities(teacher["blendshapes"], teacher["names"], aus)
+        theirs = intensities(teacher["blendshapes"], teacher["names"].tolist(), aus)
         ours = predicted(video, landmarks, model)[:, columns]
         times = np.array([frame.time_s for frame in read_frames(video)])
         # Where only one side sees a face nothing can be compared.
@@ -63,14 +63,14 @@ def compare(videos: Sequence[Path], task: Path, cache: Path) -> dict[str, Any]:
         for values in (ours, theirs):
             seen = np.where(both[:, None], values, np.nan)
             series.append(subtract_resting(seen, resting_intensity(seen)))
-        before = sum(counts.values())
+        before = np.sum(list(counts.values()), axis=0)
         for k, au in enumerate(aus):
             found = [find_events(values[:, k], times) for values in series]
             pairs = matched(*found)
             counts[au] += len(found[0]), len(found[1]), len(pairs)
             apart[au] += [(a.onset_s - b.onset_s, a.apex_s - b.apex_s) for a, b in pairs]
-        per_video[video.stem] = _row(sum(counts.values()) - before, [])
-    total = sum(counts.values())
+        per_video[video.stem] = _row(np.sum(list(counts.values()), axis=0) - before, [])
+    total = np.sum(list(counts.values()), axis=0)
     rows = {f"AU{au:02d}": _row(counts[au], apart[au]) for au in aus}
     return {"per_au": rows, "per_video": per_video, "total": _row(total, [one for of in apart.values() for one in of])}
 

@@ -93,7 +93,9 @@ def teacher_on_video(video: Path, task: Path, cache: Path, *, mirrored: bool = F
     key = hashlib.sha256(video.read_bytes() + task.read_bytes()).hexdigest()[:16]
     file = cache / f"teacher-{'mirrored-' if mirrored else ''}{video.stem}-{key}.npz"
     if not file.is_file():
-        points, scores, times = [], [], []
+        points: list[np.ndarray] = []
+        scores: list[np.ndarray] = []
+        times: list[float] = []
         with Teacher(task) as teacher:
             for frame in read_frames(video, colour=True):
                 step_ms = max(1, round((frame.time_s - times[-1]) * 1000)) if times else 33

@@ -163,15 +163,15 @@ def _misplaced(rng: np.random.Generator, box: tuple[float, float, float, float])
     return float(x), float(y), box[2] * grow, box[3] * grow
 
 
-def half_rise_lags(raw: np.ndarray, steadied: np.ndarray, least: float, window: int = 12) -> dict[str, Any]:
-    """Lag of onsets in a steadied series [n] behind the raw one, in frames.
+def half_rise_lags(raw: np.ndarray, smoothed: np.ndarray, least: float, window: int = 12) -> dict[str, Any]:
+    """Lag of onsets in a smoothed series [n] behind the raw one, in frames.
 
     An onset is a rise by at least `least` within `window` frames. The lag is the difference of the times at which
-    each series passes half of its own rise; `kept` is how much of the raw rise the steadied one reaches.
+    each series passes half of its own rise; `kept` is how much of the raw rise the smoothed one reaches.
     """
     lags, kept = [], []
-    for part in harness.runs(np.isfinite(raw) & np.isfinite(steadied)):
-        a, b = raw[part], steadied[part]
+    for part in harness.runs(np.isfinite(raw) & np.isfinite(smoothed)):
+        a, b = raw[part], smoothed[part]
         for start, peak in _onsets(a, least, window):
             stop = min(peak + 4, len(a))
             top = start + int(np.argmax(b[start:stop]))
@@ -212,15 +212,15 @@ def _crossings(series: np.ndarray, level: float) -> np.ndarray:
     return below + (level - series[below]) / (series[below + 1] - series[below])
 
 
-def correlation_lag(raw: np.ndarray, steadied: np.ndarray, furthest: int = 5) -> float:
-    """Lag of a steadied series [n] behind the raw one in frames, where their changes correlate best (parabola)."""
+def correlation_lag(raw: np.ndarray, smoothed: np.ndarray, furthest: int = 5) -> float:
+    """Lag of a smoothed series [n] behind the raw one in frames, where their changes correlate best (parabola)."""
     best = {}
-    a, b = np.diff(raw), np.diff(steadied)
+    a, b = np.diff(raw), np.diff(smoothed)
     for lag in range(-furthest, furthest + 1):
         x, y = (a[: len(a) - lag], b[lag:]) if lag >= 0 else (a[-lag:], b[:lag])
         both = np.isfinite(x) & np.isfinite(y)
         best[lag] = float(np.corrcoef(x[both], y[both])[0, 1])
-    peak = max(best, key=best.get)
+    peak = max(best, key=lambda lag: best[lag])
     if abs(peak) == furthest:
         return float(peak)
     left, middle, right = best[peak - 1], best[peak], best[peak + 1]

@@ -5,16 +5,17 @@
     python benchmarks/landmarks.py --landmarks mine.npz --dlib shape_predictor_68_face_landmarks.dat
 
 Stills are those of the training images' persons whom `facs train-landmarks` holds out; videos are of nobody trained
-on. Both models get the same detector's boxes, and are followed through videos by the same `FaceTracker`, which looks
-again with the detector where a face may be lost. The teacher is MediaPipe's Face Landmarker, from which ours learned;
-the last table asks no teacher. Distances are in per cent of the outer eye corners' distance.
+on. Both models get the same detector's boxes, and are tracked through videos by the same `FaceTracker`, which
+searches again with the detector where a face may be lost. The teacher is MediaPipe's Face Landmarker, from which ours
+learned; the last table asks no teacher. Distances are in per cent of the outer eye corners' distance.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, files
 from itertools import islice
 from pathlib import Path
@@ -27,7 +28,8 @@ import landmark_measures as measures
 import numpy as np
 
 from facs_pipeline.action_units.training.pseudo_labels import label_pictures, read_labels
-from facs_pipeline.datasets.pictures import Pictures, open_pictures
+from facs_pipeline.datasets.pictures import open_pictures
+from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
@@ -40,11 +42,9 @@ OURS, DLIB = "ours", "dlib"
 HIGHER_IS_BETTER = frozenset(measures.MOVEMENTS)
 STILLS = {
     "found": "found from a detector's box",
-    "tracking": "followed from where it is found",
+    "tracking": "tracked from where it is found",
 }
 _SEARCH_SIDE = 400
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass
@@ -59,13 +59,13 @@ class Faces:
 
 
 class Published(DlibLandmarks):
-    """dlib's file, followed as well as it can be: from the box that its detector would most likely give."""
+    """dlib's file, tracked as well as it can be: from the box that its detector would most likely give."""
 
-    def __init__(self, path: Path, box_shape: np.ndarray):
+    def __init__(self, path: Path, box_shape: np.ndarray) -> None:
         super().__init__(path)
         self.box_shape = box_shape
 
-    def track(self, grey: np.ndarray, points: np.ndarray):
+    def track(self, grey: np.ndarray, points: np.ndarray) -> Located:
         """A second pass; `box_shape` are mean points in a detector's box, turned and scaled to the face."""
         return self.find(grey, box_round(self.box_shape, points))
 
@@ -92,17 +92,16 @@ def detect(grey: np.ndarray, near: np.ndarray) -> Box | None:
     small = grey if scale == 1 else cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     middle = near[17:].mean(axis=0)
     for found in dlib_detector()(small):
-        box = tuple(v / scale for v in (found.left(), found.top(), found.width(), found.height()))
+        box = found.left() / scale, found.top() / scale, found.width() / scale, found.height() / scale
         if box[0] < middle[0] < box[0] + box[2] and box[1] < middle[1] < box[1] + box[3]:
             return box
     return None
 
 
-def dlib_detector():
+@cache
+def dlib_detector() -> Any:
     """One detector for the whole run."""
-    if not hasattr(dlib_detector, "made"):
-        dlib_detector.made = dlib.get_frontal_face_detector()
-    return dlib_detector.made
+    return dlib.get_frontal_face_detector()
 
 
 def stills(data: Path, cache: Path, most: int) -> dict[str, Faces]:
@@ -112,7 +111,7 @@ def stills(data: Path, cache: Path, most: int) -> dict[str, Faces]:
     for name in ("faces", "frames"):
         pictures = open_pictures(data / name / f"{name}.tar", data / name / f"{name}.csv")
         out = np.flatnonzero(held_out([f"{pictures.path.name}/{person}" for person in pictures.persons], 10))
-        chosen = _subset(pictures, out[:: max(1, -(-len(out) // most))])
+        chosen = pictures.only(out[:: max(1, -(-len(out) // most))].tolist())
         ready = data / name / f"{name}_teacher.npz"
         labels = read_labels(ready, chosen) if ready.is_file() else label_pictures(chosen, task, cache)
         images, boxes, points = [], [], []
@@ -126,22 +125,13 @@ def stills(data: Path, cache: Path, most: int) -> dict[str, Faces]:
     return gathered
 
 
-def _subset(pictures: Pictures, rows: np.ndarray) -> Pictures:
-    def take(values):
-        return tuple(values[i] for i in rows)
-
-    return replace(
-        pictures, names=take(pictures.names), persons=take(pictures.persons), _offsets=take(pictures._offsets)
-    )
-
-
 def on_stills(models: dict[str, Any], faces: Faces) -> dict[str, dict[str, dict[str, float]]]:
-    """Errors of points found from a detector's box, and when following from there."""
+    """Errors of points found from a detector's box, and when tracking from there."""
     result: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in STILLS}
     for name, model in models.items():
         found = [model.find(i, box).points for i, box in zip(faces.images, faces.boxes, strict=True)]
-        followed = [model.track(i, points).points for i, points in zip(faces.images, found, strict=True)]
-        for kind, points in zip(STILLS, (found, followed), strict=True):
+        tracked = [model.track(i, points).points for i, points in zip(faces.images, found, strict=True)]
+        for kind, points in zip(STILLS, (found, tracked), strict=True):
             result[kind][name] = measures.errors(np.array(points), faces.points)
     return result
 
@@ -150,21 +140,21 @@ def on_video(models: dict[str, Any], video: Path, teacher: dict[str, np.ndarray]
     """Errors, jitter and correlations of one video, per kind of box; `every` n-th frame goes to the detector."""
     truth = teacher["points"]
     detected = {name: np.full_like(truth, np.nan) for name in models}
-    followed = {(name, steady): np.full_like(truth, np.nan) for name in models for steady in (False, True)}
-    followers = {key: FaceTracker(models[key[0]], smoothing=key[1]) for key in followed}
+    tracked = {(name, smoothing): np.full_like(truth, np.nan) for name in models for smoothing in (False, True)}
+    trackers = {key: FaceTracker(models[key[0]], smoothing=key[1]) for key in tracked}
     for frame in read_frames(video):
         at = frame.index
         if at % every == 0 and not np.isnan(truth[at, 0, 0]):
             box = detect(frame.image, truth[at])
             for name, model in models.items() if box else ():
                 detected[name][at] = model.find(frame.image, box).points
-        for key, follower in followers.items():
-            for face in follower.update(frame.image, frame.time_s):
-                followed[key][at] = face.points
+        for key, tracker in trackers.items():
+            for face in tracker.update(frame.image, frame.time_s):
+                tracked[key][at] = face.points
     kinds = {
         "detector": detected,
-        "tracking": {name: followed[name, False] for name in models},
-        "tracking, steadied": {name: followed[name, True] for name in models},
+        "tracking": {name: tracked[name, False] for name in models},
+        "tracking, smoothed": {name: tracked[name, True] for name in models},
     }
     seen = ~np.isnan(truth[:, 0, 0])
     result: dict[str, Any] = {}
@@ -186,7 +176,7 @@ def on_video(models: dict[str, Any], video: Path, teacher: dict[str, np.ndarray]
 def mean_of_videos(per_video: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     """Means over videos of what `on_video` gives; a measure counts where every model has it."""
     result: dict[str, dict[str, dict[str, float]]] = {}
-    for kind in ("detector", "tracking", "tracking, steadied"):
+    for kind in ("detector", "tracking", "tracking, smoothed"):
         of_kind = [of[kind] for of in per_video.values() if kind in of]
         for name in of_kind[0] if of_kind else ():
             labels = dict.fromkeys(label for of in of_kind for label in of[name])
@@ -206,13 +196,13 @@ def cost(
     rewards.
     """
     ours, images, boxes = models[OURS], faces.images[:60], faces.boxes[:60]
-    follower = FaceTracker(ours, smoothing=False)
-    seen = [(f.image, follower.update(f.image, f.time_s)[0].points) for f in islice(read_frames(video), 100)]
+    tracker = FaceTracker(ours, smoothing=False)
+    seen = [(f.image, tracker.update(f.image, f.time_s)[0].points) for f in islice(read_frames(video), 100)]
     frames, before = [grey for grey, _ in seen[1:]], [found for _, found in seen[:-1]]
-    kinds = {
+    kinds: dict[str, tuple[Sequence[np.ndarray], Sequence[Box], Callable[..., Any], Sequence[Any]]] = {
         "ms finding in a detector's box": (images, boxes, ours.find, boxes),
-        "ms following": (images, boxes, ours.track, faces.points[:60]),
-        "ms following a video": (frames, [box_round(ours.box_shape, p) for p in before], ours.track, before),
+        "ms tracking": (images, boxes, ours.track, list(faces.points[:60])),
+        "ms tracking a video": (frames, [box_round(ours.box_shape, p) for p in before], ours.track, before),
     }
     tasks: dict[tuple[str, str], Any] = {}
     for name in models:
@@ -220,10 +210,7 @@ def cost(
         for kind, (pictures, around, find, starts) in kinds.items():
             if predictor is not None:
                 starts = [dlib.rectangle(*map(round, (x, y, x + w, y + h))) for x, y, w, h in around]
-
-                def find(grey, box, predictor=predictor):
-                    return [(point.x, point.y) for point in predictor(grey, box).parts()]
-
+                find = partial(_all_parts, predictor)
             tasks[name, kind] = find, list(zip(pictures, starts, strict=True))
     result: dict[str, dict[str, float]] = {name: {} for name in models}
     for _ in range(repeats):
@@ -244,19 +231,29 @@ def cost(
     return result
 
 
+def _all_parts(predictor: Any, grey: np.ndarray, box: Any) -> list[tuple[int, int]]:
+    return [(point.x, point.y) for point in predictor(grey, box).parts()]
+
+
 def consistency(models: dict[str, Any], faces: Faces, most: int) -> dict[str, dict[str, float]]:
-    """`measures.self_consistency` of points found from a detector's box, and when following from there."""
+    """`measures.self_consistency` of points found from a detector's box, and when tracking from there."""
     step = max(1, len(faces.images) // most)
     images, boxes = faces.images[::step], faces.boxes[::step]
     scale = measures.eye_distance(faces.points[::step])
     result = {}
     for name, model in models.items():
-        once = measures.self_consistency(lambda i, b, m=model: m.find(i, b).points, images, boxes, scale)
-        twice = measures.self_consistency(
-            lambda i, b, m=model: m.track(i, m.find(i, b).points).points, images, boxes, scale
-        )
-        result[name] = once | {f"{label}, followed": value for label, value in twice.items()}
+        once = measures.self_consistency(partial(_found, model), images, boxes, scale)
+        twice = measures.self_consistency(partial(_tracked, model), images, boxes, scale)
+        result[name] = once | {f"{label}, tracked": value for label, value in twice.items()}
     return result
+
+
+def _found(model: Any, image: np.ndarray, box: Box) -> np.ndarray:
+    return model.find(image, box).points
+
+
+def _tracked(model: Any, image: np.ndarray, box: Box) -> np.ndarray:
+    return model.track(image, _found(model, image, box)).points
 
 
 def show(title: str, per_model: dict[str, dict[str, float]]) -> None:
@@ -301,7 +298,7 @@ def measure(
     result["mean of videos"] = mean_of_videos(result["videos"])
     for kind, per_model in result["mean of videos"].items():
         show(f"Videos, {kind} boxes: mean of {len(result['videos'])}", per_model)
-    for kind in ("tracking", "tracking, steadied"):
+    for kind in ("tracking", "tracking, smoothed"):
         labels = ("offset removed", "p90", *measures.MOVEMENTS, "jitter at rest", "share found")
         rows = [
             [f"{video} {name}", *(of[kind][name].get(label, float("nan")) for label in labels)]

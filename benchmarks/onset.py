@@ -3,11 +3,11 @@
     python benchmarks/onset.py
     python benchmarks/onset.py --plot docs/onsets.svg
 
-Every video of 30 frames per second is run twice, with and without `facs_pipeline.action_units.bilateral_filter`. Lag is measured twice:
-where the changes of the two series correlate best, and at half of each onset's rise, where a rise that pauses near its
-half can seem late or early; `within a frame` is the share of onsets that are neither by more than one frame, `kept` the
-share of the raw rise that is left. Jitter is that of the series at rest: the lower half of its changes. A synthetic
-blink of 100 ms with noise, whose truth is known, comes last.
+Every video of 30 frames per second is run twice, with and without the filters of points and intensities. Lag is
+measured twice: where the changes of the two series correlate best, and at half of each onset's rise, where a rise that
+pauses near its half can seem late or early. `within a frame` is the share of onsets that are neither by more than one
+frame, `kept` the share of the raw rise that is left. Jitter is that of the series at rest: the lower half of its
+changes. A synthetic blink of 100 ms with noise, whose truth is known, comes last.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from action_units import predicted
 
 from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.analysis.analyser import Landmarks
 from facs_pipeline.authenticity.curves_plot import plot_curves
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.foundation.errors import ModelError
@@ -42,38 +43,40 @@ FROM_POINTS = {
 FROM_AUS = {45: ("AU45", 1.5), 12: ("AU12", 0.8), 25: ("AU25", 0.8)}
 
 
-def followed_points(video: Path, landmarks, steady: bool) -> np.ndarray:
+def tracked_points(video: Path, landmarks: Landmarks, smoothing: bool) -> np.ndarray:
     """Points [n, 68, 2] of the main face, NaN where there is none."""
-    follower = FaceTracker(landmarks, smoothing=steady)
+    tracker = FaceTracker(landmarks, smoothing=smoothing)
     rows = []
     for frame in read_frames(video):
-        faces = follower.update(frame.image, frame.time_s)
+        faces = tracker.update(frame.image, frame.time_s)
         rows.append(faces[0].points if faces else np.full((68, 2), np.nan, np.float32))
     return np.array(rows)
 
 
-def series_of(video: Path, landmarks, au_model: ActionUnitModel | None, steady: bool) -> dict[str, np.ndarray]:
+def series_of(
+    video: Path, landmarks: Landmarks, au_model: ActionUnitModel | None, smoothing: bool
+) -> dict[str, np.ndarray]:
     """The series in which onsets are looked for, [n] each."""
-    points = followed_points(video, landmarks, steady)
+    points = tracked_points(video, landmarks, smoothing)
     series = {name: measure(points) for name, (measure, _) in FROM_POINTS.items()}
     if au_model is not None:
-        intensities = predicted(video, landmarks, au_model, steady)
+        intensities = predicted(video, landmarks, au_model, smoothing)
         series |= {
             name: intensities[:, au_model.aus.index(au)] for au, (name, _) in FROM_AUS.items() if au in au_model.aus
         }
     return series
 
 
-def compare(raw: dict[str, np.ndarray], steadied: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+def compare(raw: dict[str, np.ndarray], smoothed: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Lags of each series in frames."""
     least = {name: rise for name, (_, rise) in FROM_POINTS.items()} | {name: rise for name, rise in FROM_AUS.values()}
     result = {}
     for name, before in raw.items():
-        row = measures.half_rise_lags(before, steadied[name], least[name])
+        row = measures.half_rise_lags(before, smoothed[name], least[name])
         if row["onsets"]:
-            row["lag by correlation"] = measures.correlation_lag(before, steadied[name])
+            row["lag by correlation"] = measures.correlation_lag(before, smoothed[name])
         # Intensities are cut at 0, where they have no jitter at all.
-        row["jitter ratio"] = _rest(steadied[name]) / (_rest(before) or np.nan)
+        row["jitter ratio"] = _rest(smoothed[name]) / (_rest(before) or np.nan)
         result[name] = row
     return result
 
@@ -96,8 +99,8 @@ def synthetic_blink(fps: int = 30, noise: float = 0.003, seed: int = 0) -> dict[
     gap = truth[:, lower] - truth[:, upper]
     truth[:, upper] += 0.9 * closed[:, None, None] * gap
     noisy = (truth + rng.normal(scale=noise * 200, size=truth.shape)).astype(np.float32)
-    steady = OneEuroFilter()
-    filtered = np.array([steady(p, float(t)) for p, t in zip(noisy, times, strict=True)])
+    smooth = OneEuroFilter()
+    filtered = np.array([smooth(p, float(t)) for p, t in zip(noisy, times, strict=True)])
     wanted = -eye_aspect_ratio(truth)
     return {
         name: measures.half_rise_lags(wanted, -eye_aspect_ratio(p), 0.1)
@@ -106,7 +109,7 @@ def synthetic_blink(fps: int = 30, noise: float = 0.003, seed: int = 0) -> dict[
     }
 
 
-def plot(raw: dict[str, np.ndarray], steadied: dict[str, np.ndarray], seconds: float = 4.0, fps: float = 30.0) -> str:
+def plot(raw: dict[str, np.ndarray], smoothed: dict[str, np.ndarray], seconds: float = 4.0, fps: float = 30.0) -> str:
     """SVG of action units with and without the filter, round the steepest rise of AU45 in the video."""
     names = [name for name in ("AU45", "AU12", "AU25") if name in raw]
     rise = np.nan_to_num(np.diff(raw["AU45"]))
@@ -114,7 +117,7 @@ def plot(raw: dict[str, np.ndarray], steadied: dict[str, np.ndarray], seconds: f
     start = int(np.clip(np.argmax(rise) - width // 3, 0, max(0, len(rise) - width)))
     part = slice(start, start + width)
     times = np.arange(len(raw["AU45"][part])) / fps
-    both = tuple(np.clip(np.column_stack([of[name][part] for name in names]), 0, 5) for of in (raw, steadied))
+    both = tuple(np.clip(np.column_stack([of[name][part] for name in names]), 0, 5) for of in (raw, smoothed))
     title = "Onsets with and without the landmark filter"
     return plot_curves(("without the filter", "with it"), (times, times), both, names, title=title)
 
@@ -138,10 +141,10 @@ def main() -> None:
     for video in harness.videos(asked.data, asked.videos):
         if abs(probe(video).fps - 30) > 1:
             continue
-        raw, steadied = (series_of(video, landmarks, au_model, steady) for steady in (False, True))
-        result["videos"][video.stem] = compare(raw, steadied)
+        raw, smoothed = (series_of(video, landmarks, au_model, smoothing) for smoothing in (False, True))
+        result["videos"][video.stem] = compare(raw, smoothed)
         if "AU45" in raw and (rise := float(np.nanmax(np.diff(raw["AU45"])))) > largest[0]:
-            largest = (rise, plot(raw, steadied))
+            largest = (rise, plot(raw, smoothed))
     columns = ("onsets", "lag", "largest lag", "within a frame", "lag by correlation", "kept", "jitter ratio")
     rows = [
         [f"{video} {name}", *(row.get(c, "") for c in columns)]

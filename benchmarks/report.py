@@ -1,4 +1,4 @@
-"""How long does `facs report` take for 100 videos, and how large is the file?
+"""How long `facs report` takes for 100 videos, and how large the file is.
 
     python benchmarks/report.py
     python benchmarks/report.py --count 1000
@@ -94,7 +94,7 @@ def main() -> None:
         rank_demo(demo.results, folder / "demo" / "ranking")
         sources = {"synthetic": (demo.results, [folder / "demo" / "ranking"])}
         if (asked.data / "videos").is_dir():
-            extract_features(harness.videos(asked.data), Options(out=folder / "real", jobs=1), None)
+            extract_features(harness.videos(asked.data), Options(out=folder / "real", jobs=1))
             sources["real"] = (folder / "real", [])
         for name, (results, more) in sources.items():
             multiply(results, folder / name / "results", asked.count)

@@ -53,11 +53,11 @@ def share_found(found: np.ndarray, truth: np.ndarray) -> float:
     return float((error < ON_THE_FACE).mean())
 
 
-def followed(video: Path) -> np.ndarray:
+def tracked(video: Path) -> np.ndarray:
     """Our points [n, 68, 2] of the main face, NaN where none is found."""
-    follower, points = FaceTracker(default_landmarks()), []
+    tracker, points = FaceTracker(default_landmarks()), []
     for frame in read_frames(video):
-        faces = follower.update(frame.image, frame.time_s)
+        faces = tracker.update(frame.image, frame.time_s)
         points.append(faces[0].points if faces else np.full((68, 2), np.nan, np.float32))
     return np.array(points)
 
@@ -72,7 +72,7 @@ def at_size(video: Path, size: int, frames: int, task: Path, cache: Path) -> dic
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / f"{video.stem}-{size}.mp4"
         corner = shrink(video, factor, frames, small)
-        found = {"ours": followed(small), "mediapipe": harness.teacher_on_video(small, task, cache)["points"]}
+        found = {"ours": tracked(small), "mediapipe": harness.teacher_on_video(small, task, cache)["points"]}
     where = (truth[seen] + 0.5) * factor - 0.5 + corner
     return {who: share_found(points[seen], where) for who, points in found.items()}
 

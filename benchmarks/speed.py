@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def product(video: Path, options: Options, folder: Path) -> tuple[int, dict[str,
     outputs = Outputs(folder / "out", "csv", False, cache.folder / "outputs")
     job = VideoJob(video, video.stem, False, VideoSettings())
 
-    def ignore(_what) -> None:
+    def ignore(_what: object) -> None:
         pass
 
     done = VideoRun(job, options, outputs, cache, tick=ignore, expect=ignore, log=ignore).run()
@@ -55,7 +56,7 @@ def product(video: Path, options: Options, folder: Path) -> tuple[int, dict[str,
 class MediaPipe:
     """MediaPipe's Face Landmarker with blendshapes on decoded RGB frames."""
 
-    def __init__(self, task: Path):
+    def __init__(self, task: Path) -> None:
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 
@@ -63,7 +64,7 @@ class MediaPipe:
         self._vision = vision
         self._base = BaseOptions(model_asset_path=str(task))
 
-    def landmarker(self):
+    def landmarker(self) -> Any:
         """A new landmarker: its clock may not go back, so each video needs its own."""
         vision = self._vision
         return vision.FaceLandmarker.create_from_options(
@@ -75,8 +76,8 @@ class MediaPipe:
             )
         )
 
-    def run(self, landmarker, video: Path) -> int:
-        """Frames of the video, each decoded by one thread and looked at."""
+    def run(self, landmarker: Any, video: Path) -> int:
+        """Frames of the video, each decoded by one thread and measured."""
         with av.open(str(video)) as container:
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
@@ -108,9 +109,9 @@ def beside_mediapipe(videos: Sequence[Path], task: Path, options: Options, repea
     for repeat in range(repeats + 1):
         for video in videos if repeat else videos[:1]:
             with tempfile.TemporaryDirectory() as folder:
-                (count, seconds), cpu, wall = clocked(lambda v=video, f=folder: product(v, options, Path(f)))
+                (count, seconds), cpu, wall = clocked(partial(product, video, options, Path(folder)))
             with mediapipe.landmarker() as landmarker:
-                seen, cpu_theirs, wall_theirs = clocked(lambda v=video, m=landmarker: mediapipe.run(m, v))
+                seen, cpu_theirs, wall_theirs = clocked(partial(mediapipe.run, landmarker, video))
             if seen != count:
                 raise SystemExit(f"{video.name}: {count} frames here, {seen} there")
             if not repeat:
@@ -154,7 +155,7 @@ def workers(videos: Sequence[Path], options: dict[str, Any], repeats: int, copie
         for repeat in range(repeats):
             for jobs, of in spent.items():
                 out = Path(folder) / f"{repeat}-{jobs}"
-                _, _, wall = clocked(lambda o=out, j=jobs: extract_features(many, Options(out=o, jobs=j, **options)))
+                _, _, wall = clocked(partial(extract_features, many, Options(out=out, jobs=jobs, **options)))
                 of.append(wall)
     one, two = min(spent[1]), min(spent[2])
     return {"videos": len(many), "one worker, s": one, "two workers, s": two, "ratio": one / two}
@@ -198,6 +199,7 @@ def long_video(video: Path, path: Path, minutes: float, fps: int) -> None:
             packets = [bytes(p) for p in source.demux(video=0) if p.size]
             base = source.streams.video[0].time_base
             keys = [i == 0 for i in range(len(packets))]
+            assert base is not None
             step = round(1 / fps / base)
             for number in range(round(minutes * 60 * fps)):
                 packet = av.Packet(packets[number % len(packets)])
@@ -211,6 +213,7 @@ def command(*arguments: str | Path) -> tuple[float, float]:
     """`facs` in a process of its own: (wall seconds, peak memory in MB of its largest process)."""
     started = time.perf_counter()
     process = subprocess.Popen([*FACS, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
     message = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -230,7 +233,7 @@ def cached_rerun(video: Path, options: dict[str, Any], clips: int, frames: int) 
         videos, out = Path(folder) / "videos", Path(folder) / "out"
         videos.mkdir()
         short_clips(video, videos, clips, frames)
-        run = ["extract-features", videos, "--out", out, *_arguments(options)]
+        run: list[str | Path] = ["extract-features", videos, "--out", out, *_arguments(options)]
         first, _ = command(*run)
         again = min(command(*run)[0] for _ in range(3))
     return {"clips": clips, "frames": clips * frames, "first run, s": first, "again, s": again, "ratio": first / again}

@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import SubFigure
 from PIL import Image
 
 from facs_pipeline.action_units.names import AU_NAMES
@@ -29,6 +30,7 @@ FOUND, DRIVEN = "#009e73", "#8c8c8c"
 
 
 def main() -> None:
+    """Make the picture."""
     with tempfile.TemporaryDirectory() as folder:
         videos, results = Path(folder) / "videos", Path(folder) / "results"
         write_recordings(videos, RecordingSettings(size=360, fps=50), identities=1, emotions=["happiness"])
@@ -44,7 +46,7 @@ def main() -> None:
                 sheet = OverlaySheet(frame.image.shape[:2], aus)
                 pictures.append(sheet.draw(frame.image, faces, number, frame.time_s)[:, : sheet.width, ::-1])
     figure = plt.figure(figsize=(9, 3.9), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.25))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.25))  # type: ignore[misc]  # two make an array
     draw_faces(left, pictures)
     draw_curves(right, found, truth)
     figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
@@ -54,7 +56,7 @@ def main() -> None:
     print(f"{PICTURE}: {PICTURE.stat().st_size / 1000:.0f} kB")
 
 
-def draw_faces(figure, pictures) -> None:
+def draw_faces(figure: SubFigure, pictures: list[np.ndarray]) -> None:
     """The last moment large, the earlier ones small above it."""
     axes = figure.subplot_mosaic([["0", "1"], ["2", "2"], ["2", "2"]])
     for name, picture, time_s in zip("012", pictures, MOMENTS_S, strict=True):
@@ -63,7 +65,7 @@ def draw_faces(figure, pictures) -> None:
         axes[name].axis("off")
 
 
-def draw_curves(figure, found: pd.DataFrame, truth: pd.DataFrame) -> None:
+def draw_curves(figure: SubFigure, found: pd.DataFrame, truth: pd.DataFrame) -> None:
     """One panel per action unit, found over driven."""
     for k, (axis, au) in enumerate(zip(figure.subplots(len(SHOWN_AUS), 1, sharex=True), SHOWN_AUS, strict=True)):
         axis.plot(truth["timestamp"], truth[f"AU{au:02d}"], color=DRIVEN, lw=1.2, ls="--", label="drove the face")

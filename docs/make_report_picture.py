@@ -2,7 +2,7 @@
 
     python docs/make_report_picture.py
 
-Needs Chromium and `pip install -e ".[test]"`; looks at docs/sample-report/report.html and writes docs/report.png.
+Needs Chromium and `pip install -e ".[test]"`; reads docs/sample-report/report.html and writes docs/report.png.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def main() -> None:
         card = page.locator("#v1-5")
         card.evaluate("one => scrollTo({ top: one.getBoundingClientRect().top + scrollY - 8, behavior: 'instant' })")
         box = card.locator(".plot").bounding_box()
+        assert box is not None
         page.mouse.move(box["x"] + 0.31 * box["width"], box["y"] + 200)
         page.locator("#v1-5 .peek img").evaluate("one => one.decode()")
         page.screenshot(path=DOCS / "report.png")

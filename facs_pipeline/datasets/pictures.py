@@ -10,7 +10,8 @@ import csv
 import hashlib
 import os
 import tarfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,15 @@ class Pictures:
         if image is None:
             raise InputError(f"{self.path}: {self.names[number]} is not an image that can be decoded")
         return image
+
+    def only(self, numbers: Sequence[int]) -> Pictures:
+        """The images of these numbers, in this order."""
+        return replace(
+            self,
+            names=tuple(self.names[n] for n in numbers),
+            persons=tuple(self.persons[n] for n in numbers),
+            _offsets=None if self._offsets is None else tuple(self._offsets[n] for n in numbers),
+        )
 
     def folder_of(self, number: int) -> str:
         """Name of the folder directly around an image; where images are sorted by emotion, its label."""

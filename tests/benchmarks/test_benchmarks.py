@@ -64,7 +64,7 @@ def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_
     assert 0 < apart["raw"] < 5  # its points come back for the video as it is
     models = {"ours": default_landmarks()}
     result = landmarks.on_video(models, video, teacher, every=4)
-    for kind in ("detector", "tracking", "tracking, steadied"):
+    for kind in ("detector", "tracking", "tracking, smoothed"):
         assert 0 < result[kind]["ours"]["offset removed"] < 10
     image = next(read_frames(video)).image
     faces = landmarks.Faces([image], [landmarks.detect(image, teacher["points"][0])], teacher["points"][:1], 1, 1)
