@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import harness
 import numpy as np
@@ -48,7 +49,7 @@ LEVELS = [Level(difference) for difference in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)]
 LEVELS += [Level(0.5, noise=0.3), Level(0.5, noise=0.6), Level(0.5, grain=10.0)]
 
 
-def render(folder: Path, level: Level, jobs: int, **people) -> Path:
+def render(folder: Path, level: Level, jobs: int, **people: Any) -> Path:
     """Videos and their features in `folder`, unless they are there already."""
     if not (folder / "results" / "descriptors.csv").is_file():
         run_demo(folder, jobs=jobs, **people, **level._asdict())
@@ -67,7 +68,7 @@ def true_curves(folder: Path) -> DescriptorTable:
     return table_from_frame(pd.DataFrame(rows), source="true curves")
 
 
-def figures(data: RankingData, names) -> dict[str, dict]:
+def figures(data: RankingData, names: Sequence[str]) -> dict[str, dict]:
     """Ranker -> its figures on people it has not seen (`authenticity.evaluation.evaluate`)."""
     study = prepare(data.table, data.pairs)
     series = read_series(data.features, data.table) if data.features else None
@@ -78,7 +79,13 @@ def figures(data: RankingData, names) -> dict[str, dict]:
     }
 
 
-def measure(work: Path, levels=LEVELS, rankers=RANKERS, jobs: int = 2, **people) -> list[dict]:
+def measure(
+    work: Path,
+    levels: Sequence[Level] = LEVELS,
+    rankers: Sequence[str] = RANKERS,
+    jobs: int = 2,
+    **people: Any,
+) -> list[dict]:
     """One row per level: how it was made, and figures of rankers on videos and of the Rank-SVM on the true curves."""
     rows = []
     for level in levels:

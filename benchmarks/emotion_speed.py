@@ -14,6 +14,7 @@ import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel, input_features
 from facs_pipeline.emotions.series import emotion_probabilities
 from facs_pipeline.extraction.emotions import emotion_inputs
@@ -25,6 +26,7 @@ REPEATS = 5
 
 
 def main() -> None:
+    """Command line."""
     parser = harness.parser(__doc__, "emotion_speed")
     parser.add_argument("--video", default="d18")
     options = parser.parse_args()
@@ -35,8 +37,12 @@ def main() -> None:
         for face in analyser.track(frame.image, frame.time_s):
             images.append(frame.image)
             points.append(face.points)
-    seen = emotion_inputs(images, [analyser.face_at(image, place) for image, place in zip(images, points, strict=True)])
+    faces = emotion_inputs(
+        images, [analyser.face_at(image, place) for image, place in zip(images, points, strict=True)]
+    )
     model, action_units = EmotionModel.load_default(), ActionUnitModel.load_default()
+    head = model.head
+    assert isinstance(head, LinearHead)
 
     def all_features() -> None:
         for image, places in zip(images, points, strict=True):
@@ -44,9 +50,9 @@ def main() -> None:
 
     parts = {
         "features": all_features,
-        "action units": lambda: action_units.predict(seen.features),
-        "emotions": lambda: emotion_probabilities(model, seen.features),
-        "emotions, without the kernel": lambda: model.head.scores(input_features(seen, model.inputs)),
+        "action units": lambda: action_units.predict(faces.features),
+        "emotions": lambda: emotion_probabilities(model, faces.features),
+        "emotions, without the kernel": lambda: head.scores(input_features(faces, model.inputs)),
     }
     result = {}
     for name, part in parts.items():

@@ -10,10 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from facs_pipeline.datasets.open_faces import open_faces
-from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.training.face_images import measure_face_images
 from facs_pipeline.explanations.average_face import AVERAGE_FACE, average_face
 
@@ -21,6 +18,7 @@ _EVERY = 4
 
 
 def main() -> None:
+    """Make the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--cache", type=Path, help="folder of finished pieces, as `facs train-emotion` keeps them")
@@ -28,10 +26,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=AVERAGE_FACE)
     options = parser.parse_args()
     faces = open_faces(options.data, "fer2013").split("train")
-    seen = measure_face_images(faces, options.cache, jobs=options.jobs)
-    some = np.arange(0, len(seen.detected), _EVERY)
-    some = FaceImages(*(values[some] for values in seen[:7]), skipped=())
-    average_face(some, f"Mean of every {_EVERY}th of FER2013's training images").save(options.out)
+    measured = measure_face_images(faces, options.cache, jobs=options.jobs)
+    average_face(
+        measured.take(slice(None, None, _EVERY)), f"Mean of every {_EVERY}th of FER2013's training images"
+    ).save(options.out)
 
 
 if __name__ == "__main__":

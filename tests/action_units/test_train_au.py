@@ -159,6 +159,10 @@ def test_a_tar_and_its_folder_are_the_same_pictures(small, tmp_path):
     assert packed.digest() == loose.digest()
     assert packed.folder_of(0) == "frames"
     np.testing.assert_array_equal(packed.grey(7), loose.grey(7))
+    for some in (packed.only([7, 2]), loose.only([7, 2])):
+        assert some.names == (packed.names[7], packed.names[2])
+        assert some.persons == (packed.persons[7], packed.persons[2])
+        np.testing.assert_array_equal(some.grey(1), packed.grey(2))
     alone = open_pictures(small / "stills")
     assert not alone.persons_known
     assert len(set(alone.persons)) == len(alone)

@@ -41,9 +41,11 @@ def test_a_distant_face_is_found_where_the_teacher_finds_none(videos_dir, shared
 
     task = shared_dir / "data" / "teacher" / "face_landmarker.task"
     shares = small_faces.at_size(videos_dir / "single_face.mp4", 48, 25, task, tmp_path)
+    assert shares is not None
     assert shares["ours"] == 1
     assert shares["mediapipe"] == 0
     near = small_faces.at_size(videos_dir / "single_face.mp4", 400, 25, task, tmp_path)
+    assert near is not None
     assert near["ours"] == near["mediapipe"] == 1
 
 
@@ -67,7 +69,9 @@ def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_
     for kind in ("detector", "tracking", "tracking, smoothed"):
         assert 0 < result[kind]["ours"]["offset removed"] < 10
     image = next(read_frames(video)).image
-    faces = landmarks.Faces([image], [landmarks.detect(image, teacher["points"][0])], teacher["points"][:1], 1, 1)
+    box = landmarks.detect(image, teacher["points"][0])
+    assert box is not None
+    faces = landmarks.Faces([image], [box], teacher["points"][:1], 1, 1)
     copies = landmarks.consistency(models, faces, 1)["ours"]
     assert all(0 < value < 10 for value in copies.values())
     assert landmark_measures.errors(teacher["points"], teacher["points"])["raw"] == 0
