@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 
 DELAY_S = 2.0
 """Bars are for what takes longer than this."""
+SHOWN_SKIPPED = 20
+"""Of many inputs that could not be used, so many are named."""
+
+
+def print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
+    """Print what could not be used, as (source, reason), on standard error; only the first of many."""
+    for source, reason in skipped[:SHOWN_SKIPPED]:
+        click.echo(f"Failed: {source}: {reason}", err=True)
+    if len(skipped) > SHOWN_SKIPPED:
+        click.echo(f"... and {len(skipped) - SHOWN_SKIPPED} more", err=True)
 
 
 class ConsoleProgress(Progress):

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
-import os
 from pathlib import Path
+from typing import Literal
 
 import click
-import pandas as pd
 
-from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
-from facs_pipeline.dynamics.descriptors import describe_series, descriptor_names, why_not_described
-from facs_pipeline.extraction.inputs import VideoInput
-from facs_pipeline.extraction.metadata import read_metadata, without_row
-from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
-from facs_pipeline.tables.reader import TABLE_SUFFIXES, AUSeries, choose_aus, read_au_table, read_aus
-
-# What facs itself writes beside action-unit tables; skipped when a folder is given.
-OTHER_TABLES = {"descriptors", "videos", "predictions", "events", "explanations", "stills"}
-
-
-class AUList(click.ParamType):
-    """``default``, ``all``, or numbers with commas between them."""
-
-    name = "AUS"
-
-    def convert(self, value, param, ctx):
-        if not isinstance(value, str) or value in ("default", "all"):
-            return value
-        try:
-            aus = [int(part.strip().upper().removeprefix("AU")) for part in value.split(",")]
-        except ValueError:
-            self.fail(f"{value!r}: expected default, all, or numbers such as 1,2,4,12", param, ctx)
-        if len(set(aus)) < len(aus) or min(aus) < 1:
-            self.fail(f"{value!r}: each action unit once, numbers from 1", param, ctx)
-        return tuple(aus)
+from .aus import AUList
+from .console import ConsoleProgress
 
 
 @click.command(
@@ -71,138 +43,30 @@ seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ wan
 @click.option(
     "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
 )
-def command(tables, out, fps, min_confidence, aus, metadata, baseline, form) -> None:
+def command(
+    tables: tuple[str, ...],
+    out: Path,
+    fps: float | None,
+    min_confidence: float,
+    aus: Literal["default", "all"] | tuple[int, ...],
+    metadata: Path | None,
+    baseline: Literal["none", "video"],
+    form: Literal["csv", "parquet"] | None,
+) -> None:
     """Describe each video and face of existing action-unit TABLES (of facs, OpenFace or py-feat).
 
     TABLES are CSV or parquet files, folders or globs. One row a video and face: video, face_id, subject, emotion,
     label, then 62 statistics an action unit; `facs columns descriptors` says what they mean. A table that cannot be
     used is reported, the others finish, and the exit code is 1.
     """
-    paths = find_tables(tables, exclude=[out, metadata])
-    log = Log()
-    aus_of = {}
-    for path in paths:
-        with log.failures():
-            aus_of[path] = read_aus(path)
-    if not aus_of:
-        raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
-    chosen = choose_aus({str(path): has for path, has in aus_of.items()}, aus)
-    rows: dict[tuple[str, str], dict] = {}
-    for path in aus_of:
-        with log.failures():
-            add_rows(rows, path, {"fps": fps, "min_confidence": min_confidence}, chosen, baseline, log)
-    if not rows:
-        raise InputError("no face in these tables can be described (reasons above); nothing was written")
-    if metadata is not None:
-        add_metadata(rows, metadata, log)
-    write(pd.DataFrame(rows.values()).drop(columns=["source", "origin"]), out, form)
-    if len({row["origin"] == "py-feat" for row in rows.values()}) > 1:
-        log.note("py-feat's values (0..1) and others' intensities (0..5) are in one table; do not compare them")
-    click.echo(f"{out}: {len(rows)} rows from {len(paths)} tables, action units {', '.join(map(str, chosen))}")
-    if log.failed:
+    from facs_pipeline.extraction.table_descriptors import describe_tables
+    from facs_pipeline.extraction.table_series import SeriesOptions
+    from facs_pipeline.tables.files import write_table
+
+    options = SeriesOptions(aus, fps, min_confidence, baseline)
+    found = describe_tables(tables, options, metadata=metadata, exclude=[out], progress=ConsoleProgress())
+    write_table(found.table, out, form)
+    numbers = ", ".join(map(str, found.aus))
+    click.echo(f"{out}: {len(found.table)} rows from {found.tables} tables, action units {numbers}")
+    if found.failed:
         click.get_current_context().exit(1)
-
-
-class Log:
-    """Tells the user at once what failed and what is worth knowing; remembers whether anything failed."""
-
-    def __init__(self) -> None:
-        self.failed = 0
-
-    @contextlib.contextmanager
-    def failures(self):
-        """A table that cannot be used ends this block only."""
-        try:
-            yield
-        except InputError as error:
-            self.failed += 1
-            click.echo(f"Failed: {error}", err=True)
-
-    def note(self, text: str) -> None:
-        """Nothing failed, but the user should know."""
-        click.echo(f"Note: {text}", err=True)
-
-
-def find_tables(arguments, exclude) -> list[Path]:
-    """Files as given; of folders, all tables below, or those in `action_units` where facs made the folder."""
-    left_out = {os.path.abspath(path) for path in exclude if path is not None}
-    found: dict[str, Path] = {}
-    for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            folder = path / "action_units" if (path / "action_units").is_dir() else path
-            matches = sorted(
-                file
-                for file in folder.rglob("*")
-                if file.suffix.lower() in TABLE_SUFFIXES
-                and file.stem not in OTHER_TABLES
-                and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-                and os.path.abspath(file) not in left_out
-            )
-            if not matches:
-                raise InputError(f"{path}: no tables (.csv, .parquet) in this folder")
-        elif path.exists() or not glob.has_magic(argument):
-            matches = [path]
-        else:
-            matches = sorted(Path(match) for match in glob.glob(argument, recursive=True))
-            if not matches:
-                raise InputError(f"{argument}: no file fits this pattern")
-        found.update({os.path.abspath(match): match for match in matches})
-    return list(found.values())
-
-
-def add_rows(rows: dict, path: Path, reading: dict, aus: tuple[int, ...], baseline: str, log: Log) -> None:
-    """Add the rows of one table, all or none of them, under (video, face); `reading` goes to `read_au_table`."""
-    names = descriptor_names(aus)
-    new = {}
-    for one in read_au_table(path, **reading):
-        key = (one.video, one.face_id)
-        require(one, aus, rows[key]["source"] if key in rows else None)
-        intensities = one.intensities
-        if baseline == "video":
-            intensities = subtract_resting(intensities, resting_intensity(intensities))
-        intensities = intensities[:, [one.aus.index(au) for au in aus]]
-        reason = why_not_described(intensities, one.times_s)
-        if reason:
-            face = f", face {one.face_id}" if one.face_id else ""
-            log.note(f"{path}: video {one.video!r}{face} left out: {reason}")
-            continue
-        values = describe_series(intensities, one.times_s, aus)[0]
-        about = {"video": one.video, "face_id": one.face_id, "subject": "", "emotion": "", "label": ""}
-        new[key] = {"source": path, "origin": one.origin, **about, **dict(zip(names, values, strict=True))}
-    rows.update(new)
-
-
-def require(one: AUSeries, aus: tuple[int, ...], other: Path | None) -> None:
-    """InputError if a series lacks one of `aus`, or if another table, `other`, is about the same face."""
-    missing = [au for au in aus if au not in one.aus]
-    if missing:
-        raise InputError(
-            f"{one.source}: no AU {', '.join(map(str, missing))}, only {', '.join(map(str, one.aus))}; "
-            "choose with --aus"
-        )
-    if other is not None:
-        raise InputError(f"{one.source}: video {one.video!r}, face {one.face_id!r} is already in {other}; give one")
-
-
-def add_metadata(rows: dict, path: Path, log: Log) -> None:
-    """Fill in subject, emotion and label from the user's file."""
-    inputs = [VideoInput(Path(os.path.abspath(name)), name) for name in dict.fromkeys(video for video, _face in rows)]
-    known, notes = read_metadata(path, inputs)
-    missing = without_row(known, inputs)
-    for note in [*notes, *([f"{path}: {missing}"] if missing else [])]:
-        log.note(note)
-    for (video, _face), row in rows.items():
-        row.update(known.get(video, {}))
-
-
-def write(table: pd.DataFrame, out: Path, form: str | None) -> None:
-    """The table as CSV or parquet, complete or not at all."""
-    try:
-        if form == "parquet" or (form is None and out.suffix.lower() == ".parquet"):
-            with atomic_write(out, "wb") as file:
-                table.to_parquet(file, index=False)
-        else:
-            atomic_csv(table, out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another place with --out") from None

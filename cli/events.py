@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
-import numpy as np
-import pandas as pd
 
-from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
-from facs_pipeline.dynamics.blinks import visible_seconds
-from facs_pipeline.dynamics.elan import write_eaf
-from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
-from facs_pipeline.extraction.inputs import safe_name
-from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import free_name, make_writable
-from facs_pipeline.tables.reader import AUSeries, choose_aus, read_au_table
-from facs_pipeline.tables.schema import EVENT_COLUMNS
+from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S
 
-from .describe import AUList, Log, find_tables, require, write
+from .aus import AUList
+from .console import ConsoleProgress
+
+if TYPE_CHECKING:
+    from facs_pipeline.extraction.table_events import TableEvents
 
 EPILOG = """\b
 Examples:
@@ -58,101 +51,44 @@ count above the person's resting face (--baseline video); py-feat's values (0..1
     "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
 )
 def command(
-    tables, out: Path, aus, onset, offset, shortest, baseline, fps, min_confidence, elan: Path | None, form
+    tables: tuple[str, ...],
+    out: Path,
+    aus: Literal["default", "all"] | tuple[int, ...],
+    onset: float,
+    offset: float,
+    shortest: float,
+    baseline: Literal["video", "none"],
+    fps: float | None,
+    min_confidence: float,
+    elan: Path | None,
+    form: Literal["csv", "parquet"] | None,
 ) -> None:
     """Onset, apex and offset of each movement in action-unit TABLES (of facs, OpenFace or py-feat).
 
     TABLES are CSV or parquet files, folders or globs. A table that cannot be used is reported, the others finish.
     """
+    from facs_pipeline.extraction.table_events import EventLevels, find_table_events, write_elan
+    from facs_pipeline.extraction.table_series import SeriesOptions
+    from facs_pipeline.tables.files import write_table
+
     if not 0 < offset <= onset:
         raise click.BadParameter(f"{offset:g}; expected above 0, and at most --onset {onset:g}", param_hint="--offset")
-    paths = find_tables(tables, exclude=[out])
-    log = Log()
-    found: dict[tuple[str, str], tuple[AUSeries, list[tuple[int, Event]]]] = {}
-    for path in paths:
-        with log.failures():
-            new = {}
-            for one in read_au_table(path, fps=fps, min_confidence=min_confidence):
-                key = one.video, one.face_id
-                chosen = choose_aus({str(path): one.aus}, aus)
-                require(one, chosen, found[key][0].source if key in found else None)
-                new[key] = one, list(_events(one, chosen, baseline, onset, offset, shortest))
-            found |= new
-    if not found:
-        raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
-    rows = [_row(one, au, event) for one, events in found.values() for au, event in events]
-    table = pd.DataFrame(rows, columns=list(EVENT_COLUMNS))
-    write(table, out, form)
+    options, levels = SeriesOptions(aus, fps, min_confidence, baseline), EventLevels(onset, offset, shortest)
+    found = find_table_events(tables, options, levels, exclude=[out], progress=ConsoleProgress())
+    write_table(found.table, out, form)
     if elan is not None:
-        make_writable(elan, "name another folder with --elan")
-        _write_elan(elan, list(found.values()))
-    _print_summary(table, sum(visible_seconds(one.success, one.times_s) for one, _ in found.values()))
-    videos = len({video for video, _face in found})
-    click.echo(f"{out}: {len(table)} events in {videos} videos{f'; for ELAN: {elan}' if elan else ''}")
-    if log.failed:
+        write_elan(found, elan)
+    _print_summary(found)
+    click.echo(f"{out}: {len(found.table)} events in {found.videos} videos{f'; for ELAN: {elan}' if elan else ''}")
+    if found.failed:
         click.get_current_context().exit(1)
 
 
-def _events(one: AUSeries, aus: tuple[int, ...], baseline: str, onset, offset, shortest) -> Iterator[tuple[int, Event]]:
-    values = one.intensities * (5 if one.origin == "py-feat" else 1)
-    if baseline == "video":
-        values = subtract_resting(values, resting_intensity(values))
-    for au in aus:
-        series = values[:, one.aus.index(au)]
-        for event in find_events(series, one.times_s, onset=onset, offset=offset, shortest_s=shortest):
-            yield au, event
-
-
-def _row(one: AUSeries, au: int, event: Event) -> dict:
-    frames = {f"{name}_frame": int(one.frames[getattr(event, name)]) for name in ("onset", "apex", "offset")}
-    return {
-        "video": one.video,
-        "face_id": one.face_id,
-        "action_unit": au,
-        "letter": letter(event.apex_intensity),
-        "onset_s": round(event.onset_s, 4),
-        "apex_s": round(event.apex_s, 4),
-        "offset_s": round(event.offset_s, 4),
-        "duration_s": round(event.offset_s - event.onset_s, 4),
-        "apex_intensity": round(event.apex_intensity, 3),
-        "mean_intensity": round(event.mean_intensity, 3),
-        **frames,
-        "onset_seen": int(event.onset_seen),
-        "offset_seen": int(event.offset_seen),
-    }
-
-
-def _write_elan(folder: Path, found: list[tuple[AUSeries, list[tuple[int, Event]]]]) -> None:
-    faces: dict[str, list[tuple[AUSeries, list[tuple[int, Event]]]]] = {}
-    for one, events in found:
-        faces.setdefault(one.video, []).append((one, events))
-    taken: set[str] = set()
-    for video, of_video in faces.items():
-        tiers: dict[str, list[tuple[int, Event]]] = {}
-        for one, events in of_video:
-            which = f" face {one.face_id}" if len(of_video) > 1 else ""
-            for au, event in events:
-                tiers.setdefault(f"AU{au:02d}{which}", []).append((au, event))
-        path = folder / f"{free_name(safe_name(video), taken)}.eaf"
-        write_eaf(path, dict(sorted(tiers.items())), _media(of_video[0][0].source, video))
-
-
-def _media(path: Path, video: str) -> Path | None:
-    """Where the video lies, if the table is in a folder that `facs extract-features` made."""
-    try:
-        videos = json.loads((path.parent.parent / "run.json").read_text(encoding="utf-8"))["videos"]
-        return Path(videos[video]) if Path(videos[video]).is_file() else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _print_summary(table: pd.DataFrame, seen_s: float) -> None:
-    if not len(table):
+def _print_summary(found: TableEvents) -> None:
+    if not len(found.table):
         click.echo("No movement reaches the onset level.")
         return
     click.echo("action unit  events  per minute  median s  strongest")
-    for au, of in table.groupby("action_unit"):
-        rate = 60 * len(of) / seen_s if seen_s else np.nan
-        strongest = of.loc[of["apex_intensity"].idxmax()]
-        where = f"{strongest['apex_intensity']:.1f} in {strongest['video']} at {strongest['apex_s']:.2f} s"
-        click.echo(f"AU{au:02d}         {len(of):>6}  {rate:>10.1f}  {of['duration_s'].median():>8.2f}  {where}")
+    for one in found.summary():
+        where = f"{one.strongest:.1f} in {one.video} at {one.apex_s:.2f} s"
+        click.echo(f"AU{one.au:02d}         {one.count:>6}  {one.per_minute:>10.1f}  {one.median_s:>8.2f}  {where}")

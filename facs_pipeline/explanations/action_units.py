@@ -49,7 +49,7 @@ class Face(NamedTuple):
     name: str = "the face"
 
     @classmethod
-    def seen(cls, grey: np.ndarray, points: np.ndarray, name: str = "the face") -> Face:
+    def at(cls, grey: np.ndarray, points: np.ndarray, name: str = "the face") -> Face:
         """The face with landmarks `points` [68, 2] in `grey` [h, w] uint8."""
         matrix = registration.registration(points)
         texture = registration.registered_texture(grey, points, matrix)
@@ -128,7 +128,7 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     >>> from skimage.data import astronaut
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
     >>> from facs_pipeline.landmarks.model import default_landmarks
-    >>> face = Face.seen(grey, default_landmarks().find(grey, (170.0, 80.0, 110.0, 110.0)).points)
+    >>> face = Face.at(grey, default_landmarks().find(grey, (170.0, 80.0, 110.0, 110.0)).points)
     >>> found = explain_action_unit(ActionUnitModel.load_default(), 12, face, average())
     >>> max(found.by_region(), key=found.by_region().get)
     'mouth'

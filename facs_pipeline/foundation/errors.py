@@ -15,3 +15,19 @@ class VideoError(FacsError):
 
 class ModelError(FacsError):
     """A model file that is cut, changed, of a newer version, of another kind, or a pickle."""
+
+
+class ArgumentError(InputError):
+    """An argument that does not go with the other arguments or with the data.
+
+    Parameters
+    ----------
+    text : str
+        What is wrong, and what was expected.
+    argument : str
+        Name of the argument; empty where several contradict each other. A command names its own option instead.
+    """
+
+    def __init__(self, text: str, argument: str = "") -> None:
+        super().__init__(text)
+        self.argument = argument

@@ -35,6 +35,12 @@ def machine_facts() -> dict[str, str | int]:
     return facts
 
 
+def available_cores() -> int:
+    """Cores that this process may use, at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores)
+
+
 def versions_of(*packages: str) -> dict[str, str | None]:
     """Installed versions of packages.
 

@@ -32,7 +32,7 @@ MODEL = ActionUnitModel.load_default()
 
 @pytest.fixture(scope="module")
 def smile() -> Face:
-    return Face.seen(GREY, default_landmarks().find(GREY, (170.0, 80.0, 110.0, 110.0)).points)
+    return Face.at(GREY, default_landmarks().find(GREY, (170.0, 80.0, 110.0, 110.0)).points)
 
 
 def explain(folder, *arguments):

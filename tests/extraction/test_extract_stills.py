@@ -103,7 +103,7 @@ def test_the_table_does_not_depend_on_the_processes_or_the_neighbours(folder, tm
 
 def test_the_table_does_not_depend_on_how_many_faces_are_kept_in_memory(folder, tmp_path, monkeypatch):
     run(folder, "--out", tmp_path / "a.csv")
-    monkeypatch.setattr("facs_cli.extract_stills._BATCH", 2)
+    monkeypatch.setattr("facs_pipeline.extraction.stills_run._BATCH", 2)
     run(folder, "--out", tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 

@@ -84,6 +84,7 @@ def draw_emotions() -> None:
 def write_pairs() -> None:
     """descriptors.csv in the folder ranked: of drawn persons' curves."""
     from facs_pipeline.descriptors import describe_series
+
     from facs_pipeline.synthesis.recordings import expression
 
     rows = []

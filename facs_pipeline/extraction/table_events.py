@@ -1,0 +1,271 @@
+"""Events of action-unit tables that exist already, as a table and for ELAN: what `facs events` calls."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
+from facs_pipeline.dynamics.blinks import seen_seconds
+from facs_pipeline.dynamics.elan import write_eaf
+from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
+from facs_pipeline.extraction.inputs import safe_name
+from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import free_name, make_writable
+from facs_pipeline.foundation.progress import SILENT, Progress
+from facs_pipeline.tables.files import find_tables
+from facs_pipeline.tables.reader import AUSeries, choose_aus
+from facs_pipeline.tables.schema import EVENT_COLUMNS
+
+
+@dataclass(frozen=True)
+class EventLevels:
+    """What counts as an event, see `facs_pipeline.find_events`.
+
+    Attributes
+    ----------
+    onset : float
+        Intensity to be reached, 0..5.
+    offset : float
+        Intensity that every frame has at least; above 0, at most `onset`.
+    shortest_s : float
+        Shorter ones are left out, in seconds.
+    """
+
+    onset: float = ONSET
+    offset: float = OFFSET
+    shortest_s: float = SHORTEST_S
+
+
+class FaceEvents(NamedTuple):
+    """The events of one face.
+
+    Attributes
+    ----------
+    series : AUSeries
+        What they were found in.
+    events : list of tuple of int and Event
+        With the action unit of each.
+    """
+
+    series: AUSeries
+    events: list[tuple[int, Event]]
+
+
+class EventSummary(NamedTuple):
+    """The events of one action unit.
+
+    Attributes
+    ----------
+    au : int
+        The action unit.
+    count : int
+        How many events.
+    per_minute : float
+        Rate over the time in which a face is there; NaN without any.
+    median_s : float
+        Median duration in seconds.
+    strongest : float
+        Intensity 0..5 of the strongest one's apex.
+    video : str
+        Where that one is.
+    apex_s : float
+        When, in seconds.
+    """
+
+    au: int
+    count: int
+    per_minute: float
+    median_s: float
+    strongest: float
+    video: str
+    apex_s: float
+
+
+@dataclass(frozen=True)
+class TableEvents:
+    """What came out.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each event, see `facs columns events`.
+    faces : tuple of FaceEvents
+        The same, face by face.
+    failed : tuple of str
+        What could not be used, and why.
+    """
+
+    table: pd.DataFrame
+    faces: tuple[FaceEvents, ...]
+    failed: tuple[str, ...]
+
+    @property
+    def videos(self) -> int:
+        """How many videos the tables are about."""
+        return len({face.series.video for face in self.faces})
+
+    def summary(self) -> list[EventSummary]:
+        """One entry for each action unit that has events, by its number."""
+        with_face_s = sum(seen_seconds(face.series.success, face.series.times_s) for face in self.faces)
+        summaries = []
+        for au, events in self.table.groupby("action_unit"):
+            rate = 60 * len(events) / with_face_s if with_face_s else np.nan
+            strongest = events.loc[events["apex_intensity"].idxmax()]
+            summaries.append(
+                EventSummary(
+                    int(str(au)),
+                    len(events),
+                    rate,
+                    float(events["duration_s"].median()),
+                    float(strongest["apex_intensity"]),
+                    str(strongest["video"]),
+                    float(strongest["apex_s"]),
+                )
+            )
+        return summaries
+
+
+def find_table_events(
+    tables: Sequence[str | os.PathLike[str]],
+    options: SeriesOptions | None = None,
+    levels: EventLevels | None = None,
+    *,
+    exclude: Iterable[Path] = (),
+    progress: Progress = SILENT,
+) -> TableEvents:
+    """Find onset, apex and offset of each movement in existing action-unit tables.
+
+    Parameters
+    ----------
+    tables : sequence of str or PathLike
+        CSV or parquet files, folders or globs; of this package, OpenFace, py-feat.
+    options : SeriesOptions, optional
+        By default all action units, above the person's resting face.
+    levels : EventLevels, optional
+    exclude : iterable of Path
+        Files in folders that are no input, such as an earlier result.
+    progress : Progress
+        Told of tables that fail.
+
+    Returns
+    -------
+    TableEvents
+
+    Raises
+    ------
+    InputError
+        If no table can be used.
+
+    Example
+    -------
+    >>> found = find_table_events(["results/"])  # doctest: +SKIP
+    >>> found.table.query("action_unit == 12")[["video", "onset_s", "apex_intensity"]]  # doctest: +SKIP
+    """
+    options = options or SeriesOptions(aus="all", baseline="video")
+    levels = levels or EventLevels()
+    paths = find_tables(tables, exclude=exclude)
+    failures = Failures(progress)
+    found: dict[tuple[str, str], FaceEvents] = {}
+    for path in paths:
+        with failures.caught():
+            new = {}
+            for one in options.read(path):
+                key = one.video, one.face_id
+                aus = choose_aus({str(path): one.aus}, options.aus)
+                require(one, aus, found[key].series.source if key in found else None)
+                new[key] = FaceEvents(one, list(_events(one, aus, options, levels)))
+            found |= new
+    if not found:
+        raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
+    rows = [_row(face.series, au, event) for face in found.values() for au, event in face.events]
+    table = pd.DataFrame(rows, columns=list(EVENT_COLUMNS))
+    return TableEvents(table, tuple(found.values()), tuple(failures.reasons))
+
+
+def _events(
+    one: AUSeries, aus: tuple[int, ...], options: SeriesOptions, levels: EventLevels
+) -> Iterator[tuple[int, Event]]:
+    values = one.intensities * (5 if one.origin == "py-feat" else 1)
+    if options.baseline == "video":
+        values = subtract_resting(values, resting_intensity(values))
+    for au in aus:
+        series = values[:, one.aus.index(au)]
+        for event in find_events(
+            series, one.times_s, onset=levels.onset, offset=levels.offset, shortest_s=levels.shortest_s
+        ):
+            yield au, event
+
+
+def _row(one: AUSeries, au: int, event: Event) -> dict[str, object]:
+    return {
+        "video": one.video,
+        "face_id": one.face_id,
+        "action_unit": au,
+        "letter": letter(event.apex_intensity),
+        "onset_s": round(event.onset_s, 4),
+        "apex_s": round(event.apex_s, 4),
+        "offset_s": round(event.offset_s, 4),
+        "duration_s": round(event.offset_s - event.onset_s, 4),
+        "apex_intensity": round(event.apex_intensity, 3),
+        "mean_intensity": round(event.mean_intensity, 3),
+        "onset_frame": int(one.frames[event.onset]),
+        "apex_frame": int(one.frames[event.apex]),
+        "offset_frame": int(one.frames[event.offset]),
+        "onset_seen": int(event.onset_seen),
+        "offset_seen": int(event.offset_seen),
+    }
+
+
+def write_elan(found: TableEvents, folder: Path) -> list[Path]:
+    """Write ``<video>.eaf`` for each video, which ELAN opens beside it.
+
+    Parameters
+    ----------
+    found : TableEvents
+    folder : Path
+        Made where it is missing.
+
+    Returns
+    -------
+    list of Path
+        The files, one for each video.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    make_writable(folder, "name another folder with --elan")
+    videos: dict[str, list[FaceEvents]] = {}
+    for face in found.faces:
+        videos.setdefault(face.series.video, []).append(face)
+    taken: set[str] = set()
+    written = []
+    for video, faces in videos.items():
+        tiers: dict[str, list[tuple[int, Event]]] = {}
+        for face in faces:
+            of_face = f" face {face.series.face_id}" if len(faces) > 1 else ""
+            for au, event in face.events:
+                tiers.setdefault(f"AU{au:02d}{of_face}", []).append((au, event))
+        path = folder / f"{free_name(safe_name(video), taken)}.eaf"
+        write_eaf(path, dict(sorted(tiers.items())), _media(faces[0].series.source, video))
+        written.append(path)
+    return written
+
+
+def _media(path: Path, video: str) -> Path | None:
+    """Where the video lies, if the table is in a folder that `extract_features` made."""
+    try:
+        videos = json.loads((path.parent.parent / "run.json").read_text(encoding="utf-8"))["videos"]
+        return Path(videos[video]) if Path(videos[video]).is_file() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,89 @@
+"""Tables as files: the ones that a user names, and one written whole."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
+from facs_pipeline.foundation.tabular import is_table, table_stem
+
+OTHER_TABLES = frozenset({"descriptors", "videos", "predictions", "events", "explanations", "stills"})
+"""What the package itself writes beside action-unit tables; passed over in folders."""
+
+
+def find_tables(named: Sequence[str | os.PathLike[str]], exclude: Iterable[Path | None] = ()) -> list[Path]:
+    """Action-unit tables named by files, folders and globs, each once.
+
+    Parameters
+    ----------
+    named : sequence of str or PathLike
+        Files as they are; of folders all tables below, or those in ``action_units`` where `extract_features` made the
+        folder; globs.
+    exclude : iterable of Path or None
+        Files in folders that are no input, such as the result of an earlier run.
+
+    Raises
+    ------
+    InputError
+        If a folder holds no tables or a pattern fits no file.
+    """
+    left_out = {os.path.abspath(path) for path in exclude if path is not None}
+    found: dict[str, Path] = {}
+    for text in map(os.fspath, named):
+        path = Path(text)
+        if path.is_dir():
+            matches = [file for file in _tables_below(path) if os.path.abspath(file) not in left_out]
+            if not matches:
+                raise InputError(f"{path}: no tables (.csv, .parquet) in this folder")
+        elif path.exists() or not glob.has_magic(text):
+            matches = [path]
+        else:
+            matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
+            if not matches:
+                raise InputError(f"{text}: no file fits this pattern")
+        found.update({os.path.abspath(match): match for match in matches})
+    return list(found.values())
+
+
+def _tables_below(path: Path) -> list[Path]:
+    folder = path / "action_units" if (path / "action_units").is_dir() else path
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if is_table(file)
+        and table_stem(file) not in OTHER_TABLES
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def write_table(table: pd.DataFrame, path: Path, form: Literal["csv", "parquet"] | None = None) -> None:
+    """Write a table as CSV or parquet, complete or not at all.
+
+    Parameters
+    ----------
+    table : DataFrame
+    path : Path
+        The file to write.
+    form : "csv" or "parquet", optional
+        By default parquet where the name ends in ``.parquet``, else CSV.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    try:
+        if form == "parquet" or (form is None and path.suffix.lower() == ".parquet"):
+            with atomic_write(path, "wb") as file:
+                table.to_parquet(file, index=False)
+        else:
+            atomic_csv(table, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from None
