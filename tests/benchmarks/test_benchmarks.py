@@ -18,6 +18,7 @@ def _importable(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
 
 
+@pytest.mark.shared
 def test_action_units_on_a_short_video(videos_dir, shared_dir, tmp_path):
     pytest.importorskip("mediapipe")
     import action_units
@@ -35,6 +36,7 @@ def test_action_units_on_a_short_video(videos_dir, shared_dir, tmp_path):
     action_units.show(result)
 
 
+@pytest.mark.shared
 def test_a_distant_face_is_found_where_the_teacher_finds_none(videos_dir, shared_dir, tmp_path):
     pytest.importorskip("mediapipe")
     import small_faces
@@ -49,6 +51,7 @@ def test_a_distant_face_is_found_where_the_teacher_finds_none(videos_dir, shared
     assert near["ours"] == near["mediapipe"] == 1
 
 
+@pytest.mark.shared
 def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_path):
     pytest.importorskip("mediapipe")
     import harness
@@ -77,6 +80,7 @@ def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_
     assert landmark_measures.errors(teacher["points"], teacher["points"])["raw"] == 0
 
 
+@pytest.mark.shared
 def test_events_on_a_short_video(videos_dir, shared_dir, tmp_path):
     pytest.importorskip("mediapipe")
     import events
@@ -135,6 +139,7 @@ def test_synthetic_blink_is_late_by_less_than_a_frame():
     assert result["with it"]["lag"] < 1
 
 
+@pytest.mark.shared
 def test_speed_beside_mediapipe_counts_the_same_frames(videos_dir, shared_dir):
     pytest.importorskip("mediapipe")
     import speed
@@ -148,13 +153,13 @@ def test_speed_beside_mediapipe_counts_the_same_frames(videos_dir, shared_dir):
     speed.show_mediapipe(result)
 
 
-def test_a_long_video_is_as_long_as_asked(videos_dir, tmp_path):
+def test_a_long_video_is_as_long_as_asked(clips, tmp_path):
     import speed
 
     from facs_pipeline.video.reader import probe, read_frames
 
     path = tmp_path / "long.mp4"
-    speed.long_video(videos_dir / "d0.mp4", path, minutes=0.5, fps=5)
+    speed.long_video(clips / "anna.mp4", path, minutes=0.5, fps=5)
     frames = [frame.time_s for frame in read_frames(path)]
     assert len(frames) == 150
     assert frames[-1] == pytest.approx(29.8)

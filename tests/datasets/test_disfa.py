@@ -140,10 +140,9 @@ def test_a_video_shorter_than_its_labels_is_an_error(disfa, tmp_path):
         clip_features(read_disfa(disfa).clips, tmp_path / "cache")
 
 
-@pytest.mark.shared
-def test_features_belong_to_the_coded_frames(videos_dir, tmp_path):
-    """Real faces cut from a video, some coded frames only: the same features as frame by frame, from the cache too."""
-    frames = [frame.image for frame, _ in zip(read_frames(videos_dir / "single_face.mp4"), range(FRAMES), strict=False)]
+def test_features_belong_to_the_coded_frames(clips, tmp_path):
+    """Faces cut from a video, some coded frames only: the same features as frame by frame, from the cache too."""
+    frames = [frame.image for frame, _ in zip(read_frames(clips / "anna.mp4"), range(FRAMES), strict=False)]
     frames[3] = np.zeros_like(frames[3])
     root = tmp_path / "DISFA"
     write_labels(root, "SN001", np.zeros((FRAMES, 3)))

@@ -1,7 +1,8 @@
-"""Stage 2 on real videos: faces are found, kept, told apart and lost when they leave, at a cost that stays the same."""
+"""Stage 2 on videos, real and drawn: faces are found, kept, told apart and lost when they leave, at a cost that stays the same."""
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import islice
 
 import cv2
@@ -12,9 +13,9 @@ import pytest
 from facs_pipeline.faces.detector import frontal_detector, upright_turn
 from facs_pipeline.faces.tracker import FaceTracker
 from facs_pipeline.landmarks.model import LandmarkModel
+from facs_pipeline.synthesis.face import SyntheticFace
+from facs_pipeline.synthesis.recordings import expression, render
 from facs_pipeline.video.reader import read_frames
-
-pytestmark = pytest.mark.shared
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,19 @@ def greys(videos_dir):
         return kept[name][:count]
 
     return first
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Function (person, number of frames) -> grey frames [512, 512] of a drawn face that smiles again and again."""
+
+    @cache
+    def smile(person: int) -> list[np.ndarray]:
+        recording = expression("happiness", "real", duration_s=1.2, seed=person)
+        frames = [cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY) for bgr, _ in render(SyntheticFace(person, 512), recording)]
+        return [*frames, *frames[::-1]]
+
+    return lambda person, count: smile(person)[:count]
 
 
 def track(model, frames, faces="one", fps=25, **options):
@@ -60,6 +74,7 @@ class Counting:
         return self.detector.run(image, *rest)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("faces", ["one", "all"])
 @pytest.mark.parametrize("name", ["d0.mp4", "d3.mp4", "d12.mp4", "d18.mp4", "s18.mp4", "s32.mp4", "single_face.mp4"])
 def test_a_face_is_found_in_every_frame_and_is_one_person(greys, model, name, faces):
@@ -71,8 +86,8 @@ def test_a_face_is_found_in_every_frame_and_is_one_person(greys, model, name, fa
     assert not any(answer[0].cut for answer in answers)
 
 
-def test_what_is_reported_of_a_face_fits_together(greys, model):
-    for answer in track(model, greys("d3.mp4", 20)):
+def test_what_is_reported_of_a_face_fits_together(drawn, model):
+    for answer in track(model, drawn(1, 20)):
         (face,) = answer
         assert face.points.shape == (68, 2)
         assert face.points.dtype == np.float32
@@ -82,6 +97,7 @@ def test_what_is_reported_of_a_face_fits_together(greys, model):
         assert 0 <= face.confidence <= 1
 
 
+@pytest.mark.shared
 def test_a_face_that_leaves_is_lost(videos_dir, model):
     """In this video the person moves out of the picture for good."""
     frames = [frame.image[::2, ::2] for frame in read_frames(videos_dir / "face_noface.mov")]
@@ -90,6 +106,7 @@ def test_a_face_that_leaves_is_lost(videos_dir, model):
     assert not there[90:].any()
 
 
+@pytest.mark.shared
 def test_a_cartoon_has_no_face(videos_dir, model):
     frames = [frame.image for frame in islice(read_frames(videos_dir / "no_face.mp4"), 0, None, 3)]
     assert not any(track(model, frames))
@@ -106,6 +123,7 @@ def test_pictures_without_anything_have_no_face(model):
 PAIRS = [("d0.mp4", "d3.mp4"), ("d3.mp4", "d12.mp4"), ("d0.mp4", "d12.mp4")]
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_two_people_side_by_side_keep_their_ids(greys, model, one, other):
     frames = [np.hstack(pair) for pair in zip(greys(one, 60), greys(other, 60), strict=True)]
@@ -116,8 +134,8 @@ def test_two_people_side_by_side_keep_their_ids(greys, model, one, other):
     assert left[0].sum() == 1
 
 
-def test_only_the_main_face_is_tracked_unless_all_are_asked_for(greys, model):
-    large, small = greys("d0.mp4", 20), [cv2.resize(g, (300, 300)) for g in greys("d3.mp4", 20)]
+def test_only_the_main_face_is_tracked_unless_all_are_asked_for(drawn, model):
+    large, small = drawn(1, 20), [cv2.resize(g, (300, 300)) for g in drawn(3, 20)]
     frames = [
         np.hstack([a, cv2.copyMakeBorder(b, 0, 212, 0, 0, cv2.BORDER_CONSTANT)])
         for a, b in zip(large, small, strict=True)
@@ -129,6 +147,7 @@ def test_only_the_main_face_is_tracked_unless_all_are_asked_for(greys, model):
     assert ids(track(model, frames, "all"))[-1] == (0, 1)
 
 
+@pytest.mark.shared
 def test_somebody_who_goes_and_comes_back_keeps_the_id(greys, model):
     d0, d3 = greys("d0.mp4", 75), greys("d3.mp4", 75)
     # A face out of focus cannot be seen, and the picture has not been cut.
@@ -145,6 +164,7 @@ def test_somebody_who_goes_and_comes_back_keeps_the_id(greys, model):
     assert all(middle(answer[on_the_right])[0] > 512 for answer in answers[71:])
 
 
+@pytest.mark.shared
 def test_somebody_who_comes_in_later_gets_an_id_of_their_own(greys, model):
     empty = np.full((512, 512), 100, np.uint8)
     d0, d3 = greys("d0.mp4", 50), greys("d3.mp4", 50)
@@ -155,6 +175,7 @@ def test_somebody_who_comes_in_later_gets_an_id_of_their_own(greys, model):
     assert middle(answers[-1][1])[0] < 512 < middle(answers[-1][0])[0]
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_cuts_are_noticed_and_people_known_again_after_them(greys, model, one, other):
     first, second = greys(one, 60), greys(other, 20)
@@ -163,6 +184,7 @@ def test_cuts_are_noticed_and_people_known_again_after_them(greys, model, one, o
     assert [i for i, answer in enumerate(answers) if answer[0].cut] == [40, 60]
 
 
+@pytest.mark.shared
 def test_somebody_who_passes_in_front_of_another_does_not_take_over_the_id(greys, model):
     frames = []
     for i, (passing, staying) in enumerate(zip(greys("d0.mp4", 78), greys("d12.mp4", 78), strict=True)):
@@ -180,6 +202,7 @@ def test_somebody_who_passes_in_front_of_another_does_not_take_over_the_id(greys
             assert abs(middle(answer[0])[0] - middle(answer[1])[0]) > 60
 
 
+@pytest.mark.shared
 def test_after_a_cut_the_points_are_on_the_new_face_at_once(greys, model):
     d0, d3 = greys("d0.mp4", 10), greys("d3.mp4", 10)
     after = track(model, d0 + d3)[10][0].points
@@ -187,21 +210,23 @@ def test_after_a_cut_the_points_are_on_the_new_face_at_once(greys, model):
     assert np.abs(after - alone).max() < 1e-3
 
 
+@pytest.mark.shared
 def test_one_face_keeps_id_0_through_cuts(greys, model):
     answers = track(model, greys("d0.mp4", 10) + greys("d3.mp4", 10))
     assert ids(answers) == [(0,)] * 20
     assert answers[10][0].cut
 
 
-def test_a_change_of_light_is_no_cut(greys, model):
+def test_a_change_of_light_is_no_cut(drawn, model):
     frames = [
-        np.clip(g * (1 + 0.25 * np.sin(i / 4)), 0, 255).astype(np.uint8) for i, g in enumerate(greys("d18.mp4", 30))
+        np.clip(g * (1 + 0.25 * np.sin(i / 4)), 0, 255).astype(np.uint8) for i, g in enumerate(drawn(2, 30))
     ]
     answers = track(model, frames)
     assert ids(answers) == [(0,)] * 30
     assert not any(answer[0].cut for answer in answers)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(("name", "blur"), [("single_face.mp4", 6), ("d12.mp4", 10)])
 def test_the_detector_sees_as_many_pixels_however_large_the_video(greys, model, name, blur):
     counts = []
@@ -226,9 +251,9 @@ def counting(model) -> tuple[FaceTracker, Counting]:
     return tracker, tracker._detector
 
 
-def test_a_face_that_is_surely_there_is_searched_once(greys, model):
+def test_a_face_that_is_surely_there_is_searched_once(drawn, model):
     tracker, counter = counting(model)
-    assert all(tracker.update(grey, number / 25) for number, grey in enumerate(greys("single_face.mp4", 60)))
+    assert all(tracker.update(grey, number / 25) for number, grey in enumerate(drawn(1, 60)))
     assert len(counter.pixels) == 1
 
 
@@ -240,15 +265,15 @@ def room_with(small: np.ndarray | None) -> np.ndarray:
     return room
 
 
-def test_a_small_face_is_found_again_at_once_where_it_was(greys, model):
-    small = [cv2.resize(grey, (200, 200), interpolation=cv2.INTER_AREA) for grey in greys("d3.mp4", 30)]
+def test_a_small_face_is_found_again_at_once_where_it_was(drawn, model):
+    small = [cv2.resize(grey, (200, 200), interpolation=cv2.INTER_AREA) for grey in drawn(3, 30)]
     frames = [room_with(None if 10 <= i < 14 else face) for i, face in enumerate(small)]
     there = [bool(answer) for answer in track(model, frames)]
     assert there == [not 10 <= i < 14 for i in range(30)]
 
 
-def test_whoever_is_there_after_a_cut_is_seen_at_once_though_nobody_was_before(greys, model):
-    small = cv2.resize(greys("d3.mp4", 1)[0], (200, 200), interpolation=cv2.INTER_AREA)
+def test_whoever_is_there_after_a_cut_is_seen_at_once_though_nobody_was_before(drawn, model):
+    small = cv2.resize(drawn(3, 1)[0], (200, 200), interpolation=cv2.INTER_AREA)
     answers = track(model, [255 - room_with(None)] * 8 + [room_with(small)])
     assert [len(answer) for answer in answers] == [0] * 8 + [1]
 
@@ -263,6 +288,7 @@ def test_an_empty_scene_is_searched_now_and_then_and_a_blank_one_not_at_all(mode
     assert not counter.pixels
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("factor", [0.5, 2.5])
 def test_points_do_not_depend_on_the_resolution(greys, model, factor):
     frames = greys("d18.mp4", 30)
@@ -273,8 +299,8 @@ def test_points_do_not_depend_on_the_resolution(greys, model, factor):
     assert np.mean(off) < 0.015 * eyes
 
 
-def test_points_are_smoothed_unless_not_wanted(greys, model):
-    still = [greys("d18.mp4", 1)[0]] * 20
+def test_points_are_smoothed_unless_not_wanted(drawn, model):
+    still = [drawn(2, 1)[0]] * 20
     rng = np.random.default_rng(0)
     noisy = [np.clip(g + rng.normal(0, 8, g.shape), 0, 255).astype(np.uint8) for g in still]
     jitter = [
@@ -284,35 +310,35 @@ def test_points_are_smoothed_unless_not_wanted(greys, model):
     assert jitter[0] < 0.6 * jitter[1]
 
 
-def test_the_same_frames_give_the_same_answer(greys, model):
-    one, two = (track(model, greys("s18.mp4", 15), "all") for _ in range(2))
+def test_the_same_frames_give_the_same_answer(drawn, model):
+    one, two = (track(model, drawn(1, 15), "all") for _ in range(2))
     for a, b in zip(one, two, strict=True):
         assert np.array_equal(a[0].points, b[0].points)
         assert a[0].confidence == b[0].confidence
 
 
-def test_a_change_of_size_in_the_middle_is_survived(greys, model):
-    frames = greys("d0.mp4", 20)
+def test_a_change_of_size_in_the_middle_is_survived(drawn, model):
+    frames = drawn(1, 20)
     smaller = [cv2.resize(g, (320, 320)) for g in frames[10:]]
     answers = track(model, frames[:10] + smaller)
     assert all(len(answer) == 1 for answer in answers[:10] + answers[-5:])
     assert answers[-1][0].points.max() < 320
 
 
-def test_the_detector_kept_as_a_file_is_dlibs_own(greys):
+def test_the_detector_kept_as_a_file_is_dlibs_own(drawn):
     kept, own = frontal_detector(), dlib.get_frontal_face_detector()
-    for name in ("single_face.mp4", "s18.mp4"):
-        [grey] = greys(name, 1)
+    for person in (1, 2):
+        [grey] = drawn(person, 1)
         expected = own.run(grey, 0, -0.5)
         assert len(expected[0]) > 0
         assert kept.run(grey, 0, -0.5) == expected
 
 
-def test_a_dlib_that_cannot_read_the_file_makes_its_detector_anew(greys, tmp_path, monkeypatch):
+def test_a_dlib_that_cannot_read_the_file_makes_its_detector_anew(drawn, tmp_path, monkeypatch):
     file = tmp_path / "other.svm"
     file.write_bytes(b"of another version")
     monkeypatch.setattr("facs_pipeline.faces.detector._DETECTOR", file)
-    [grey] = greys("single_face.mp4", 1)
+    [grey] = drawn(1, 1)
     assert len(frontal_detector.__wrapped__().run(grey, 0, 0.0)[0]) == 1
 
 
@@ -328,6 +354,7 @@ def hand_before_the_mouth(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.clip(grey * (1 - cover) + skin * cover, 0, 255).astype(np.uint8)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize("name", ["d0.mp4", "d3.mp4", "s18.mp4", "s32.mp4"])
 def test_a_hand_before_the_mouth_lowers_the_confidence(model, greys, name):
     frames = greys(name, 30)
@@ -339,6 +366,7 @@ def test_a_hand_before_the_mouth_lowers_the_confidence(model, greys, name):
     assert np.median(less[12:]) < 0.6
 
 
+@pytest.mark.shared
 def test_a_video_that_lies_on_its_side_is_told_from_one_without_a_face(model, greys):
     upright = greys("d18.mp4", 3)
     assert upright_turn([], model) == upright_turn(greys("no_face.mp4", 95)[::20], model) == 0

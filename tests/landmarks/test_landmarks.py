@@ -44,6 +44,14 @@ def unseen(shared_dir):
     return [pictures.grey(i) for i in chosen], points[chosen]
 
 
+@pytest.fixture(scope="module")
+def drawn(stills):
+    """Thirty images of drawn persons and the points they were drawn with [30, 68, 2]."""
+    pictures = open_pictures(stills / "frames.tar", stills / "frames.csv")
+    points = read_labels(stills / "labels.npz", pictures).points
+    return [pictures.grey(i) for i in range(0, 240, 8)], points[::8]
+
+
 def settle(model, grey, points) -> tuple[np.ndarray, float]:
     """Points and confidence after looking twice."""
     return model.track(grey, model.track(grey, points).points)
@@ -286,10 +294,9 @@ def test_a_face_that_moved_far_is_found_at_once(model, unseen):
     assert np.median(difference) < 0.7
 
 
-@pytest.mark.shared
-def test_the_past_does_not_change_the_answer(model, unseen):
+def test_the_past_does_not_change_the_answer(model, drawn):
     """One model serves many faces in turn."""
-    (first, second), (p, q) = unseen[0][:2], unseen[1][:2]
+    (first, second), (p, q) = drawn[0][:2], drawn[1][:2]
     one = model.track(first, p)
     model.track(second, q)
     again = model.track(first, p)
@@ -380,11 +387,10 @@ def dlib_file(path, images, points, parts: int) -> None:
     dlib.train_shape_predictor(list(images), faces, options).save(str(path))
 
 
-@pytest.mark.shared
-def test_results_with_a_file_of_dlibs_depend_on_the_embedded_model_too(unseen, tmp_path, monkeypatch):
+def test_results_with_a_file_of_dlibs_depend_on_the_embedded_model_too(drawn, tmp_path, monkeypatch):
     """It judges dlib's points: stored results are not taken for another version's."""
     path = tmp_path / "small.dat"
-    dlib_file(path, unseen[0][:4], unseen[1][:4], 68)
+    dlib_file(path, drawn[0][:4], drawn[1][:4], 68)
     before = DlibLandmarks(path).sha256
     assert before == DlibLandmarks(path).sha256
     other = LandmarkModel.load()
@@ -393,9 +399,8 @@ def test_results_with_a_file_of_dlibs_depend_on_the_embedded_model_too(unseen, t
     assert DlibLandmarks(path).sha256 != before
 
 
-@pytest.mark.shared
-def test_a_landmark_file_of_dlibs_works_in_place_of_the_embedded_one(unseen, tmp_path):
-    images, points = unseen
+def test_a_landmark_file_of_dlibs_works_in_place_of_the_embedded_one(drawn, tmp_path):
+    images, points = drawn
     dlib_file(tmp_path / "small.dat", images, points, 68)
     model, itself = load_landmarks(tmp_path / "small.dat"), dlib.shape_predictor(str(tmp_path / "small.dat"))
     confidence = []
@@ -413,8 +418,7 @@ def test_a_landmark_file_of_dlibs_works_in_place_of_the_embedded_one(unseen, tmp
     assert "small.dat" in model.card["title"]
 
 
-@pytest.mark.shared
-def test_a_file_of_dlibs_with_another_number_of_points_is_refused(unseen, tmp_path):
-    dlib_file(tmp_path / "five.dat", unseen[0][:4], unseen[1][:4], 5)
+def test_a_file_of_dlibs_with_another_number_of_points_is_refused(drawn, tmp_path):
+    dlib_file(tmp_path / "five.dat", drawn[0][:4], drawn[1][:4], 5)
     with pytest.raises(ModelError, match=r"five\.dat: a shape predictor of 5 points; expected iBUG's 68"):
         load_landmarks(tmp_path / "five.dat")

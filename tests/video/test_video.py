@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +10,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from drawn_faces import drawn_frames
 from video_files import frames_of, write_audio, write_video
 
 from facs_pipeline.foundation.errors import VideoError
@@ -230,9 +230,8 @@ def test_names_with_any_digits_have_one_order(tmp_path):
     assert [p.name for p in folder_images(tmp_path)] == names
 
 
-@pytest.mark.shared
-def test_a_folder_of_the_frames_of_a_video_shows_the_same(videos_dir, tmp_path):
-    pictures = frames_of(videos_dir / "d18.mp4", 3)
+def test_a_folder_of_the_frames_of_a_video_shows_the_same(clips, tmp_path):
+    pictures = frames_of(clips / "anna.mp4", 3)
     for number, image in enumerate(pictures):
         cv2.imwrite(str(tmp_path / f"{number}.png"), image)
     for image, frame in zip(pictures, read_frames(tmp_path, colour=True), strict=True):
@@ -298,10 +297,9 @@ def frames_read(path: Path) -> tuple[list[int], VideoError | None]:
     return read, None
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("percent", [5, 40, 80])
-def test_cut_files_give_frames_or_a_message_and_never_more_frames(videos_dir, tmp_path, percent):
-    whole = write_video(tmp_path / "whole.ts", frames_of(videos_dir / "d18.mp4", 30))
+def test_cut_files_give_frames_or_a_message_and_never_more_frames(tmp_path, percent):
+    whole = write_video(tmp_path / "whole.ts", drawn_frames(1, "happiness", 40)[:30])
     path = tmp_path / "cut.ts"
     path.write_bytes(whole.read_bytes()[: whole.stat().st_size * percent // 100])
     read, error = frames_read(path)
@@ -309,16 +307,15 @@ def test_cut_files_give_frames_or_a_message_and_never_more_frames(videos_dir, tm
     assert 0 < len(read) < 30
 
 
-@pytest.mark.shared
-def test_a_video_without_its_index_cannot_be_opened(videos_dir, tmp_path):
-    whole = write_video(tmp_path / "whole.mp4", frames_of(videos_dir / "d18.mp4", 10)).read_bytes()
+def test_a_video_without_its_index_cannot_be_opened(clips, tmp_path):
+    whole = (clips / "anna.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     assert "not a video that can be opened" in message(tmp_path / "cut.mp4")
 
 
-@pytest.mark.shared
-def test_decoding_that_stops_says_after_how_many_frames(videos_dir, tmp_path):
-    path = Path(shutil.copy(videos_dir / "d18.mp4", tmp_path / "damaged.mp4"))
+def test_decoding_that_stops_says_after_how_many_frames(tmp_path):
+    pictures = drawn_frames(1, "happiness", 40)
+    path = encode(tmp_path / "damaged.mp4", [*pictures, *pictures[::-1]] * 2, range(0, 6400, 40))
     data = bytearray(path.read_bytes())
     media = data.index(b"mdat")
     start = media + (len(data) - media) // 2
@@ -326,5 +323,5 @@ def test_decoding_that_stops_says_after_how_many_frames(videos_dir, tmp_path):
     path.write_bytes(data)
     read, error = frames_read(path)
     assert read == list(range(len(read)))
-    assert 50 < len(read) <= 216
+    assert 37 < len(read) <= 160
     assert error is None or f"{path}: decoding stopped after {len(read)} frames" in str(error)
