@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drawn_faces import made_once, write_clips, write_stills
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+if WORKERS:
+    # Before NumPy is loaded: threads that wait for a core which another worker has take three times their share of it.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("FACS_SHARED", ROOT.parent / "shared"))
@@ -44,19 +48,24 @@ def videos_dir(shared_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of three short drawn clips: anna.mp4, ben.mp4 and gap.mp4, where the face is gone for five frames."""
+    from drawn_faces import made_once, write_clips
+
     return made_once(tmp_path_factory, "clips", write_clips)
 
 
 @pytest.fixture(scope="session")
 def stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of 240 labelled images of 12 drawn persons; see `write_stills`."""
+    from drawn_faces import made_once, write_stills
+
     return made_once(tmp_path_factory, "stills", write_stills)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A secret key of this run's own in place of the user's."""
-    path = made_once(tmp_path_factory, "config", lambda folder: None) / "key"
+    root = tmp_path_factory.getbasetemp()
+    path = (root.parent if WORKERS else root) / "key"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACS_KEY_FILE", str(path))
         yield path
@@ -65,7 +74,10 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def results(clips: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output folder of `facs extract-features` over the clips; copy it before you change it."""
-    from facs_pipeline.extraction.run import Options, extract_features
+    from drawn_faces import made_once
+
+    from facs_pipeline.extraction.options import Options
+    from facs_pipeline.extraction.run import extract_features
 
     return made_once(tmp_path_factory, "results", lambda out: extract_features([clips], Options(out=out, jobs=1)))
 
@@ -75,7 +87,10 @@ def results_with_emotions(
     clips: Path, results: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """`results` of a run with `--emotion`."""
-    from facs_pipeline.extraction.run import Options, extract_features
+    from drawn_faces import made_once
+
+    from facs_pipeline.extraction.options import Options
+    from facs_pipeline.extraction.run import extract_features
 
     def make(out: Path) -> None:
         shutil.copytree(results, out, dirs_exist_ok=True)

@@ -288,8 +288,8 @@ def test_a_mirrored_face_has_the_mirrored_texture(real_face):
 def test_another_expression_of_the_same_person_differs_more_than_resampling():
     model, face = LandmarkModel.load(), SyntheticFace(0, 512)
     grey, smiling = (cv2.cvtColor(face.draw(shown)[0], cv2.COLOR_BGR2GRAY) for shown in ({}, {12: 4, 25: 3}))
-    points = model.follow(grey, face.rest_points.astype(np.float32)).points
-    other = vector.face_features(smiling, model.follow(smiling, model.follow(smiling, points).points).points)
+    points = model.track(grey, face.rest_points.astype(np.float32)).points
+    other = vector.face_features(smiling, model.track(smiling, model.track(smiling, points).points).points)
     same = vector.face_features(cv2.GaussianBlur(grey, (3, 3), 0.5), points)
     one = vector.face_features(grey, points).astype(float)
     assert np.abs(one - other).mean() > 1.5 * np.abs(one - same).mean()
