@@ -17,6 +17,7 @@ from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.features.shape_modes import ShapeModes, registered_landmarks
 from facs_pipeline.foundation.errors import FacsError, InputError
 from facs_pipeline.foundation.images import geometry
+from facs_pipeline.foundation.progress import SILENT
 from facs_pipeline.landmarks.model import LandmarkModel
 from facs_pipeline.landmarks.patch_features import CROP
 from facs_pipeline.landmarks.points import MIRROR_68
@@ -61,18 +62,10 @@ def sides(faces):
 
 
 @pytest.fixture(scope="module")
-def lines() -> list[str]:
-    return []
-
-
-@pytest.fixture(scope="module")
-def small_model(faces, sides, lines) -> LandmarkModel:
+def small_model(faces, sides) -> LandmarkModel:
     images, points, persons = faces
     rows = sides[0]
-    told = Remembering()
-    model = train_landmarks([images[i] for i in rows], points[rows], persons[rows], TINY, progress=told)
-    lines += told.logs
-    return model
+    return train_landmarks([images[i] for i in rows], points[rows], persons[rows], TINY)
 
 
 def starts(points, mean) -> np.ndarray:
@@ -105,37 +98,37 @@ def test_it_tells_faces_from_noise(faces, sides, small_model):
     assert np.median(sure) > 0.5 > np.median(unsure)
 
 
-@pytest.mark.shared
-def test_the_log_tells_of_each_step(lines, small_model):
+def train_on_drawn(stills, progress=SILENT) -> LandmarkModel:
+    """A model of sixty images of drawn persons."""
+    pictures = open_pictures(stills / "frames.tar", stills / "frames.csv")
+    points, rows = read_labels(stills / "labels.npz", pictures).points, range(0, len(pictures), 4)
+    persons = np.array(pictures.persons)[rows]
+    return train_landmarks([pictures.grey(i) for i in rows], points[rows], persons, TINY, progress=progress)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_the_log_tells_of_each_step(stills, tmp_path):
+    told = Remembering()
+    one, other = train_on_drawn(stills, told), train_on_drawn(stills)
+    first, second = (model.save(tmp_path / f"{id(model)}.npz").read_bytes() for model in (one, other))
+    assert first == second
     steps = ["coarse", "middle, once", "middle, repeated", "last"]
-    assert [line.split(":")[0] for line in lines] == [*steps, "lids", "face or not"]
-    coarse, *later = (float(line.split(": ")[1].split(" %")[0]) for line in lines[:4])
+    assert [line.split(":")[0] for line in told.logs] == [*steps, "lids", "face or not"]
+    coarse, *later = (float(line.split(": ")[1].split(" %")[0]) for line in told.logs[:4])
     assert max(later) < coarse
 
 
-@pytest.mark.shared
-def test_the_same_seed_gives_the_same_bytes(faces, sides, small_model, tmp_path):
-    images, points, persons = faces
-    rows = sides[0]
-    again = train_landmarks([images[i] for i in rows], points[rows], persons[rows], TINY)
-    first, second = (model.save(tmp_path / f"{id(model)}.npz").read_bytes() for model in (small_model, again))
-    assert first == second
-
-
-@pytest.mark.shared
-def test_the_command_trains_measures_and_says_so(shared_dir, tmp_path):
-    """A small folder with the teacher's answers beside it."""
-    source = shared_dir / "data" / "frames"
-    pictures = open_pictures(source / "frames.tar", source / "frames.csv")
+def test_the_command_trains_measures_and_says_so(stills, tmp_path):
+    """A small folder with labels beside it; the teacher is not asked."""
+    pictures = open_pictures(stills / "frames.tar", stills / "frames.csv")
     folder, table = tmp_path / "faces", ["image,person"]
     folder.mkdir()
-    for i in range(0, len(pictures), 28):
+    for i in np.flatnonzero(np.arange(len(pictures)) % 4):
         name = pictures.names[i].split("/")[-1]
         cv2.imwrite(str(folder / name), pictures.grey(i))
         table.append(f"{name},{pictures.persons[i]}")
     (tmp_path / "who.csv").write_text("\n".join(table) + "\n")
-    images = f"{folder},persons={tmp_path / 'who.csv'},labels={source / 'frames_teacher.npz'}"
-    teacher = shared_dir / "data" / "teacher" / "face_landmarker.task"
+    images = f"{folder},persons={tmp_path / 'who.csv'},labels={stills / 'labels.npz'}"
+    teacher = tmp_path / "face_landmarker.task"
     out = tmp_path / "mine.npz"
     run = train_landmarks_command(
         "--teacher", teacher, "--images", images, "--out", out, "--repeats", 1, "--hold-out", 30, "--warped", 0.2
@@ -191,8 +184,7 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path):
     assert not out.exists()
 
 
-@pytest.mark.shared
-def test_images_without_any_answer_of_the_teacher_are_refused(shared_dir, tmp_path):
+def test_images_without_any_answer_of_the_teacher_are_refused(tmp_path):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((64, 64), np.uint8))
     pictures = open_pictures(tmp_path)
