@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
-from facs_pipeline.dynamics.blinks import seen_seconds
+from facs_pipeline.dynamics.blinks import visible_seconds
 from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
 from facs_pipeline.extraction.inputs import safe_name
@@ -115,7 +115,7 @@ class TableEvents:
 
     def summary(self) -> list[EventSummary]:
         """One entry for each action unit that has events, by its number."""
-        with_face_s = sum(seen_seconds(face.series.success, face.series.times_s) for face in self.faces)
+        with_face_s = sum(visible_seconds(face.series.success, face.series.times_s) for face in self.faces)
         summaries = []
         for au, events in self.table.groupby("action_unit"):
             rate = 60 * len(events) / with_face_s if with_face_s else np.nan
