@@ -159,7 +159,7 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     )
     click.echo(_count_table(found.counts))
     for problem in found.problems:
-        click.echo(f"\n{problem.kind}: {problem.what}")
+        click.echo(f"\n{problem.kind}: {problem.text}")
         for text in problem.files[:_SHOWN]:
             click.echo(f"    {text}")
         if len(problem.files) > _SHOWN:
@@ -184,7 +184,7 @@ def _count_table(counts) -> str:
 def report(found, metadata: Path | None) -> int:
     click.echo(counts(found.videos))
     for problem in found.problems:
-        click.echo(f"\n{problem.kind}: {problem.what}")
+        click.echo(f"\n{problem.kind}: {problem.text}")
         if problem.kind != "missing":
             for file in problem.files:
                 click.echo(f"    {file}")

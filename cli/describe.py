@@ -20,7 +20,7 @@ Examples:
 
 Without --aus the seven of the published method (1,2,4,6,9,12,25) are described if the tables have them, else the
 seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ want --aus. py-feat's values lie between
-0 and 1, those of facs and OpenFace between 0 and 5: do not train one model on both."""
+0 and 1, the others' between 0 and 5: do not train one model on both."""
 )
 @click.argument("tables", nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Descriptor table to write.")
@@ -53,11 +53,11 @@ def command(
     baseline: Literal["none", "video"],
     form: Literal["csv", "parquet"] | None,
 ) -> None:
-    """Describe each video and face of existing action-unit TABLES (of facs, OpenFace or py-feat).
+    """Describe each video and face of existing action-unit TABLES (of facs, OpenFace, LibreFace or py-feat).
 
-    TABLES are CSV or parquet files, folders or globs. One row a video and face: video, face_id, subject, emotion,
-    label, then 62 statistics an action unit; `facs columns descriptors` says what they mean. A table that cannot be
-    used is reported, the others finish, and the exit code is 1.
+    TABLES are CSV (any separator, also .gz) or parquet files, folders or globs. One row a video and face: video,
+    face_id, subject, emotion, label, then 62 statistics an action unit; `facs columns descriptors` says what they
+    mean. A table that cannot be used is reported, the others finish, and the exit code is 1.
     """
     from facs_pipeline.extraction.table_descriptors import describe_tables
     from facs_pipeline.extraction.table_series import SeriesOptions

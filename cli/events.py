@@ -63,9 +63,10 @@ def command(
     elan: Path | None,
     form: Literal["csv", "parquet"] | None,
 ) -> None:
-    """Onset, apex and offset of each movement in action-unit TABLES (of facs, OpenFace or py-feat).
+    """Onset, apex and offset of each movement in action-unit TABLES (of facs, OpenFace, LibreFace or py-feat).
 
-    TABLES are CSV or parquet files, folders or globs. A table that cannot be used is reported, the others finish.
+    TABLES are CSV (any separator, also .gz) or parquet files, folders or globs. A table that cannot be used is
+    reported, the others finish.
     """
     from facs_pipeline.extraction.table_events import EventLevels, find_table_events, write_elan
     from facs_pipeline.extraction.table_series import SeriesOptions

@@ -85,7 +85,7 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     from facs_pipeline.authenticity.model import AuthenticityModel
     from facs_pipeline.authenticity.ranking_input import read_ranking_data
     from facs_pipeline.foundation.errors import InputError
-    from facs_pipeline.tables.descriptor_table import read_text_table
+    from facs_pipeline.foundation.tabular import read_text_table
 
     if sum((bool(videos), features is not None, descriptors is not None)) != 1:
         raise InputError("give one of: VIDEOS, --features FOLDER, --descriptors TABLE")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facs_pipeline.tables.descriptor_table import DescriptorTable
+from facs_pipeline.tables.schema import REASONS
 
 _COLUMN = re.compile(r"(?P<unit>AU\d+)_(?P<signal>value|speed|acceleration)_(?P<statistic>\w+?)(?P<squared>_squared)?$")
 
@@ -140,7 +141,7 @@ def reasons(
     ]
 
 
-COLUMNS = ("model", "video_a", "video_b", "reason", "column", "value_a", "value_b", "contribution")
+COLUMNS = REASONS.names
 """Of ``reasons.csv``."""
 
 

@@ -19,8 +19,10 @@ from facs_pipeline.authenticity.model import AuthenticityModel
 from facs_pipeline.authenticity.series import Series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
-from facs_pipeline.tables.descriptor_table import DescriptorTable, read_text_table, table_from_frame
+from facs_pipeline.foundation.tabular import read_number_table, read_text_table
+from facs_pipeline.tables.descriptor_table import DescriptorTable, table_from_frame
 from facs_pipeline.tables.reader import AUSeries, read_au_table
+from facs_pipeline.tables.schema import PREDICTIONS, SUBJECTS
 from facs_pipeline.video.reader import read_frames
 
 IDENTITY_FRAMES = 8
@@ -108,13 +110,12 @@ def _au_table(folder: Path, video: str) -> Path:
 def _landmarks(path: Path, face_id: str) -> np.ndarray | None:
     """Landmarks [n, 68, 2] of the rows with that face, None where the table has none."""
     columns = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
-    read = pd.read_parquet if path.suffix == ".parquet" else pd.read_csv
-    table = read(path)
+    table = read_number_table(path, {*columns, "success", "face_id"}.__contains__)
     if not set(columns) <= set(table.columns):
         return None
     rows = table[table["success"] == 1]
     if "face_id" in rows:
-        rows = rows[rows["face_id"].astype(float).astype(int).astype(str) == str(face_id)]
+        rows = rows[rows["face_id"].astype(int).astype(str) == str(face_id)]
     return rows[columns].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)
 
 
@@ -207,9 +208,10 @@ def subjects_table(table: DescriptorTable, clusters: Clusters) -> pd.DataFrame:
             "subject": [f"face{number + 1}" if number >= 0 else "" for number in clusters.subject],
             "emotion": table.emotions,
             "label": table.labels,
-            "confidence": np.where(known, clusters.confidence.round(3), np.nan),
+            "confidence": np.where(known, SUBJECTS["confidence"].rounded(clusters.confidence), np.nan),
             "most_similar": [table.videos[i] if i >= 0 else "" for i in clusters.nearest],
-        }
+        },
+        columns=list(SUBJECTS.names),
     )
 
 
@@ -225,7 +227,7 @@ def write_report(out: Path, report: dict[str, Any]) -> Path:
 def write_predictions(out: Path, predictions: pd.DataFrame) -> Path:
     """`predictions.csv` in `out`, atomically."""
     path = Path(out) / "predictions.csv"
-    atomic_csv(predictions.round({"score": 6, "probability": 6}), path)
+    atomic_csv(predictions.round(PREDICTIONS.decimals), path)
     return path
 
 

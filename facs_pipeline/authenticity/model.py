@@ -24,6 +24,7 @@ from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.foundation.files.model_file import load_model, save_model
 from facs_pipeline.foundation.machine import versions_of
 from facs_pipeline.tables.descriptor_table import DescriptorTable
+from facs_pipeline.tables.schema import PREDICTIONS
 
 KIND = "authenticity"
 
@@ -354,7 +355,8 @@ def prediction_table(
             "decision": decisions,
             "probability": np.where(np.isfinite(scores), probability, np.nan),
             "note": notes,
-        }
+        },
+        columns=list(PREDICTIONS.names),
     )
 
 

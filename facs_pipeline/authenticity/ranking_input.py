@@ -13,7 +13,8 @@ from facs_pipeline.authenticity import files
 from facs_pipeline.authenticity.pairs import Pairs, pair_up, pairs_from_table
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_csv
-from facs_pipeline.tables.descriptor_table import DescriptorTable, read_descriptor_table, read_text_table
+from facs_pipeline.foundation.tabular import read_text_table
+from facs_pipeline.tables.descriptor_table import DescriptorTable, read_descriptor_table
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Datasets that people have: found, checked, and read into one form."""

@@ -1,4 +1,4 @@
-"""A CSV that says where coded faces are: for any FACS-coded data that has no reader of its own.
+"""A table of where coded faces are: for any FACS-coded data that has no reader of its own.
 
 Columns::
 
@@ -7,12 +7,12 @@ Columns::
     subject            whose face; the same text is the same person
     AU01, AU1, AU01_r  one column for each action unit, any of these spellings; 0 to 5, empty where not coded
 
-Relative paths start at the CSV's folder. Other columns are ignored.
+Relative paths start at the table's folder. Other columns are ignored. It may have any form that
+`facs_pipeline.foundation.tabular` reads.
 """
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from pathlib import Path
@@ -21,17 +21,29 @@ import numpy as np
 
 from facs_pipeline.datasets.coded import CodedClip, CodedSet, known_au, read_intensity
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.tabular import read_text_table
 
+_PLACES = ("image", "video", "frame", "subject")
 _AU_COLUMN = re.compile(r"^AU0*(?P<au>\d+)(_r)?$", re.IGNORECASE)
 
 
 def read_au_manifest(path: str | os.PathLike) -> CodedSet:
-    """Read the CSV; see the module's text for its columns.
+    r"""Read the table; see the module's text for its columns.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The table.
+
+    Returns
+    -------
+    CodedSet
+        One clip for each video and subject, in the order in which they first appear.
 
     Raises
     ------
     InputError
-        Naming file and line: missing columns, a file that is not there, a frame or intensity that is no such number,
+        Naming file and row: missing columns, a file that is not there, a frame or intensity that is no such number,
         a frame listed twice.
 
     Example
@@ -39,36 +51,26 @@ def read_au_manifest(path: str | os.PathLike) -> CodedSet:
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "a.png").write_bytes(b"-")
-    >>> _ = (folder / "coded.csv").write_text("image,subject,AU1,AU12_r\\na.png,anna,2,\\n")
+    >>> _ = (folder / "coded.csv").write_text("image,subject,AU1,AU12_r\na.png,anna,2,\n")
     >>> coded = read_au_manifest(folder / "coded.csv")
     >>> coded.aus, coded.clips[0].intensities.tolist()
     ((1, 12), [[2.0, nan]])
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a CSV of coded faces") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file; expected a CSV (UTF-8) of coded faces") from None
-    reader = csv.reader(text.splitlines())
-    header = [name.strip() for name in next(reader, [])]
+    table = read_text_table(path)
+    header = [str(name) for name in table.columns]
     places, columns = _columns(path, header)
     clips: dict[tuple[Path, str], dict[int, list[float]]] = {}
-    seen: set[tuple[Path, int]] = set()
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        where = f"{path}, line {reader.line_num}"
-        if len(cells) != len(header):
-            raise InputError(f"{where}: {len(cells)} cells, the header has {len(header)}")
+    listed: set[tuple[Path, int]] = set()
+    for row, cells in zip(table.index, table.to_numpy(object).tolist(), strict=True):
+        where = f"{path}, row {row}"
         source, frame = _place(path, where, cells, places)
-        subject = cells[places["subject"]].strip()
+        subject = cells[places["subject"]]
         if not subject:
-            raise InputError(f"{where}: no subject; persons must be known to be kept apart in the evaluation")
-        if (source, frame) in seen:
+            raise InputError(f"{where}: no subject; subjects must be known to be held apart in the evaluation")
+        if (source, frame) in listed:
             raise InputError(f"{where}: {source.name}, frame {frame} is listed a second time")
-        seen.add((source, frame))
+        listed.add((source, frame))
         intensities = [read_intensity(cells[c], f"{where}, {header[c]}") for c in columns.values()]
         clips.setdefault((source, subject), {})[frame] = intensities
     if not clips:
@@ -84,7 +86,7 @@ def _clip(source: Path, subject: str, frames: dict[int, list[float]]) -> CodedCl
 def _columns(path: Path, header: list[str]) -> tuple[dict[str, int], dict[int, int]]:
     """Positions of the place columns by name, and of the AU columns by FACS number (ascending)."""
     lower = [name.lower() for name in header]
-    places = {name: lower.index(name) for name in ("image", "video", "frame", "subject") if name in lower}
+    places: dict[str, int] = {name: lower.index(name) for name in _PLACES if name in lower}
     if "subject" not in places or not ("image" in places or {"video", "frame"} <= places.keys()):
         raise InputError(
             f"{path}: columns {', '.join(header) or '(none)'}; expected image (or video and frame), subject, and AU "
@@ -105,8 +107,8 @@ def _columns(path: Path, header: list[str]) -> tuple[dict[str, int], dict[int, i
 
 def _place(path: Path, where: str, cells: list[str], places: dict[str, int]) -> tuple[Path, int]:
     """Source and frame of one row."""
-    image = cells[places["image"]].strip() if "image" in places else ""
-    video = cells[places["video"]].strip() if "video" in places else ""
+    image = cells[places["image"]] if "image" in places else ""
+    video = cells[places["video"]] if "video" in places else ""
     if bool(image) == bool(video):
         raise InputError(f"{where}: {'both an image and a video' if image else 'neither an image nor a video'}")
     source = path.parent / (image or video)
@@ -114,7 +116,7 @@ def _place(path: Path, where: str, cells: list[str], places: dict[str, int]) -> 
         raise InputError(f"{where}: {image or video}: no such file (looked for {source})")
     if image:
         return source, 1
-    number = cells[places["frame"]].strip() if "frame" in places else ""
+    number = cells[places["frame"]] if "frame" in places else ""
     if not number.isdigit() or int(number) < 1:
         raise InputError(f"{where}: frame {number!r}; expected a whole number from 1")
     return source, int(number)

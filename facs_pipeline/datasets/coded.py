@@ -1,4 +1,4 @@
-"""FACS-coded recordings as each reader of a dataset gives them: where the pictures are, whose, and what was coded."""
+"""FACS-coded recordings as every reader of a dataset gives them: images, subjects, and the coded intensities."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class CodedClip:
         Video file, folder of images, or one image.
     subject : str
         Whose face it shows; the same text means the same person throughout the dataset.
-    frames : ndarray [m] of int
-        Coded frames, from 1, ascending, none twice; a single image is frame 1.
-    intensities : ndarray [m, k], float32
-        0..5 for each of the dataset's action units; NaN where it was not coded.
+    frames : ndarray of int
+        Coded frames [m], from 1, ascending, none twice; a single image is frame 1.
+    intensities : ndarray of float32
+        [m, k], 0..5 for each of the dataset's action units; NaN where it was not coded.
     """
 
     source: Path
@@ -33,7 +33,7 @@ class CodedClip:
     frames: np.ndarray
     intensities: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.frames) != len(self.intensities) or self.intensities.ndim != 2:
             raise ValueError(f"{self.source}: {len(self.frames)} frames but intensities {self.intensities.shape}")
 
@@ -44,7 +44,17 @@ class CodedClip:
 
 @dataclass(frozen=True)
 class CodedSet:
-    """A dataset: its action units [k] (FACS numbers, ascending) and its clips."""
+    """A dataset.
+
+    Attributes
+    ----------
+    name : str
+        What messages and results call it.
+    aus : tuple of int
+        Its action units [k], FACS numbers, ascending.
+    clips : tuple of CodedClip
+        Its recordings.
+    """
 
     name: str
     aus: tuple[int, ...]
@@ -52,6 +62,11 @@ class CodedSet:
 
     def only(self, aus: Sequence[int]) -> CodedSet:
         """The dataset with some of its action units.
+
+        Parameters
+        ----------
+        aus : sequence of int
+            FACS numbers, in any order.
 
         Raises
         ------
@@ -73,7 +88,7 @@ class CodedSet:
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """The persons, sorted."""
+        """The subjects, sorted."""
         return tuple(sorted({clip.subject for clip in self.clips}))
 
 
@@ -98,9 +113,13 @@ def read_intensity(text: str, where: str) -> float:
     return value
 
 
-def ranges(numbers: Sequence[int], at_most: int = 4) -> str:
-    """Frame numbers as text, runs joined: [1, 2, 3, 7] -> ``"1-3, 7"``; cut after `at_most` runs."""
-    numbers = np.unique(np.asarray(numbers, dtype=np.int64))
-    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+def ranges(numbers: Sequence[int] | np.ndarray, at_most: int = 4) -> str:
+    """Frame numbers as text, runs joined, cut after `at_most` runs.
+
+    >>> ranges([1, 2, 3, 7])
+    '1-3, 7'
+    """
+    unique = np.unique(np.asarray(numbers, dtype=np.int64))
+    runs = np.split(unique, np.flatnonzero(np.diff(unique) != 1) + 1)
     text = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs[:at_most]]
     return ", ".join(text) + (f" and {len(runs) - at_most} more" if len(runs) > at_most else "")

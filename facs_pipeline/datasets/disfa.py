@@ -19,6 +19,7 @@ import numpy as np
 
 from facs_pipeline.datasets.coded import CodedClip, CodedSet, known_au, ranges, read_intensity
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.tabular import text_rows
 from facs_pipeline.video.reader import VIDEO_SUFFIXES, folder_images
 
 _LABEL_FILE = re.compile(r"^(?P<subject>.+?)_au0*(?P<au>\d+)\.txt$", re.IGNORECASE)
@@ -30,8 +31,10 @@ def read_disfa(root: str | os.PathLike, camera: str = "left") -> CodedSet:
 
     Parameters
     ----------
-    root : folder that holds labels and videos (or frames), in any arrangement.
-    camera : ``"left"`` or ``"right"``, where both recordings of a person are there.
+    root : str or PathLike
+        Folder that holds labels and videos (or frames), in any arrangement.
+    camera : {"left", "right"}
+        Which of two recordings of a person is taken.
 
     Returns
     -------
@@ -118,18 +121,11 @@ def _read_subject(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_labels(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Frames and intensities of one ``frame,intensity`` file, in the file's order."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read as text ({error})") from None
     frames: dict[int, float] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{file}, line {number}"
-        cells = line.replace(";", ",").split(",")
-        if len(cells) != 2 or not cells[0].strip().isdigit() or not cells[1].strip():
-            raise InputError(f"{where}: {line.strip()!r}; expected two numbers, frame,intensity")
+    for row, cells in text_rows(file):
+        where = f"{file}, line {row}"
+        if len(cells) != 2 or not cells[0].isdigit() or not cells[1]:
+            raise InputError(f"{where}: {','.join(cells)!r}; expected two numbers, frame,intensity")
         frame = int(cells[0])
         if frame < 1:
             raise InputError(f"{where}: frame {frame}; frames count from 1")
@@ -144,24 +140,26 @@ def _read_labels(file: Path) -> tuple[np.ndarray, np.ndarray]:
 def _recording(root: Path, subject: str, recordings: list[Path], camera: str) -> Path:
     """The one recording of a subject: its id stands in the name of a file or folder, whole, not as part of another."""
     named = re.compile(rf"(?<![0-9]){re.escape(subject)}(?![0-9])", re.IGNORECASE)
-    found = [p for p in recordings if named.search(p.stem if p.is_file() else p.name)]
-    if not found:
+    matching = [p for p in recordings if named.search(p.stem if p.is_file() else p.name)]
+    if not matching:
         # Frames may lie below the subject's folder, e.g. SN001/frames.
-        found = [p for p in recordings if p.is_dir() and any(named.search(part) for part in p.relative_to(root).parts)]
-    if not found:
+        matching = [
+            p for p in recordings if p.is_dir() and any(named.search(part) for part in p.relative_to(root).parts)
+        ]
+    if not matching:
         raise InputError(
             f"{root}: no recording of {subject}; expected LeftVideo{subject}_comp.avi (or .mp4) somewhere below, or a "
             f"folder of frames whose name holds {subject}"
         )
     other = "right" if camera == "left" else "left"
-    wanted = [p for p in found if other not in str(p.relative_to(root)).lower()]
-    found = wanted or found
-    if len(found) > 1:
+    wanted = [p for p in matching if other not in str(p.relative_to(root)).lower()]
+    matching = wanted or matching
+    if len(matching) > 1:
         # Of a video and its extracted frames, the video is the original.
-        found = [p for p in found if p.is_file()] or found
-    if len(found) > 1:
+        matching = [p for p in matching if p.is_file()] or matching
+    if len(matching) > 1:
+        names = ", ".join(str(p.relative_to(root)) for p in matching)
         raise InputError(
-            f"{root}: {len(found)} recordings of {subject} ({', '.join(str(p.relative_to(root)) for p in found)}); "
-            "keep the one the labels belong to"
+            f"{root}: {len(matching)} recordings of {subject} ({names}); keep the one the labels belong to"
         )
-    return found[0]
+    return matching[0]

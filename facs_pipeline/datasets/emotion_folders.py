@@ -41,7 +41,15 @@ def read_emotion_folders(path: str | os.PathLike) -> LabelledFaces:
 
 
 def faces_in_folders(files: ImageFiles, emotion_of: Callable[[str], str | None] = canonical_emotion) -> LabelledFaces:
-    """The same of images found already; `emotion_of` says what a folder's name means, None where it means nothing."""
+    """Faces sorted into folders, of images whose files are known.
+
+    Parameters
+    ----------
+    files : ImageFiles
+        The images.
+    emotion_of : function
+        Takes a folder's name; gives its emotion, None where it names none.
+    """
     skipped = list(files.skipped)
     skipped += [
         Skipped(folder + "/", "an empty split: no image in it")
@@ -53,8 +61,8 @@ def faces_in_folders(files: ImageFiles, emotion_of: Callable[[str], str | None] 
         parents = PurePosixPath(name).parts[:-1]
         named = next((i for i in reversed(range(len(parents))) if emotion_of(parents[i])), None)
         if named is None:
-            what = f"the folder {parents[-1]!r} names no emotion" if parents else "in no folder named for an emotion"
-            skipped.append(Skipped(name, what))
+            reason = f"the folder {parents[-1]!r} names no emotion" if parents else "in no folder named for an emotion"
+            skipped.append(Skipped(name, reason))
         else:
             rows.append(number)
             emotions.append(emotion_of(parents[named]))

@@ -1,4 +1,4 @@
-"""Look over labelled faces before they are used: what there is, what cannot be used, what is there more than once."""
+"""Labelled faces checked before they are used: how many of what, which cannot be used, which are there twice."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ PARTNER_COLUMNS = ("image", "split", "partner", "partner_split", "correlation", 
 
 @dataclass(frozen=True)
 class FaceCheck:
-    """What was found.
+    """Result of a check.
 
     Attributes
     ----------
-    counts : DataFrame, one row per emotion, one column per split ("" where the data have none), of usable images.
-    skipped : list of `Skipped`, everything that cannot be used.
-    problems : list of `Problem`.
-    duplicates : DataFrame with `image`, `split`, `partner`, `partner_split`, `correlation`, `emotion`,
-        `partner_emotion`: each image whose best partner in an earlier split (train, validation, test, others)
+    counts : DataFrame
+        How many usable images; one row per emotion, one column per split (``""`` where the data have none).
+    skipped : list of Skipped
+        Everything that cannot be used.
+    problems : list of Problem
+        What should be known before the data are used.
+    duplicates : DataFrame
+        `PARTNER_COLUMNS`: each image whose best partner in an earlier split (train, validation, test, others)
         correlates above the threshold with it; then each that is the same as an earlier one of its own split.
     """
 
@@ -54,7 +57,9 @@ def check_faces(
     Parameters
     ----------
     faces : LabelledFaces
-    threshold : correlation above which images of two splits count as near-duplicates.
+        The data.
+    threshold : float
+        Correlation above which images of two splits count as near-duplicates.
     progress : Progress
         Told of the images decoded and compared.
     """
@@ -68,15 +73,15 @@ def check_faces(
     tables = []
     for earlier, later in comparisons(faces):
         mine, others = (np.flatnonzero(usable.splits == split) for split in (later, earlier))
-        found = best_partners(images[mine], images[others], progress=progress)
-        near = np.flatnonzero(found.near(threshold))
-        table = _pairs(usable, mine[near], others[found.partner[near]], found.correlation[near])
+        best = best_partners(images[mine], images[others], progress=progress)
+        near = np.flatnonzero(best.near(threshold))
+        table = _pairs(usable, mine[near], others[best.partner[near]], best.correlation[near])
         tables.append(table)
         if len(table):
             problems.append(_overlap(table, later, earlier, len(mine), threshold))
     copies = [pair for group in groups for pair in _copies_within(usable.splits, group)]
-    later, first = np.array(copies, dtype=np.intp).reshape(-1, 2).T
-    tables.append(_pairs(usable, later, first, np.ones(len(copies))))
+    again, first = np.array(copies, dtype=np.intp).reshape(-1, 2).T
+    tables.append(_pairs(usable, again, first, np.ones(len(copies))))
     return FaceCheck(counts, skipped, problems, pd.concat(tables, ignore_index=True))
 
 
@@ -100,7 +105,7 @@ def _skipped_problems(skipped: list[Skipped]) -> list[Problem]:
 
 def _class_problems(counts: pd.DataFrame) -> list[Problem]:
     problems = []
-    named = [split for split in counts if split]
+    named = [str(split) for split in counts if split]
     if named and "train" not in named and len(named) > 1:
         problems.append(
             Problem(
@@ -155,7 +160,7 @@ def _copy_problems(faces: LabelledFaces, groups: list[np.ndarray]) -> list[Probl
         problems.append(
             Problem(
                 "contradiction",
-                tuple(_said_of(faces, group) for group in torn),
+                tuple(_labels_of(faces, group) for group in torn),
                 f"{_count(len(torn), 'group', 'groups')} of identical images with different emotions",
                 "at most one can be right; no model can have all of them right",
             )
@@ -167,14 +172,14 @@ def _count(n: int, one: str, more: str) -> str:
     return f"{n:,} {one if n == 1 else more}"
 
 
-def _said_of(faces: LabelledFaces, group: np.ndarray) -> str:
-    """For each emotion the first image, and how many more there are."""
-    said = []
+def _labels_of(faces: LabelledFaces, group: np.ndarray) -> str:
+    """For each emotion the first image, and the number of others."""
+    labels = []
     for emotion in sorted(set(faces.emotions[group])):
         images = group[faces.emotions[group] == emotion]
         more = f" and {len(images) - 1} more" if len(images) > 1 else ""
-        said.append(f"{emotion or 'unlabelled'} {faces.sources[images[0]]}{more}")
-    return "; ".join(said)
+        labels.append(f"{emotion or 'unlabelled'} {faces.sources[images[0]]}{more}")
+    return "; ".join(labels)
 
 
 def _copies_within(splits: np.ndarray, group: np.ndarray) -> list[tuple[int, int]]:

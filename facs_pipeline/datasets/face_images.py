@@ -21,20 +21,24 @@ def read_images(
     Parameters
     ----------
     faces : LabelledFaces
-    side : height and width in pixels; images of another size are scaled to it, averaging areas.
+        The data.
+    side : int
+        Height and width in pixels; images of another size are scaled to it, averaging areas.
     progress : Progress
         Told of the images done.
 
     Returns
     -------
-    images : ndarray [k, side, side] uint8
-    rows : ndarray [k] of int
-        Their numbers in `faces`; all but those that cannot be decoded.
-    skipped : tuple of Skipped
+    ndarray of uint8
+        Images [k, side, side].
+    ndarray of int
+        Their numbers [k] in `faces`; all but those that cannot be decoded.
+    tuple of Skipped
         Those, with the reason.
     """
     images = np.empty((len(faces), side, side), np.uint8)
-    rows, skipped = [], []
+    rows: list[int] = []
+    skipped: list[Skipped] = []
     with progress.task(f"{faces.name}: reading", len(faces), "images") as task:
         for number, source in enumerate(faces.sources):
             try:
@@ -61,24 +65,26 @@ def training_partners(
 
     Parameters
     ----------
-    evaluated, training : LabelledFaces [n], [m]
-    side : images are compared at this size.
+    evaluated, training : LabelledFaces
+        n and m faces.
+    side : int
+        Images are compared at this size, in pixels.
     progress : Progress
         Told of the images read and compared.
 
     Returns
     -------
-    Partners [n]
-        -1 and NaN for an image that cannot be decoded.
+    Partners
+        Of the n; -1 and NaN for an image that cannot be decoded.
     """
     images, rows, _ = read_images(evaluated, side=side, progress=progress)
     others, their_rows, _ = read_images(training, side=side, progress=progress)
-    found = best_partners(images, others, progress=progress)
+    best = best_partners(images, others, progress=progress)
     partner = np.full(len(evaluated), -1, dtype=np.intp)
     correlation = np.full(len(evaluated), np.nan)
-    correlation[rows] = found.correlation
+    correlation[rows] = best.correlation
     if len(others):
-        partner[rows] = their_rows[found.partner]
+        partner[rows] = their_rows[best.partner]
     return Partners(partner, correlation)
 
 
@@ -94,9 +100,12 @@ def near_duplicate_mask(
 
     Parameters
     ----------
-    faces : LabelledFaces with both splits.
-    split, training : their names.
-    threshold : correlation above which two images count as near-duplicates.
+    faces : LabelledFaces
+        Data with both splits.
+    split, training : str
+        Their names.
+    threshold : float
+        Correlation above which two images count as near-duplicates.
     progress : Progress
         Told of the images read and compared.
 

@@ -1,13 +1,13 @@
-"""A CSV that says where faces are and what they show: for any data that has no reader of its own.
+"""A table of faces and the emotions they show: for any data that has no reader of its own.
 
 Columns::
 
     image      an image file with one face
-    emotion    what it shows, in any spelling of `facs_pipeline.tables.emotion_names`
+    emotion    its emotion, in any spelling of `facs_pipeline.tables.emotion_names`
     split      optional: train, validation, test (training, val, ... are understood) or another name
     subject    optional: whose face; the same text is the same person
 
-Relative paths start at the CSV's folder. Other columns are ignored.
+Relative paths start at the table's folder. Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import csv
 import io
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,24 +30,24 @@ from facs_pipeline.tables.emotion_names import EMOTIONS, canonical_emotion
 
 
 def read_face_manifest(path: str | os.PathLike) -> LabelledFaces:
-    """Read the CSV; see the module's text for its columns.
+    r"""Read the table; see the module's text for its columns.
 
     Returns
     -------
     LabelledFaces
-        Sources are the images as the CSV names them. A row that cannot be used is in `skipped`, with the reason.
+        Sources are the images as the table names them. A row that cannot be used is in `skipped`, with the reason.
 
     Raises
     ------
     InputError
-        If it is no CSV, columns are missing, or no row can be used.
+        If it is no table, columns are missing, or no row can be used.
 
     Example
     -------
     >>> import tempfile, cv2
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = cv2.imwrite(str(folder / "a.png"), np.zeros((60, 50), np.uint8))
-    >>> _ = (folder / "faces.csv").write_text("image,emotion,split\\na.png,joy,val\\nb.png,sad,val\\n")
+    >>> _ = (folder / "faces.csv").write_text("image,emotion,split\na.png,joy,val\nb.png,sad,val\n")
     >>> faces = read_face_manifest(folder / "faces.csv")
     >>> faces.emotions.tolist(), faces.splits.tolist(), faces.skipped[0].source
     (['happy'], ['validation'], 'row 3')
@@ -58,30 +59,31 @@ def read_face_manifest(path: str | os.PathLike) -> LabelledFaces:
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: cannot be read ({error}); expected a CSV of faces") from None
     first = data.partition(b"\n")[0].rstrip(b"\r")
-    names = header_of(str(path), Line(1, first, "" if first.strip() else "no header"))
+    names, separator = header_of(str(path), Line(1, first, "" if first.strip() else "no header"))
     missing = [name for name in ("image", "emotion") if name not in names]
     if missing:
         raise InputError(
             f"{path}: no column {' and '.join(missing)} among {', '.join(names)[:200]}; expected image, emotion and, "
-            "if known, split and subject, separated by commas"
+            "if known, split and subject, separated by commas, semicolons or tabs"
         )
-    # Bytes that are no UTF-8 are kept apart as surrogates, so that one such row does not end the reading.
+    # Bytes that are no UTF-8 become surrogates, so that one such row does not end the reading.
     text = io.StringIO(data.decode("utf-8-sig", "surrogateescape"), newline="")
     listed: dict[Path, int] = {}
-    kept, skipped = [], []
-    for row, cells in _rows(text, skipped):
+    faces: list[tuple[str, Path, str, str, str]] = []
+    skipped: list[Skipped] = []
+    for row, cells in _rows(text, separator, skipped):
         try:
-            found = _face(path.parent, names, cells)
-            before = listed.setdefault(found[1], row)
+            face = _face(path.parent, names, cells)
+            before = listed.setdefault(face[1], row)
             if before != row:
-                raise ValueError(f"{found[0]} is listed in row {before} already")
-            kept.append(found)
+                raise ValueError(f"{face[0]} is listed in row {before} already")
+            faces.append(face)
         except ValueError as error:
             skipped.append(Skipped(f"row {row}", str(error)))
-    if not kept:
+    if not faces:
         reasons = "; ".join(f"{source}: {reason}" for source, reason in skipped[:3])
         raise InputError(f"{path}: no row that can be used. {reasons or 'There is none below the header'}")
-    images, files, emotions, splits, subjects = zip(*kept, strict=True)
+    images, files, emotions, splits, subjects = zip(*faces, strict=True)
     return LabelledFaces(
         name=path.name,
         sources=images,
@@ -93,9 +95,9 @@ def read_face_manifest(path: str | os.PathLike) -> LabelledFaces:
     )
 
 
-def _rows(text: io.StringIO, skipped: list[Skipped]):
+def _rows(text: io.StringIO, separator: str, skipped: list[Skipped]) -> Iterator[tuple[int, list[str]]]:
     """Row numbers and cells below the header; a row is numbered by its first line, and may have several."""
-    reader = csv.reader(text)
+    reader = csv.reader(text, delimiter=separator)
     while True:
         row = reader.line_num + 1
         try:

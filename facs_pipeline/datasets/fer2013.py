@@ -4,7 +4,7 @@
   ``train.csv`` (emotion, pixels); gzipped, in a zip, a tar or a folder;
 - image folders ``train/<emotion>/*.jpg``, in a folder, an uncompressed tar or a zip.
 
-The official splits are kept: Training is ``"train"``, PublicTest ``"validation"``, PrivateTest ``"test"``. Image
+The official splits stay: Training is ``"train"``, PublicTest ``"validation"``, PrivateTest ``"test"``. Image
 folders often have the last two together in one folder ``test``.
 
 Goodfellow et al., "Challenges in Representation Learning: A Report on Three Machine Learning Contests", ICONIP 2013,
@@ -40,11 +40,12 @@ _PROGRESS_EVERY = 500
 
 
 def read_fer2013(path: str | os.PathLike, *, progress: Progress = SILENT) -> LabelledFaces:
-    """Read FER2013 in any of its forms; of a folder or archive that holds a table and images, the table is read.
+    r"""Read FER2013 in any of its forms; of a folder or archive that holds a table and images, the table is read.
 
     Parameters
     ----------
-    path : table, archive or folder.
+    path : str or PathLike
+        Table, archive or folder.
     progress : Progress
         Told of the bytes of the table, as it is on disk, read.
 
@@ -63,7 +64,7 @@ def read_fer2013(path: str | os.PathLike, *, progress: Progress = SILENT) -> Lab
     >>> import tempfile
     >>> table = Path(tempfile.mkdtemp(), "fer2013.csv")
     >>> pixels = " ".join(["7"] * 48 * 48)
-    >>> _ = table.write_text(f"emotion,pixels,Usage\\n3,{pixels},PublicTest\\n9,{pixels},Training\\n")
+    >>> _ = table.write_text(f"emotion,pixels,Usage\n3,{pixels},PublicTest\n9,{pixels},Training\n")
     >>> faces = read_fer2013(table)
     >>> faces.emotions.tolist(), faces.splits.tolist(), faces.grey(0).shape, faces.skipped[0].source
     (['happy'], ['validation'], (48, 48), 'row 3')
@@ -94,7 +95,7 @@ def table_in(path: Path) -> str | None:
     for name in sorted(table_names(path), key=_preference):
         with open_table(path, name) as (stream, _):
             try:
-                names = header_of(name, next(lines_of(stream), None))
+                names = header_of(name, next(lines_of(stream), None)).names
             except InputError:
                 continue
             if {"emotion", "pixels"} <= set(names):
@@ -187,13 +188,13 @@ class _Table:
     """Takes rows apart; `splits` are those met, also in rows that cannot be used."""
 
     def __init__(self, source: str, first: Line | None, file_name: str) -> None:
-        names = header_of(source, first)
+        names, self._separator = header_of(source, first)
         missing = [name for name in ("emotion", "pixels") if name not in names]
         if missing:
             hint = "; the challenge's test.csv has no labels, icml_face_data.csv has" if "pixels" in names else ""
             raise InputError(
                 f"{source}: no column {' and '.join(missing)} among {', '.join(names)[:200]}; expected emotion, pixels "
-                f"and, for the official splits, Usage, separated by commas{hint}"
+                f"and, for the official splits, Usage, separated by commas, semicolons or tabs{hint}"
             )
         self._width = len(names)
         self._emotion, self._pixels = names.index("emotion"), names.index("pixels")
@@ -205,7 +206,7 @@ class _Table:
         """Emotion, split and pixels of a row; `ValueError` with the reason if it cannot be used."""
         if line.reason:
             raise ValueError(line.reason)
-        cells = cells_of(line.text)
+        cells = cells_of(line.text, self._separator)
         if len(cells) != self._width:
             raise ValueError(f"{len(cells)} cells, the header has {self._width}; is the row cut short?")
         split = self._split(cells)
@@ -222,7 +223,7 @@ class _Table:
 
 
 def _pixels(text: bytes) -> np.ndarray:
-    """Pixels [2304] uint8 of one cell; `ValueError` with the reason if they are not what they should be."""
+    """Pixels [2304] uint8 of one cell; `ValueError` with the reason if they are none."""
     if not text.translate(None, b"0123456789 "):
         # Text mode; saturates where numbers are too large for it.
         values = np.fromstring(text, dtype=np.int64, sep=" ")

@@ -6,7 +6,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -31,7 +31,7 @@ class ImageFiles:
     ----------
     path : Path
         The folder or archive.
-    names : tuple [n] of str
+    names : tuple of str
         Path of each image inside it, with ``/``, sorted.
     empty : tuple of str
         Folders inside it without an image in or below them, as far as the archive lists folders.
@@ -81,7 +81,7 @@ def _empty_folders(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     return _without_images(folders, names)
 
 
-def _without_images(folders, names) -> tuple[str, ...]:
+def _without_images(folders: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     with_images = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents}
     return tuple(sorted(set(folders) - with_images))
 

@@ -1,6 +1,6 @@
 """KDEF, the Karolinska Directed Emotional Faces: 70 persons, 7 emotions, 5 angles, each photographed in two sessions.
 
-Everything is said by the file name, e.g. ``AF01ANS.JPG``: session (A, B), sex (F, M), number of the person within the
+The file name tells everything, e.g. ``AF01ANS.JPG``: session (A, B), sex (F, M), number of the person within the
 sex (01 to 35), emotion (AF afraid, AN angry, DI disgusted, HA happy, NE neutral, SA sad, SU surprised), angle (FL full
 left profile, HL half left, S straight, HR half right, FR full right). How files lie in folders does not matter.
 
@@ -64,11 +64,13 @@ def read_kdef(
 
     Parameters
     ----------
-    path : folder or archive.
-    protocol : what becomes which split: ``"female-male"`` (train on women, test on men), ``"male-female"``,
+    path : str or PathLike
+        Folder or archive.
+    protocol : str
+        Which sex becomes which split: ``"female-male"`` (train on women, test on men), ``"male-female"``,
         ``"transfer"`` (all are test) or ``"none"`` (no splits).
-    angles : which views to take, of FL, HL, S, HR, FR; the straight one by default; few
-        detectors find a face in a profile.
+    angles : sequence of str
+        Views to take, of FL, HL, S, HR, FR; the straight one by default. Few detectors find a face in a profile.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def read_kdef(
 
 
 def kdef_faces(files: ImageFiles, *, protocol: str = "female-male", angles: Sequence[str] = ("S",)) -> LabelledFaces:
-    """The same of images found already."""
+    """Read KDEF from images whose files are known; see `read_kdef`."""
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r}; expected one of {', '.join(PROTOCOLS)}")
     angles = [angle.upper() for angle in angles]

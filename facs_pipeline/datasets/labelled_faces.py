@@ -1,4 +1,4 @@
-"""Still faces with an emotion each, whatever the dataset: what every reader of emotion data returns."""
+"""Still faces with an emotion each, whatever the dataset: every reader of emotion data returns them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import numpy as np
 
 
 class Skipped(NamedTuple):
-    """A row or file that could not be used: `source` names it, `reason` says why."""
+    """A row or file that could not be used.
+
+    Attributes
+    ----------
+    source : str
+        Names it.
+    reason : str
+        Why.
+    """
 
     source: str
     reason: str
@@ -24,20 +32,20 @@ class LabelledFaces:
     ----------
     name : str
         What messages and results call the data, e.g. ``"fer2013.csv"``.
-    sources : tuple [n] of str
-        Where each image is from: a path inside the data, or ``"row 7"`` of a table.
-    emotions : ndarray [n] of str
-        Canonical names (`facs_pipeline.tables.emotion_names`), ``""`` where not labelled.
-    splits : ndarray [n] of str
-        ``"train"``, ``"validation"``, ``"test"``, another name the data use, or ``""``.
-    subjects : ndarray [n] of str
-        Whose face, ``""`` where not known.
+    sources : tuple of str
+        Where each image [n] is from: a path inside the data, or ``"row 7"`` of a table.
+    emotions : ndarray of str
+        Canonical names [n] (`facs_pipeline.tables.emotion_names`), ``""`` where not labelled.
+    splits : ndarray of str
+        [n]: ``"train"``, ``"validation"``, ``"test"``, another name the data use, or ``""``.
+    subjects : ndarray of str
+        Whose face [n], ``""`` where not known.
     skipped : tuple of Skipped
         What was left out, and why.
     read : function
         Number -> grey image [h, w] uint8; `InputError` naming the image where it cannot be decoded.
-    attributes : mapping of str to ndarray [n] of str
-        What else the data say of each image, e.g. KDEF's ``"sex"`` and ``"angle"``.
+    attributes : mapping of str to ndarray of str
+        Further facts of each image [n], e.g. KDEF's ``"sex"`` and ``"angle"``.
     """
 
     name: str

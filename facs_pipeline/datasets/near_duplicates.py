@@ -25,10 +25,10 @@ class Partners:
 
     Attributes
     ----------
-    partner : ndarray [n] of int
-        Its number in the other set; of equally similar ones the first; -1 where there is none.
-    correlation : ndarray [n], float64
-        Pearson correlation of the two images' pixels, -1..1; 0 for an image of one grey, NaN where there is no partner.
+    partner : ndarray of int
+        Its number [n] in the other set; of equally similar ones the first; -1 where there is none.
+    correlation : ndarray of float64
+        Pearson correlation [n] of the two images' pixels, -1..1; 0 for an image of one grey, NaN without a partner.
     """
 
     partner: np.ndarray
@@ -53,9 +53,12 @@ def best_partners(
 
     Parameters
     ----------
-    images : ndarray [n, h, w], any real type.
-    others : ndarray [m, h, w].
-    memory_bytes : about how much a block of standardised images may take.
+    images : ndarray
+        [n, h, w], any real type.
+    others : ndarray
+        [m, h, w], likewise.
+    memory_bytes : int
+        Roughly what a block of standardised images may take.
     progress : Progress
         Told of the images compared.
 
@@ -68,8 +71,8 @@ def best_partners(
     --------
     >>> rng = np.random.default_rng(0)
     >>> others = rng.integers(0, 256, (5, 8, 8), dtype=np.uint8)
-    >>> found = best_partners(others[[3]] // 2 + 40, others)
-    >>> found.partner, found.near()
+    >>> best = best_partners(others[[3]] // 2 + 40, others)
+    >>> best.partner, best.near()
     (array([3]), array([ True]))
     """
     if images.ndim != 3 or others.ndim != 3 or images.shape[1:] != others.shape[1:]:
@@ -89,9 +92,9 @@ def best_partners(
                 partner[rows][better] = first + where
                 best[rows][better] = highest[better]
             task.advance(len(mine))
-    found = partner >= 0
+    has_partner = partner >= 0
     exact = np.full(len(images), np.nan)
-    for row in np.flatnonzero(found):
+    for row in np.flatnonzero(has_partner):
         pair = _standardised(np.stack([images[row], others[partner[row]]]), np.float64)
         exact[row] = np.clip(pair[0] @ pair[1], -1.0, 1.0)
     return Partners(partner, exact)
@@ -99,7 +102,7 @@ def best_partners(
 
 def _standardised(images: np.ndarray, dtype: type = np.float32) -> np.ndarray:
     """Flat images [n, h * w] of mean 0 and length 1: inner products are correlations, 0 for an image of one grey."""
-    flat = images.reshape(len(images), -1).astype(dtype)
+    flat: np.ndarray = images.reshape(len(images), -1).astype(dtype)
     flat -= flat.mean(axis=1, keepdims=True, dtype=np.float64).astype(dtype)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     # The mean of equal values is rounded, so that their differences need not be exactly 0.
@@ -112,7 +115,8 @@ def same_images(images: np.ndarray) -> list[np.ndarray]:
 
     Parameters
     ----------
-    images : ndarray [n, h, w].
+    images : ndarray
+        [n, h, w].
 
     Returns
     -------

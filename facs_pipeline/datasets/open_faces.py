@@ -1,4 +1,4 @@
-"""Open any data of faces with emotions: FER2013, KDEF, image folders or a manifest, recognised by what is there."""
+"""Open any data of faces with emotions: FER2013, KDEF, image folders or a manifest, recognised by their files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ def open_faces(
 
     Parameters
     ----------
-    path : a table, a folder, a zip or a tar.
-    kind : ``"auto"``: a table (also within a folder or archive) with a column ``pixels`` is FER2013, one with ``image``
+    path : str or PathLike
+        A table, a folder, a zip or a tar.
+    kind : str
+        ``"auto"``: a table (also within a folder or archive) with a column ``pixels`` is FER2013, one with ``image``
         a manifest; images are KDEF where most have its file names, else sorted into folders by emotion. Or one of
         ``"fer2013"`` (whose folders may also be named 0 to 6), ``"kdef"``, ``"folders"``, ``"manifest"``.
-    protocol, angles : for KDEF, see `facs_pipeline.datasets.kdef.read_kdef`.
+    protocol, angles : str, sequence of str
+        For KDEF, see `facs_pipeline.datasets.kdef.read_kdef`.
     progress : Progress
         Told of the bytes of FER2013's table read.
 
@@ -69,10 +72,10 @@ def open_faces(
 
 def _has_pixels(path: Path) -> bool:
     with open_table(path) as (stream, _):
-        names = header_of(str(path), next(lines_of(stream), None))
+        names = header_of(str(path), next(lines_of(stream), None)).names
     if not {"pixels", "image"} & set(names):
         raise InputError(
             f"{path}: columns {', '.join(names)[:200]}; expected emotion and pixels (FER2013), or image and emotion (a "
-            "manifest), separated by commas; or name a folder, zip or tar of images"
+            "manifest), separated by commas, semicolons or tabs; or name a folder, zip or tar of images"
         )
     return "pixels" in names

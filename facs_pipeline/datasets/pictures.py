@@ -6,11 +6,10 @@ collection without sharing an open file.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import cv2
 import numpy as np
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.tabular import read_text_table
 from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
 
@@ -29,12 +29,12 @@ class Pictures:
     ----------
     path : Path
         The folder or tar file.
-    names : tuple [n] of str
-        Path of each image inside it, sorted.
-    persons : tuple [n] of str
-        Whose face it is; an image of which that is not known is a person of its own.
+    names : tuple of str
+        Path of each image [n] inside it, sorted.
+    persons : tuple of str
+        Whose face it is [n]; an image of which that is not known is a person of its own.
     persons_known : bool
-        Whether a table said whose face it is.
+        Whether a table tells whose face it is.
     """
 
     path: Path
@@ -98,31 +98,34 @@ def open_pictures(
 
     Parameters
     ----------
-    path : folder (searched recursively) or uncompressed tar file.
-    persons : None, or a CSV with columns ``image`` (file name) and ``person``; then only images it lists are taken.
-    under : only images in this folder inside it, e.g. ``"fer2013/train"``.
+    path : str or PathLike
+        Folder (searched recursively) or uncompressed tar file.
+    persons : str or PathLike, optional
+        Table with columns ``image`` (file name) and ``person``; then only images it lists are taken.
+    under : str, optional
+        Only images in this folder inside it, e.g. ``"fer2013/train"``.
 
     Raises
     ------
     InputError
-        If nothing is there, the tar is compressed or damaged, a listed image is missing, or two images that the CSV
-        should tell apart share a name.
+        If nothing is there, the tar is compressed or damaged, a listed image is missing, or two images that the
+        table should tell apart share a name.
     """
     path = Path(path)
     if path.is_dir():
-        found = {
-            (Path(folder) / name).relative_to(path).as_posix(): None
+        files = {
+            (Path(folder) / name).relative_to(path).as_posix(): (0, 0)
             for folder, _, names in os.walk(path)
             for name in names
         }
     elif path.is_file():
-        found = _tar_members(path)
+        files = _tar_members(path)
     else:
         raise InputError(f"{path}: no such folder or tar file of images")
     prefix = under.strip("/") + "/" if under else ""
     members = {
         name: place
-        for name, place in sorted(found.items())
+        for name, place in sorted(files.items())
         if name.startswith(prefix)
         and Path(name).suffix.lower() in IMAGE_SUFFIXES
         and not Path(name).name.startswith(".")
@@ -148,24 +151,17 @@ def _tar_members(path: Path) -> dict[str, tuple[int, int]]:
         raise InputError(f"{path}: not an uncompressed tar file ({error}); extract it and name the folder") from None
 
 
-def _owners(path: Path, members: dict[str, object], table: Path) -> dict[str, str]:
+def _owners(path: Path, members: Collection[str], table: Path) -> dict[str, str]:
     """Person of each listed image, by the image's whole path."""
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"image", "person"} <= set(reader.fieldnames or ()):
-                raise InputError(f"{table}: columns {reader.fieldnames}; expected image and person among them")
-            rows = [(reader.line_num, row["image"], row["person"]) for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{table}: cannot be read as a CSV ({error})") from None
+    listed = read_text_table(table, required=("image", "person"))
     by_name: dict[str, list[str]] = {}
     for name in members:
         by_name.setdefault(Path(name).name, []).append(name)
     owners: dict[str, str] = {}
-    for line, image, person in rows:
+    for row, image, person in zip(listed.index, listed["image"], listed["person"], strict=True):
         matches = [image] if image in members else by_name.get(Path(image).name, [])
         if len(matches) != 1 or not person:
-            found = f"{len(matches)} images of that name" if person else "no person"
-            raise InputError(f"{table}, line {line}: {image}: {found}; expected one image in {path} and its person")
+            wrong = f"{len(matches)} images of that name" if person else "no person"
+            raise InputError(f"{table}, row {row}: {image}: {wrong}; expected one image in {path} and its person")
         owners[matches[0]] = person
     return owners

@@ -1,4 +1,4 @@
-"""SASE-FE (ChaLearn ICCV 2017, "real versus fake expressed emotions"): find its videos, say what is wrong with them.
+"""SASE-FE (ChaLearn ICCV 2017, "real versus fake expressed emotions"): find its videos and name their faults.
 
 Two layouts. Training: one folder per subject with names such as ``N2H.MP4`` (real: from neutral to what is felt) or
 ``H2N2S.MP4`` (fake: H is induced, sadness shown). Validation and test: flat files ``<digits>_<EMOTION>.MP4`` without
@@ -42,26 +42,33 @@ class Problem:
 
     Attributes
     ----------
-    kind : "misnamed", "missing", "identical", "twice" or "empty".
-    files : which.
-    what : what was found. advice : what to do.
+    kind : str
+        ``"misnamed"``, ``"missing"``, ``"identical"``, ``"twice"``, ``"empty"``, or what another check names.
+    files : tuple of str
+        Those that it is in.
+    text : str
+        The problem in words.
+    advice : str
+        What to do.
     """
 
     kind: str
     files: tuple[str, ...]
-    what: str
+    text: str
     advice: str
 
 
 @dataclass(frozen=True)
 class SaseFe:
-    """What was found.
+    """The videos of a folder.
 
     Attributes
     ----------
-    videos : DataFrame with `video` (path), `subject`, `emotion`, `label`, `split` ("training" or "flat"); "" where the
-        dataset does not say. Files with a problem of kind "misnamed", "empty" or "identical" are not in it.
-    problems : list of `Problem`.
+    videos : DataFrame
+        `video` (path), `subject`, `emotion`, `label`, `split` (``"training"`` or ``"flat"``); ``""`` where the dataset
+        tells none. Files with a problem of kind ``"misnamed"``, ``"empty"`` or ``"identical"`` are not in it.
+    problems : list of Problem
+        What is wrong with the dataset.
     """
 
     videos: pd.DataFrame
@@ -73,7 +80,8 @@ def scan_sase_fe(path: str | os.PathLike) -> SaseFe:
 
     Parameters
     ----------
-    path : the folder that holds `FakeTrue_DB`, that folder itself, one subject's folder, or a folder of flat files.
+    path : str or PathLike
+        The folder that holds `FakeTrue_DB`, that folder itself, one subject's folder, or a folder of flat files.
 
     Raises
     ------
@@ -100,7 +108,7 @@ def scan_sase_fe(path: str | os.PathLike) -> SaseFe:
             misnamed.append({"video": str(file), "subject": "", "emotion": "", "label": "", "split": ""})
         else:
             records.append(record)
-    # A misnamed file may be a copy too, which says more about it than its name does.
+    # A misnamed file may be a copy too, which tells more than its name does.
     records, identical = _without_identical(records, misnamed)
     problems += identical
     problems += _twice(records)
@@ -160,12 +168,12 @@ def _without_identical(records: list[dict], misnamed: list[dict]) -> tuple[list[
         meanings = {(r["subject"], r["emotion"], r["label"]) for r in same}
         if len(same) > 1 and (len(meanings) > 1 or same[0]["split"] == "flat"):
             files = tuple(r["video"] for r in same)
-            said = "; ".join(f"{Path(r['video']).name} = {_meaning(r)}" for r in same)
+            names = "; ".join(f"{Path(r['video']).name} = {_meaning(r)}" for r in same)
             problems.append(
                 Problem(
                     "identical",
                     files,
-                    f"the same bytes under different names ({said})",
+                    f"the same bytes under different names ({names})",
                     "at most one name can be right: look at the video, keep the file under the name that fits, "
                     "remove the others; all of them are left out until then",
                 )
@@ -201,16 +209,16 @@ def _twice(records: list[dict]) -> list[Problem]:
 
 
 def _missing(records: list[dict], earlier: list[Problem]) -> list[Problem]:
-    found = defaultdict(set)
+    usable = defaultdict(set)
     for record in records:
         if record["split"] == "training":
-            found[record["subject"]].add((record["emotion"], record["label"]))
+            usable[record["subject"]].add((record["emotion"], record["label"]))
     held_back = defaultdict(list)
     for problem in earlier:
         for file in problem.files:
             held_back[Path(file).parent.name].append(Path(file).name)
     problems = []
-    for subject, have in found.items():
+    for subject, have in usable.items():
         lost = [name for name, meaning in NAMES.items() if meaning not in have]
         if lost:
             aside = sorted(

@@ -34,7 +34,7 @@ def known_split(text: str) -> str | None:
 
 
 def canonical_split(text: str) -> str:
-    """The same, with other names kept as they are.
+    """The same, with other names as they are.
 
     Examples
     --------

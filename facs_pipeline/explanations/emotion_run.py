@@ -37,6 +37,7 @@ from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.reader import table_points
+from facs_pipeline.tables.schema import EMOTION_REASONS
 from facs_pipeline.video.reader import grey_frames
 
 
@@ -246,7 +247,7 @@ class _Run:
         if self.options.explain is None:
             return
         self.options.explain.mkdir(parents=True, exist_ok=True)
-        table = pd.DataFrame(self.reasons)
+        table = pd.DataFrame(self.reasons, columns=list(EMOTION_REASONS.names))
         if len(table):
             table["frame"] = table["frame"].astype("Int64")
         atomic_csv(table, self.options.explain / "reasons.csv")

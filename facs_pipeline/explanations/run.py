@@ -40,7 +40,7 @@ from facs_pipeline.foundation.errors import ArgumentError
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write, free_name, make_writable
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.reader import table_points
-from facs_pipeline.tables.schema import EXPLANATION_COLUMNS
+from facs_pipeline.tables.schema import EXPLANATIONS
 from facs_pipeline.video.reader import grey_frames
 
 STRONG = 1.0
@@ -339,7 +339,7 @@ class _Run:
 
     def finish(self) -> ExplanationResult:
         """Write the table, unless there is nothing to say."""
-        table = pd.DataFrame(self.rows, columns=list(EXPLANATION_COLUMNS))
+        table = pd.DataFrame(self.rows, columns=list(EXPLANATIONS.names))
         for name in ("frame", "against_frame"):
             table[name] = table[name].astype("Int64")
         if self.rows or not self.skipped:

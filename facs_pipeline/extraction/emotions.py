@@ -21,7 +21,9 @@ from facs_pipeline.features import vector
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.tables.column import expand
 from facs_pipeline.tables.reader import table_points
+from facs_pipeline.tables.schema import EMOTIONS
 from facs_pipeline.video.reader import read_frames
 
 _TASK, _BATCH = 50, 1000
@@ -51,8 +53,7 @@ class PredictedImages(NamedTuple):
 
 def prediction_columns(emotions: Sequence[str]) -> list[str]:
     """Columns of the table of predictions, see `facs columns emotions`."""
-    start = ["input", "frame", "timestamp", "face_id", "found", "emotion", "confidence"]
-    return [*start, *(f"p_{emotion}" for emotion in emotions)]
+    return [column.name for column in expand(EMOTIONS.columns, {"<emotion>": emotions})]
 
 
 def emotion_inputs(images: Sequence[np.ndarray], faces: Sequence[AnalysedFace]) -> FaceImages:
@@ -187,7 +188,7 @@ def _table(
 ) -> pd.DataFrame:
     answered = np.isfinite(probabilities).all(axis=1)
     first = np.where(answered[:, None], probabilities, 0.0).argmax(axis=1)
-    rounded = probabilities.round(4) + 0.0
+    rounded = EMOTIONS["confidence"].rounded(probabilities)
     columns: dict[str, Any] = {
         "input": names,
         "frame": pd.array([pd.NA] * len(names) if frame is None else frame, dtype="Int64"),

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.tables.schema import METADATA
 from facs_pipeline.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
 # Leaves room for a suffix and an extension within the 255 bytes that file systems allow.
 LONGEST_NAME_BYTES = 200
-METADATA_COLUMNS = ("subject", "emotion", "label")
+METADATA_COLUMNS = tuple(column.name for column in METADATA)
 """What the user may know of each video, in the order of the tables' columns."""
 _FORBIDDEN = set('<>:"/\\|?*')
 

@@ -13,7 +13,8 @@ import pandas as pd
 from facs_pipeline.extraction.inputs import METADATA_COLUMNS as COLUMNS
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.tables.descriptor_table import canonical_cells, read_text_table
+from facs_pipeline.foundation.tabular import read_text_table
+from facs_pipeline.tables.descriptor_table import canonical_cells
 from facs_pipeline.video.reader import VIDEO_SUFFIXES
 
 

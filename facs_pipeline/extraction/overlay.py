@@ -15,6 +15,7 @@ import pandas as pd
 
 from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.tabular import number_table_pieces
 from facs_pipeline.video.reader import probe, read_frames
 from facs_pipeline.video.writer import VideoWriter
 
@@ -136,18 +137,14 @@ def read_drawn_faces(path: Path) -> tuple[tuple[int, ...], Iterator[tuple[int, l
 
 
 def _pieces(path: Path) -> Iterator[pd.DataFrame]:
-    try:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
+    for piece in number_table_pieces(path, _is_drawn, text=("emotion",), rows=_CHUNK):
+        if len(piece):
+            yield piece
 
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=_CHUNK):
-                    yield batch.to_pandas()
-        else:
-            with pd.read_csv(path, chunksize=_CHUNK, skipinitialspace=True) as reader:
-                yield from reader
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: the action-unit table cannot be read ({error})") from None
+
+def _is_drawn(name: str) -> bool:
+    others = ("frame", "face_id", "confidence", "success", "emotion", "emotion_confidence")
+    return name in others or re.fullmatch(r"AU\d+_r|[xy]_\d+", name) is not None
 
 
 class OverlaySheet:

@@ -25,7 +25,8 @@ from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
 from facs_pipeline.landmarks.pose import head_pose
-from facs_pipeline.tables.au_table import N_POINTS, au_table_columns, measured_cells
+from facs_pipeline.tables.au_table import measured_cells
+from facs_pipeline.tables.schema import N_POINTS, STILLS, face_columns
 
 _SMALLEST = 16
 _TASK = 50
@@ -148,13 +149,16 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
         # Each by itself: a matrix product rounds a row otherwise when others are beside it.
         intensities = np.array([model.predict(faces[row].features) for row in rows])
         cells[rows] = measured_cells(head_pose(points), points, intensities)
-    table = pd.DataFrame(cells, columns=au_table_columns(model.aus)[6:])
-    table.insert(0, "success", np.isin(np.arange(len(faces)), rows).astype(int))
-    table.insert(0, "confidence", [round(face.confidence, 4) for face in faces])
-    table.insert(0, "face_id", pd.Series([face.face_id for face in faces], dtype="Int64"))
-    # File names need not be text, and could not be written into a table then.
-    table.insert(0, "input", [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces])
-    return table
+    first = {
+        # File names need not be text, and could not be written into a table then.
+        "input": [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces],
+        "face_id": pd.Series([face.face_id for face in faces], dtype="Int64"),
+        "confidence": [round(face.confidence, STILLS.decimals["confidence"]) for face in faces],
+        "success": np.isin(np.arange(len(faces)), rows).astype(int),
+    }
+    names = [column.name for column in face_columns(STILLS, model.aus)]
+    measured = pd.DataFrame(cells, columns=names[len(first) :])
+    return pd.concat([pd.DataFrame(first), measured], axis=1)[names]
 
 
 def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:

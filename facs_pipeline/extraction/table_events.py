@@ -23,7 +23,7 @@ from facs_pipeline.foundation.files.atomic import free_name, make_writable
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.files import find_tables
 from facs_pipeline.tables.reader import AUSeries, choose_aus
-from facs_pipeline.tables.schema import EVENT_COLUMNS
+from facs_pipeline.tables.schema import EVENTS
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ def find_table_events(
             found |= new
     if not found:
         raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
-    rows = [_row(face.series, au, event) for face in found.values() for au, event in face.events]
-    table = pd.DataFrame(rows, columns=list(EVENT_COLUMNS))
+    rows = [EVENTS.rounded(_row(face.series, au, event)) for face in found.values() for au, event in face.events]
+    table = pd.DataFrame(rows, columns=list(EVENTS.names))
     return TableEvents(table, tuple(found.values()), tuple(failures.reasons))
 
 
@@ -211,12 +211,12 @@ def _row(one: AUSeries, au: int, event: Event) -> dict[str, object]:
         "face_id": one.face_id,
         "action_unit": au,
         "letter": letter(event.apex_intensity),
-        "onset_s": round(event.onset_s, 4),
-        "apex_s": round(event.apex_s, 4),
-        "offset_s": round(event.offset_s, 4),
-        "duration_s": round(event.offset_s - event.onset_s, 4),
-        "apex_intensity": round(event.apex_intensity, 3),
-        "mean_intensity": round(event.mean_intensity, 3),
+        "onset_s": event.onset_s,
+        "apex_s": event.apex_s,
+        "offset_s": event.offset_s,
+        "duration_s": event.offset_s - event.onset_s,
+        "apex_intensity": event.apex_intensity,
+        "mean_intensity": event.mean_intensity,
         "onset_frame": int(one.frames[event.onset]),
         "apex_frame": int(one.frames[event.apex]),
         "offset_frame": int(one.frames[event.offset]),

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from facs_pipeline.extraction.inputs import METADATA_COLUMNS
 from facs_pipeline.extraction.plan import record_of, stages_for
 from facs_pipeline.extraction.stage import VideoSettings
-from facs_pipeline.extraction.video_result import VIDEO_COLUMNS, VideoResult
+from facs_pipeline.extraction.video_result import VideoResult
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.foundation.machine import machine_facts, versions_of
+from facs_pipeline.tables.schema import DESCRIPTORS, VIDEOS
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction.options import Options
@@ -40,7 +41,7 @@ def write_run(
         If they cannot be written.
     """
     columns: list[str] = next((result.descriptors["columns"] for result in results if result.descriptors), [])
-    header = ["video", "face_id", *METADATA_COLUMNS, *columns]
+    header = [*DESCRIPTORS.names, *columns]
     try:
         _write_csv(out / "descriptors.csv", header, _descriptor_rows(results, metadata))
         _write_csv(out / "videos.csv", *_videos(results, options))
@@ -58,7 +59,7 @@ def write_run(
 
 def _videos(results: list[VideoResult], options: Options) -> tuple[list[str], list[list[Any]]]:
     """Header and rows of ``videos.csv``, with what the stages add to them."""
-    header, rows = list(VIDEO_COLUMNS), [result.row for result in results]
+    header, rows = list(VIDEOS.names), [result.row for result in results]
     for stage in stages_for(options, VideoSettings()):
         columns = list(stage.video_columns())
         header += columns

@@ -8,23 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.extraction.inputs import VideoInput
+from facs_pipeline.tables.schema import VIDEOS
 
 if TYPE_CHECKING:
     from facs_pipeline.dynamics.face_series import VideoDescriptors
     from facs_pipeline.extraction.frame_batch import VideoFacts
 
-VIDEO_COLUMNS = (
-    "video",
-    "status",
-    "reason",
-    "frames",
-    "frames_with_face",
-    "duration_s",
-    "fps",
-    "blinks",
-    "blink_rate_hz",
-    "sha256",
-)
 ENDS_EARLY_S, ENDS_EARLY_SHARE = 1.0, 0.05
 """So much of the stated duration may lack frames before it is worth a word; headers round, the last frame stands."""
 _LYING = {
@@ -109,18 +98,16 @@ class VideoResult:
     def row(self) -> list[Any]:
         """Its row of ``videos.csv``."""
         facts, fps, described = self.facts, self.fps, self.descriptors
-        blinks = described["blinks"] if described else None
+        blinks, seconds = (described["blinks"], described["blinks_s"]) if described else (None, 0)
         return [
             self.name,
             self.status,
             self.reason,
             facts["frames"] if facts else "",
             facts["frames_with_face"] if facts else "",
-            f"{facts['frames'] / fps:.3f}" if facts and fps else "",
-            f"{fps:.3f}" if fps else "",
-            "" if blinks is None else blinks,
-            f"{blinks / described['blinks_s']:.4f}"
-            if described and blinks is not None and described["blinks_s"]
-            else "",
+            VIDEOS["duration_s"].cell(facts["frames"] / fps if facts and fps else None),
+            VIDEOS["fps"].cell(fps),
+            VIDEOS["blinks"].cell(blinks),
+            VIDEOS["blink_rate_hz"].cell(blinks / seconds if blinks is not None and seconds else None),
             self.sha256,
         ]

@@ -250,6 +250,8 @@ def _check_there(path: Path) -> None:
 
 def _not_text(path: Path, error: UnicodeDecodeError) -> InputError:
     """Which row is at fault: the decoder, which takes whole blocks, does not know."""
+    if not error.encoding.startswith("utf-8"):
+        return InputError(f"{path}: not {error.encoding} text ({error.reason}); save the file as 'CSV UTF-8'")
     with open(path, "rb") as raw:
         lines = gzip.GzipFile(fileobj=raw) if raw.peek(2).startswith(GZIP_MARK) else raw
         for row, line in enumerate(lines, start=1):
@@ -258,7 +260,7 @@ def _not_text(path: Path, error: UnicodeDecodeError) -> InputError:
             except UnicodeDecodeError as wrong:
                 byte = line[wrong.start]
                 return InputError(f"{path}: row {row} is not UTF-8 (byte 0x{byte:02x}); save the file as 'CSV UTF-8'")
-    return InputError(f"{path}: not {error.encoding} text ({error.reason}); save the file as 'CSV UTF-8'")
+    return InputError(f"{path}: not UTF-8 text ({error.reason}); save the file as 'CSV UTF-8'")
 
 
 def _header(path: Path, file: IO[str]) -> tuple[list[str], str]:
@@ -270,7 +272,7 @@ def _header(path: Path, file: IO[str]) -> tuple[list[str], str]:
         raise InputError(f"{path}: empty; expected a first row with column names")
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice:
-        raise InputError(f"{path}: row 1 has the column {twice} more than once; keep one")
+        raise InputError(f"{path}: row 1 has the column {twice!r} more than once; keep one")
     return names, separator
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.foundation.evaluation.accuracy_file import FORMAT
+from facs_pipeline.foundation.tabular import read_text_table
 from facs_pipeline.report.series import VideoSeries, read_series
 
 USUAL_FOLDERS = ("facs-output", "facs-authenticity", "facs-demo")
@@ -173,11 +174,12 @@ def _read_table(path: Path, needed: str, notes: list[str], columns: Sequence[str
     if not path.is_file():
         return pd.DataFrame(columns=[needed])
     try:
-        keep = None if columns is None else lambda name: name in columns
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=keep, encoding_errors="replace")
-    except (OSError, ValueError) as error:
-        notes.append(f"{path}: not a table that can be read ({error}); left out")
+        table = read_text_table(path)
+    except InputError as error:
+        notes.append(f"{error}; left out")
         return pd.DataFrame(columns=[needed])
+    if columns is not None:
+        table = table[[name for name in table.columns if name in columns]]
     if needed not in table:
         notes.append(f"{path}: no column {needed!r}, found {', '.join(map(str, table.columns[:5]))}; left out")
         return pd.DataFrame(columns=[needed])

@@ -14,6 +14,7 @@ from facs_pipeline.dynamics.blinks import find_blinks
 from facs_pipeline.dynamics.descriptors import RATE_HZ, resample_series, smooth_series
 from facs_pipeline.dynamics.events import find_events
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.tabular import read_number_table
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 POINTS = 120
@@ -82,13 +83,7 @@ def read_series(path: Path) -> VideoSeries:
         If it cannot be read, or has no time stamps or no action units.
     """
     try:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            names = pq.read_schema(path).names
-            table = pd.read_parquet(path, columns=[name for name in names if _wanted(name)])
-        else:
-            table = pd.read_csv(path, usecols=_wanted)
+        table = read_number_table(path, _wanted)
         aus = sorted(int(match[1]) for name in table.columns if (match := _AU.fullmatch(name)))
         columns = [f"AU{au:02d}_r" for au in aus]
         if "timestamp" not in table or not aus or not len(table):
@@ -105,7 +100,7 @@ def read_series(path: Path) -> VideoSeries:
             if set(POSE) <= set(table)
             else np.full((len(times), 3), np.nan)
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (InputError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path}: not an action-unit table that can be read ({error}); facs extract-features makes it again"
         ) from None

@@ -6,18 +6,21 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.tables.column import Column
+from facs_pipeline.tables.face_schemas import ACTION_UNITS, N_POINTS, face_columns
 
-N_POINTS = 68
-POSE_COLUMNS = ("pose_Rx", "pose_Ry", "pose_Rz")
-# Decimals: below a microsecond, a hundredth of a pixel and a thousandth of a degree there is noise only.
-_TIME, _CONFIDENCE, _ANGLE, _PIXEL, _INTENSITY = 6, 4, 5, 3, 4
+_N_ABOUT_ROW = 6
+"""The first columns say which row it is; those behind them are empty without a face."""
+_TIME, _CONFIDENCE = ACTION_UNITS["timestamp"], ACTION_UNITS["confidence"]
+_POSE, _POINT, _INTENSITY = ACTION_UNITS["pose_Rx"], ACTION_UNITS["x_0"], ACTION_UNITS["AU01_r"]
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,22 @@ class FaceRows:
 
     Attributes
     ----------
-    frame : ndarray [n] int, from 1.
-    face_id : ndarray [n] int, -1 where there is no face.
-    time_s : ndarray [n], seconds.
-    confidence : ndarray [n], 0..1.
-    pose : ndarray [m, 3], radians, for the m rows that have a face.
-    points : ndarray [m, 68, 2], pixels, likewise.
-    intensities : ndarray [m, k], 0..5, likewise.
-    extra : for each further column, the values [m] of those rows that have a face.
+    frame : ndarray of int
+        Numbers [n] from 1.
+    face_id : ndarray of int
+        Numbers [n], -1 where there is no face.
+    time_s : ndarray of float64
+        Times [n] in seconds.
+    confidence : ndarray of float
+        [n], 0..1.
+    pose : ndarray of float
+        [m, 3] in radians, for the m rows that have a face.
+    points : ndarray of float
+        [m, 68, 2] in pixels, likewise.
+    intensities : ndarray of float
+        [m, k], 0..5, likewise.
+    extra : sequence of ndarray or of sequence of str
+        For each of the table's extra columns its cells [m], likewise.
     """
 
     frame: np.ndarray
@@ -43,79 +54,91 @@ class FaceRows:
     pose: np.ndarray
     points: np.ndarray
     intensities: np.ndarray
-    extra: Sequence[np.ndarray] = ()
+    extra: Sequence[np.ndarray | Sequence[str]] = ()
 
 
-def au_table_columns(aus: Sequence[int], extra: Sequence[Any] = ()) -> list[str]:
-    """Names of the columns, in order; `extra` columns come last.
+def au_table_columns(aus: Iterable[int], extra: Iterable[Column] = ()) -> list[str]:
+    """Names of the columns, in order; `extra` are those of what else is measured.
 
     >>> au_table_columns([1, 12])[:6], au_table_columns([1, 12])[-2:]
     (['video', 'frame', 'face_id', 'timestamp', 'confidence', 'success'], ['AU01_r', 'AU12_r'])
+    >>> au_table_columns([1], [Column("action_units", "smile", "number", "How wide.", "-", "0 .. 1", "AU12")])[-1]
+    'smile'
     """
-    points = [f"{axis}_{number}" for axis in "xy" for number in range(N_POINTS)]
-    intensities = [f"AU{au:02d}_r" for au in aus]
-    start = ["video", "frame", "face_id", "timestamp", "confidence", "success"]
-    return [*start, *POSE_COLUMNS, *points, *intensities, *(column.name for column in extra)]
+    return [column.name for column in (*face_columns(ACTION_UNITS, aus), *extra)]
 
 
 class CsvTable:
     """Writes an action-unit table as CSV, atomically; memory does not grow with its length.
 
     Use it as a context manager: the file is there, complete, once the block has ended without an error.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file.
+    video : str
+        Name of the video.
+    aus : iterable of int
+        Action units, one column each.
+    extra : sequence of Column
+        Columns behind them.
     """
 
-    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], extra: Sequence[Any] = ()) -> None:
+    def __init__(self, path: str | os.PathLike, video: str, aus: Iterable[int], extra: Sequence[Column] = ()) -> None:
+        columns = [*face_columns(ACTION_UNITS, aus), *extra]
         self._extra = tuple(extra)
         self._stack = contextlib.ExitStack()
         self._file = self._stack.enter_context(atomic_write(path))
-        buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="").writerow([video])
-        self._video = buffer.getvalue()
-        measured = [
-            *[f"%.{_ANGLE}f"] * 3,
-            *[f"%.{_PIXEL}f"] * (2 * N_POINTS),
-            *[f"%.{_INTENSITY}f"] * len(aus),
-        ]
-        measured += ["%s" if column.decimals is None else f"%.{column.decimals}f" for column in extra]
-        self._seen = f"%s,%d,%d,%.{_TIME}f,%.{_CONFIDENCE}f,1,{','.join(measured)}\n"
-        self._unseen = f"%s,%d,,%.{_TIME}f,0,0{',' * len(measured)}\n"
-        self._file.write(",".join(au_table_columns(aus, extra)) + "\n")
+        self._video = _quoted(video)
+        measured = [column.format for column in columns[_N_ABOUT_ROW:]]
+        self._with_face = f"%s,%d,%d,{_TIME.format},{_CONFIDENCE.format},1,{','.join(measured)}\n"
+        self._without_face = f"%s,%d,,{_TIME.format},0,0{',' * len(measured)}\n"
+        self._file.write(",".join(map(_quoted, (column.name for column in columns))) + "\n")
 
     def write(self, rows: FaceRows) -> None:
         """Append rows."""
-        values = _measured(rows).tolist()
-        if self._extra:
-            further = zip(*(np.asarray(column).tolist() for column in _rounded(self._extra, rows)), strict=True)
-            values = [[*before, *after] for before, after in zip(values, further, strict=True)]
-        measured = iter(values)
+        cells = [*_measured(rows).T.tolist(), *(self._extra_cells(rows))]
+        measured = zip(*cells, strict=True)
         lines = []
         for frame, face, time, confidence in zip(
             rows.frame.tolist(), rows.face_id.tolist(), rows.time_s.tolist(), rows.confidence.tolist(), strict=True
         ):
             if face < 0:
-                lines.append(self._unseen % (self._video, frame, time))
+                lines.append(self._without_face % (self._video, frame, time))
             else:
-                lines.append(self._seen % (self._video, frame, face, time, confidence, *next(measured)))
+                lines.append(self._with_face % (self._video, frame, face, time, confidence, *next(measured)))
         self._file.write("".join(lines))
+
+    def _extra_cells(self, rows: FaceRows) -> list[list[Any]]:
+        cells: list[list[Any]] = []
+        for column, values in zip(self._extra, rows.extra, strict=True):
+            if column.type == "text":
+                quoted = {text: _quoted(text) for text in set(values)}
+                cells.append([quoted[text] for text in values])
+            else:
+                cells.append(column.rounded(values).tolist())
+        return cells
 
     def __enter__(self) -> CsvTable:
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
 
 class ParquetTable:
     """Writes an action-unit table as Parquet; the counterpart of `CsvTable`, same columns and values."""
 
-    def __init__(self, path: str | os.PathLike, video: str, aus: Sequence[int], extra: Sequence[Any] = ()) -> None:
+    def __init__(self, path: str | os.PathLike, video: str, aus: Iterable[int], extra: Sequence[Column] = ()) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        types = {"video": pa.string(), "frame": pa.int64(), "face_id": pa.int64(), "success": pa.int8()}
-        types |= {column.name: pa.string() for column in extra if column.decimals is None}
-        names = au_table_columns(aus, extra)
-        self._schema = pa.schema([(name, types.get(name, pa.float64())) for name in names])
+        types = {"text": pa.string(), "integer": pa.int64(), "flag": pa.int8(), "number": pa.float64()}
+        columns = [*face_columns(ACTION_UNITS, aus), *extra]
+        self._schema = pa.schema([(column.name, types[column.type]) for column in columns])
         self._video, self._pa, self._extra = video, pa, tuple(extra)
         self._stack = contextlib.ExitStack()
         file = self._stack.enter_context(atomic_write(path, "wb"))
@@ -123,34 +146,45 @@ class ParquetTable:
 
     def write(self, rows: FaceRows) -> None:
         """Append rows as one row group."""
-        n, seen = len(rows.frame), rows.face_id >= 0
-        values = _measured(rows)
-        measured = np.full((n, values.shape[1]), np.nan)
-        measured[seen] = values
-        columns = [
-            self._pa.array([self._video] * n, self._pa.string()),
-            self._pa.array(rows.frame.astype(np.int64)),
-            self._pa.array(rows.face_id.astype(np.int64), mask=~seen),
-            self._pa.array(np.round(rows.time_s, _TIME)),
-            self._pa.array(np.round(np.where(seen, rows.confidence, 0.0).astype(float), _CONFIDENCE)),
-            self._pa.array(seen.astype(np.int8)),
-            *(self._pa.array(column, mask=~seen) for column in measured.T.copy()),
+        pa, n, has_face = self._pa, len(rows.frame), rows.face_id >= 0
+        confidence = np.where(has_face, rows.confidence, 0.0)
+        cells = [
+            pa.array([self._video] * n, pa.string()),
+            pa.array(rows.frame.astype(np.int64)),
+            pa.array(rows.face_id.astype(np.int64), mask=~has_face),
+            pa.array(_TIME.rounded(rows.time_s)),
+            pa.array(_CONFIDENCE.rounded(confidence)),
+            pa.array(has_face.astype(np.int8)),
+            *(self._of_faces(column, has_face) for column in _measured(rows).T),
         ]
-        for column, cells in zip(self._extra, _rounded(self._extra, rows), strict=True):
-            text = column.decimals is None
-            of_all = np.full(n, None, object) if text else np.full(n, np.nan)
-            of_all[seen] = cells
-            columns.append(self._pa.array(of_all, self._pa.string() if text else None, mask=~seen))
-        self._writer.write_table(self._pa.Table.from_arrays(columns, schema=self._schema))
+        for column, values in zip(self._extra, rows.extra, strict=True):
+            measured = np.asarray(values, object) if column.type == "text" else column.rounded(values)
+            cells.append(self._of_faces(measured, has_face, self._schema.field(column.name).type))
+        self._writer.write_table(pa.Table.from_arrays(cells, schema=self._schema))
+
+    def _of_faces(self, measured: np.ndarray, has_face: np.ndarray, arrow_type: Any = None) -> Any:
+        """A column [n] whose cells are empty where there is no face, from those [m] of faces."""
+        cells = np.zeros(len(has_face), measured.dtype)
+        cells[has_face] = measured
+        return self._pa.array(cells, arrow_type, mask=~has_face)
 
     def __enter__(self) -> ParquetTable:
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
 
-TABLES = {"csv": CsvTable, "parquet": ParquetTable}
+TABLES: dict[str, type[CsvTable] | type[ParquetTable]] = {"csv": CsvTable, "parquet": ParquetTable}
+
+
+def _quoted(text: str) -> str:
+    """A text as a cell of a CSV."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow([text])
+    return buffer.getvalue()
 
 
 def _measured(rows: FaceRows) -> np.ndarray:
@@ -158,15 +192,22 @@ def _measured(rows: FaceRows) -> np.ndarray:
 
 
 def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray) -> np.ndarray:
-    """Pose [m, 3], points [m, 68, 2] and intensities [m, k] as rounded cells [m, 3 + 136 + k] without negative 0."""
-    m = len(points)
-    points = np.asarray(points, dtype=float).transpose(0, 2, 1).reshape(m, 2 * N_POINTS)
-    parts = [(pose, _ANGLE), (points, _PIXEL), (intensities, _INTENSITY)]
-    return np.hstack([np.round(np.asarray(part, dtype=float), decimals) + 0.0 for part, decimals in parts])
+    """What is measured of m faces as the tables hold it: rounded, without negative 0.
 
+    Parameters
+    ----------
+    pose : ndarray of float
+        [m, 3] in radians.
+    points : ndarray of float
+        [m, 68, 2] in pixels.
+    intensities : ndarray of float
+        [m, k], 0..5.
 
-def _rounded(extra: Sequence[Any], rows: FaceRows) -> list[np.ndarray]:
-    return [
-        cells if column.decimals is None else np.round(np.asarray(cells, float), column.decimals)
-        for column, cells in zip(extra, rows.extra, strict=True)
-    ]
+    Returns
+    -------
+    ndarray of float64
+        [m, 3 + 136 + k]: pose, all x, all y, intensities.
+    """
+    points = np.asarray(points, dtype=float).transpose(0, 2, 1).reshape(len(points), 2 * N_POINTS)
+    parts = [(pose, _POSE), (points, _POINT), (intensities, _INTENSITY)]
+    return np.hstack([column.rounded(part) for part, column in parts])

@@ -7,21 +7,19 @@ Errors name the row as a spreadsheet shows it: the header is row 1.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.tabular import read_text_table, repr_number
 from facs_pipeline.tables.emotion_names import EMOTIONS, canonical_emotion, canonical_label
+from facs_pipeline.tables.video_schemas import DESCRIPTORS
 
-META_COLUMNS = ("video", "face_id", "subject", "emotion", "label", "fold")
+META_COLUMNS = (*DESCRIPTORS.names, "fold")
 _BLANK = ("", "nan", "NaN", "NA")
 LARGEST = 1e100
 """Squares and sums of larger numbers overflow; where they occur they usually stand for a missing value."""
@@ -33,13 +31,20 @@ class DescriptorTable:
 
     Attributes
     ----------
-    source : where it came from, for messages.
-    videos, subjects, emotions, labels, folds : [n] text, "" where unknown; labels are "real" or "fake".
-    values : [n, d] float64 descriptors; NaN where the file has none.
-    columns : [d] names of the descriptors.
-    rows : [n] row numbers in the source (the header is row 1).
-    ignored : names of text columns that were left out.
-    reasons : video -> why it has no values, where that is known.
+    source : str
+        Where it came from, for messages.
+    videos, subjects, emotions, labels, folds : ndarray of str
+        [n]; ``""`` where unknown; labels are ``"real"`` or ``"fake"``.
+    values : ndarray of float64
+        Descriptors [n, d]; NaN where the file has none.
+    columns : tuple of str
+        Names [d] of the descriptors.
+    rows : ndarray of int
+        Row numbers [n] in the source; the header is row 1.
+    ignored : tuple of str
+        Names of text columns that were left out.
+    reasons : dict of str to str
+        Video -> why it has no values, where that is known.
     """
 
     source: str
@@ -57,7 +62,7 @@ class DescriptorTable:
     def __len__(self) -> int:
         return len(self.videos)
 
-    def take(self, index) -> DescriptorTable:
+    def take(self, index: Sequence[int] | np.ndarray) -> DescriptorTable:
         """The table of the videos at `index` (integers or a mask)."""
         per_video = ("videos", "subjects", "emotions", "labels", "folds", "values", "rows")
         return replace(self, **{name: getattr(self, name)[index] for name in per_video})
@@ -89,92 +94,15 @@ class DescriptorTable:
         return [unit for unit, same in units.items() if all(same)]
 
 
-def read_text_table(path: str | os.PathLike, required: Sequence[str] = ()) -> pd.DataFrame:
-    """A table as spreadsheets save it, or parquet: every cell as text, "" for empty ones; the index is the row number.
-
-    Cells may be separated by commas, semicolons or tabs, in UTF-8 or in UTF-16 with its mark (Excel's "Unicode text").
-
-    Raises
-    ------
-    InputError
-        If the file is missing, empty, not UTF-8, ragged, has a column twice, or lacks a required column.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: a folder; expected a table (CSV or parquet)")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
-    missing = [name for name in required if name not in table.columns]
-    if missing:
-        hint = " The columns must be separated by commas, semicolons or tabs." if len(table.columns) == 1 else ""
-        raise InputError(
-            f"{path}: row 1 lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-            f"found {', '.join(map(repr, list(table.columns)[:12]))}.{hint}"
-        )
-    return table
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except Exception as error:
-        raise InputError(f"{path}: not a readable parquet file ({type(error).__name__}: {error})") from error
-    text = (
-        table.astype(object)
-        .where(table.notna(), "")
-        .map(lambda cell: cell if isinstance(cell, str) else repr_number(cell))
-    )
-    text.index = np.arange(2, len(text) + 2)
-    return text
-
-
-def repr_number(cell) -> str:
-    """A number as text that reads back to the same number; whole floats lose their ".0" (a subject 3.0 is 3)."""
-    if isinstance(cell, float | np.floating):
-        return str(int(cell)) if float(cell).is_integer() and abs(cell) < 2**53 else repr(float(cell))
-    return str(cell)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = raw[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}: row {row} is not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as 'CSV UTF-8'"
-        ) from None
-    try:
-        first = text.partition("\n")[0]
-        delimiter = max(",;\t", key=first.count)
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path}: not a CSV table ({error})") from None
-    if not rows or not any(cell.strip() for cell in rows[0]):
-        raise InputError(f"{path}: empty; expected a first row with column names")
-    header = [cell.strip() for cell in rows[0]]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise InputError(f"{path}: row 1 has the column {twice[0]!r} more than once; keep one")
-    numbers, cells = [], []
-    for number, row in enumerate(rows[1:], start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        if len(row) != len(header):
-            raise InputError(f"{path}: row {number} has {len(row)} cells, the header has {len(header)}")
-        numbers.append(number)
-        cells.append([cell.strip() for cell in row])
-    return pd.DataFrame(cells, columns=header, index=np.array(numbers, dtype=int), dtype=object)
-
-
 def read_descriptor_table(path: str | os.PathLike, *, more_emotions: Sequence[str] = ()) -> DescriptorTable:
-    """Read and check a descriptor table (CSV or parquet).
+    """Read and check a descriptor table.
 
     Parameters
     ----------
-    path : the file; see the module's text for its columns.
-    more_emotions : names of emotions beside the usual eight that the table may use.
+    path : str or PathLike
+        Text table or parquet; see the module's text for its columns.
+    more_emotions : sequence of str
+        Names of emotions beside the usual eight that the table may use.
 
     Raises
     ------
@@ -233,32 +161,50 @@ def table_from_frame(table: pd.DataFrame, *, source: str, more_emotions: Sequenc
 
 
 def _check_videos(videos: np.ndarray, faces: np.ndarray, rows: np.ndarray, source: str) -> None:
-    seen: dict[str, int] = {}
+    position: dict[str, int] = {}
     for i, video in enumerate(videos):
         if not video:
             raise InputError(f"{source}: row {rows[i]}, column 'video' is empty")
-        if video in seen:
-            first = seen[video]
-            what = (
+        if video in position:
+            first = position[video]
+            advice = (
                 f"with faces {faces[first]} and {faces[i]}; keep the row of the face that counts"
                 if faces[i] != faces[first]
                 else "keep one"
             )
             raise InputError(
-                f"{source}: row {rows[i]}, column 'video': {video!r} is already in row {rows[first]}; {what}"
+                f"{source}: row {rows[i]}, column 'video': {video!r} is already in row {rows[first]}; {advice}"
             )
-        seen[video] = i
+        position[video] = i
 
 
 def canonical_cells(
     cells: np.ndarray, rows: np.ndarray, source: str, column: str, more: Sequence[str] = ()
 ) -> np.ndarray:
-    """[n] emotions or labels in their one spelling, "" where there is none; InputError naming row and column.
+    """Emotions or labels in their one spelling.
 
     Parameters
     ----------
-    cells : [n] text. rows : [n] row numbers and source : name of the file, for messages.
-    column : "emotion" or "label". more : emotions beside the usual eight.
+    cells : ndarray of str
+        [n], as the table has them.
+    rows : ndarray of int
+        Their row numbers [n], for messages.
+    source : str
+        Name of the file, for messages.
+    column : {"emotion", "label"}
+        Which of the two they are.
+    more : sequence of str
+        Emotions beside the usual eight.
+
+    Returns
+    -------
+    ndarray of str
+        [n]; ``""`` where there is none.
+
+    Raises
+    ------
+    InputError
+        Naming the row and column of a name that is not known.
     """
     names = np.full(len(cells), "", dtype=object)
     for i, cell in enumerate(cells):
@@ -278,15 +224,15 @@ def canonical_cells(
 def _numbers(cells: np.ndarray, rows: np.ndarray, source: str, name: str) -> np.ndarray | None:
     """The column as float64 (NaN for empty cells), or None for a column of text."""
     # Cell by cell: a table has hundreds of columns and, when a new pair is ranked, two rows.
-    found = [_number(cell) for cell in cells]
-    wrong = np.array([number is None for number in found])
+    parsed = [_number(cell) for cell in cells]
+    wrong = np.array([number is None for number in parsed])
     filled = sum(not (isinstance(cell, str) and cell.strip() in _BLANK) for cell in cells)
     if wrong.sum() > filled / 2:
         return None
     if wrong.any():
         i = int(np.argmax(wrong))
         raise InputError(f"{source}: row {rows[i]}, column {name!r}: {cells[i]!r} is not a number")
-    numbers = np.array(found, dtype=float)
+    numbers = np.array(parsed, dtype=float)
     huge = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
     if huge.any():
         i = int(np.argmax(huge))
@@ -297,7 +243,7 @@ def _numbers(cells: np.ndarray, rows: np.ndarray, source: str, name: str) -> np.
     return numbers
 
 
-def _number(cell) -> float | None:
+def _number(cell: str | float) -> float | None:
     """A cell as a number, NaN where it is empty, None where it is anything else."""
     if isinstance(cell, str):
         if cell.strip() in _BLANK:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 EMOTIONS = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 _SPELLINGS = {
@@ -31,13 +33,20 @@ _LABELS = {
 }
 
 
-def canonical_emotion(text: str, more: tuple[str, ...] | list[str] = ()) -> str | None:
+def canonical_emotion(text: str, more: Sequence[str] = ()) -> str | None:
     """The one name used here for an emotion however it is spelled, or None where it is unknown.
 
     Parameters
     ----------
-    text : e.g. ``"Happiness"`` or ``"CONTENTMENT"``; letter case and outer spaces do not matter.
-    more : further names to accept as they are (in lower case), for data with other emotions.
+    text : str
+        E.g. ``"Happiness"`` or ``"CONTENTMENT"``; letter case and outer spaces do not matter.
+    more : sequence of str
+        Further names to accept as they are (in lower case), for data with other emotions.
+
+    Returns
+    -------
+    str or None
+        One of `EMOTIONS` or `more`.
 
     Examples
     --------

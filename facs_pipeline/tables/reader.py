@@ -1,38 +1,26 @@
-"""Action-unit tables that exist already: ours, OpenFace's and py-feat's, read into one form.
+"""Action-unit tables that exist already: ours, OpenFace's, LibreFace's and py-feat's, read into one form.
 
-What each writes, and what becomes of it:
-
-- ours: ``video, frame, face_id, timestamp, confidence, success, ..., AU01_r ...`` (CSV or parquet);
-- OpenFace 2: the same without ``video``, often with a space before each name. Rows with ``success`` 0 carry
-  intensities all the same; they are left out. Its ``AU01_c`` (present or not) are not intensities and not read.
-- py-feat: ``AU01 ...`` between 0 and 1, ``frame`` from 0, ``input`` (the video), in newer versions ``Identity``; no
-  time stamps (``approx_time`` counts whole seconds), so the frame rate must be told. Rows without a face are empty.
-
-Messages name file, column and row; rows are counted as spreadsheets do, the header being row 1.
+What each of them writes stands in `facs_pipeline.tables.au_formats`. Messages name file, column and row; rows are
+counted as spreadsheets do, the header being row 1.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from facs_pipeline.dynamics.descriptors import default_aus
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.tabular import column_names, read_number_table, table_stem
+from facs_pipeline.tables.au_formats import AUFormat, recognise
 
-TABLE_SUFFIXES = (".csv", ".parquet")
-
-_INTENSITY = re.compile(r"AU(\d{1,2})_r")
-_BARE_AU = re.compile(r"AU(\d{1,2})")
-_IMAGE = re.compile(r"\.(jpe?g|png|bmp|tiff?|webp)$", re.IGNORECASE)
-_OTHER_COLUMNS = ("video", "frame", "face_id", "timestamp", "confidence", "success", "input", "Identity")
-_TEXT_COLUMNS = ("video", "face_id", "input", "Identity")
+_NUMBERS = ("frame", "timestamp", "confidence", "success")
+_TEXTS = ("video", "face_id")
 
 
 @dataclass(frozen=True)
@@ -41,15 +29,24 @@ class AUSeries:
 
     Attributes
     ----------
-    source : file the series comes from.
-    origin : ``"facs"``, ``"OpenFace"`` or ``"py-feat"``.
-    video : name of the video as the table gives it, else the table's stem.
-    face_id : the face's id as the table gives it; ``"0"`` where tables know no ids.
-    times_s : [n] times of the video's frames in seconds, increasing, never NaN.
-    intensities : [n, k] float64; rows of NaN where this face was not found. 0..5, py-feat's 0..1.
-    aus : [k] action-unit numbers of the columns, increasing.
-    success : [n] whether the face was found.
-    frames : [n] number of each frame as the table counts them, else from 1.
+    source : Path
+        File the series comes from.
+    origin : str
+        ``"facs"``, ``"OpenFace"``, ``"LibreFace"`` or ``"py-feat"``.
+    video : str
+        Name of the video as the table gives it, else the table's stem.
+    face_id : str
+        The face's id as the table gives it; ``"0"`` where tables know no ids.
+    times_s : ndarray of float64
+        Times [n] of the video's frames in seconds, increasing, never NaN.
+    intensities : ndarray of float64
+        [n, k]; rows of NaN where this face was not found. 0..5, py-feat's 0..1.
+    aus : tuple of int
+        Numbers [k] of the columns' action units, increasing.
+    success : ndarray of bool
+        Whether the face was found [n].
+    frames : ndarray of int
+        Number [n] of each frame as the table counts them, else from 1.
     """
 
     source: Path
@@ -71,19 +68,21 @@ def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
     InputError
         If the file cannot be read or is no table of action units.
     """
-    path = Path(path)
-    return tuple(_au_columns(path, list(_read(path, names_only=True).columns))[0])
+    _form, columns = recognise(Path(path), column_names(path))
+    return tuple(columns)
 
 
 def read_au_table(path: str | os.PathLike, *, fps: float | None = None, min_confidence: float = 0.0) -> list[AUSeries]:
-    """Read one table of action units; the kind is recognised by its columns.
+    """Read one table of action units; whose it is shows in its columns.
 
     Parameters
     ----------
-    path : CSV or parquet file.
-    fps : frames per second, for tables without time stamps; a table's own time stamps come first.
-    min_confidence : 0..1; a face of which the table says less counts as not found. Tables without such a column
-        keep all.
+    path : str or PathLike
+        Text table with any separator, gzipped or not, or parquet.
+    fps : float, optional
+        Frames per second, for tables without time stamps; a table's own time stamps come first.
+    min_confidence : float
+        0..1; a face of which the table is less sure counts as absent. Tables without such a column lose none.
 
     Returns
     -------
@@ -106,157 +105,103 @@ def read_au_table(path: str | os.PathLike, *, fps: float | None = None, min_conf
     path = Path(path)
     if fps is not None and not (np.isfinite(fps) and fps > 0):
         raise InputError(f"frames per second must be above 0, got {fps:g}")
-    frame = _read(path)
-    frame.index = np.arange(2, len(frame) + 2)
-    columns, origin = _au_columns(path, list(frame.columns))
-    if frame.empty:
+    form, columns = recognise(path, column_names(path))
+    table = _in_our_columns(path, form, columns)
+    if table.empty:
         raise InputError(f"{path}: no rows below the column names; expected one row a frame")
-    for name in frame.columns.difference(_TEXT_COLUMNS):
-        frame[name] = _numbers(path, frame[name])
-    frame["_seen"] = _seen(path, frame, list(columns.values()))
-    if min_confidence > 0 and "confidence" in frame:
-        frame["_seen"] &= frame["confidence"] >= min_confidence
-    return list(_series(path, origin, frame, columns, fps))
+    has_face = _has_face(path, table, columns)
+    if min_confidence > 0 and "confidence" in table:
+        has_face &= table["confidence"] >= min_confidence
+    return list(_series(_Source(path, form, columns), table, has_face, fps))
 
 
-def _read(path: Path, *, names_only: bool = False) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        if path.suffix.lower() == ".parquet":
-            names = [name for name in pq.read_schema(path).names if _is_wanted(name)]
-            frame = pd.DataFrame(columns=names) if names_only else pd.read_parquet(path, columns=names)
-        else:
-            if not names_only:
-                _check_shape(path)
-            frame = pd.read_csv(
-                path,
-                encoding="utf-8-sig",
-                skipinitialspace=True,
-                low_memory=False,
-                nrows=0 if names_only else None,
-                usecols=lambda name: _is_wanted(str(name).strip()),
-                dtype=dict.fromkeys(_TEXT_COLUMNS, str),
-            )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path}: empty, or without a column of an action-unit table") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); is it a CSV file?") from None
-    except (pd.errors.ParserError, ValueError) as error:
-        raise InputError(f"{path}: not a readable table ({str(error).strip()})") from None
-    frame.columns = [str(name).strip() for name in frame.columns]
-    return frame
+def _in_our_columns(path: Path, form: AUFormat, columns: Mapping[int, str]) -> pd.DataFrame:
+    """What is needed of the table: intensities, and the other columns under our names."""
+    ours = {**dict.fromkeys((*_NUMBERS, *_TEXTS)), **form.renamed}
+    wanted = {*ours, *columns.values()}
+    text = [name for name in ours if form.renamed.get(name, name) in _TEXTS]
+    table = read_number_table(path, wanted.__contains__, text=text)
+    # A renamed column comes before one that happens to bear our name.
+    taken = {our for theirs, our in form.renamed.items() if theirs in table}
+    table = table.drop(columns=[name for name in table.columns if name in taken]).rename(columns=form.renamed)
+    if "timestamp" in table:
+        table["timestamp"] /= form.per_second
+    return table
 
 
-def _check_shape(path: Path) -> None:
-    """Every row has as many cells as the header; pandas would shift or drop cells where only some columns are read."""
-    with open(path, "rb") as lines:
-        names = [name.strip() for name in lines.readline().split(b",")]
-        twice = next((name for name in names if name and names.count(name) > 1), None)
-        if twice:
-            raise InputError(f"{path}: row 1 has the column {twice.decode(errors='replace')} more than once; keep one")
-        for row, line in enumerate(lines, start=2):
-            cells = line.count(b",") + 1
-            # Commas inside quotes are text, and such a row is left to pandas.
-            if cells != len(names) and line.strip() and b'"' not in line:
-                raise InputError(f"{path}: row {row} has {cells} cells, row 1 has {len(names)}; is the file cut short?")
-
-
-def _is_wanted(name: str) -> bool:
-    return bool(name in _OTHER_COLUMNS or _INTENSITY.fullmatch(name) or _BARE_AU.fullmatch(name))
-
-
-def _au_columns(path: Path, names: list[str]) -> tuple[dict[int, str], str]:
-    """AU number -> column, and whose table it is."""
-    for pattern, origin in ((_INTENSITY, "facs" if "video" in names else "OpenFace"), (_BARE_AU, "py-feat")):
-        numbered = sorted((int(match[1]), name) for name in names if (match := pattern.fullmatch(name)))
-        aus = [au for au, _name in numbered]
-        twice = {au for au in aus if aus.count(au) > 1}
-        if twice:
-            raise InputError(f"{path}: more than one column for AU{min(twice):02d}; keep one")
-        if numbered:
-            return dict(numbered), origin
-    raise InputError(
-        f"{path}: no column of intensities; expected AU01_r, AU02_r ... (facs, OpenFace) or AU01, AU02 ... (py-feat), "
-        f"separated by commas. OpenFace writes them with -aus."
-    )
-
-
-def _numbers(path: Path, column: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce")
-    given = column.notna()
-    if not pd.api.types.is_numeric_dtype(column):
-        given &= column.astype(str).str.strip() != ""
-    wrong = given & ~np.isfinite(numbers)
-    if wrong.any():
-        row = wrong.idxmax()
-        raise InputError(f"{path}: row {row}, column {column.name}: {str(column[row])!r} is not a number")
-    return numbers.astype(np.float64)
-
-
-def _seen(path: Path, frame: pd.DataFrame, columns: list[str]) -> pd.Series:
+def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd.Series[bool]:
     """Rows that show a face; all their intensities must be there."""
-    missing = frame[columns].isna()
-    if "success" in frame and not frame["success"].isin([0, 1]).all():
-        row = (~frame["success"].isin([0, 1])).idxmax()
-        raise InputError(f"{path}: row {row}, column success: {frame.loc[row, 'success']:g}, expected 0 or 1")
-    seen = frame["success"] == 1 if "success" in frame else ~missing.all(axis=1)
-    broken = missing.any(axis=1) & seen
-    if broken.any():
-        row = broken.idxmax()
-        why = "although success is 1" if "success" in frame else "although other action units are there"
+    missing = table[list(columns.values())].isna()
+    if "success" not in table:
+        has_face, why = ~missing.all(axis=1), "although other action units are there"
+    else:
+        wrong = _first(~table["success"].isin([0, 1]))
+        if wrong is not None:
+            raise InputError(f"{path}: row {wrong}, column success: {table['success'].loc[wrong]:g}, expected 0 or 1")
+        has_face, why = table["success"] == 1, "although success is 1"
+    row = _first(missing.any(axis=1) & has_face)
+    if row is not None:
         raise InputError(f"{path}: row {row}, column {missing.loc[row].idxmax()}: empty {why}; is the file cut short?")
-    return seen
+    return has_face
 
 
-def _series(
-    path: Path, origin: str, frame: pd.DataFrame, columns: dict[int, str], fps: float | None
-) -> Iterator[AUSeries]:
-    video_of = _videos(path, frame)
+def _first(rows: pd.Series[bool]) -> int | None:
+    """Number of the first row that is true."""
+    places = np.flatnonzero(rows.to_numpy(bool))
+    return int(rows.index[places[0]]) if len(places) else None
+
+
+@dataclass(frozen=True)
+class _Source:
+    path: Path
+    form: AUFormat
+    columns: Mapping[int, str]
+
+
+def _series(source: _Source, table: pd.DataFrame, has_face: pd.Series[bool], fps: float | None) -> Iterator[AUSeries]:
+    path, columns = source.path, list(source.columns.values())
+    video_of = _videos(source, table)
     # Beside empty cells whole numbers become floats: 0.0 is face 0.
-    faces = _text(frame, "face_id" if "face_id" in frame else "Identity").str.removesuffix(".0")
-    if not faces[frame["_seen"]].any():
-        faces = faces.where(~frame["_seen"], "0")
-    unnamed = frame["_seen"] & (faces == "")
-    if unnamed.any():
-        raise InputError(f"{path}: row {unnamed.idxmax()}: a face without an id beside faces that have one")
+    faces = _text(table, "face_id").str.removesuffix(".0")
+    if not faces[has_face].any():
+        faces = faces.where(~has_face, "0")
+    unnamed = _first(has_face & (faces == ""))
+    if unnamed is not None:
+        raise InputError(f"{path}: row {unnamed}: a face without an id beside faces that have one")
     for video in pd.unique(video_of):
-        rows = frame[video_of == video]
+        rows, here = table[video_of == video], has_face[video_of == video]
         instants, times = _time_base(path, rows, fps)
         counted = "frame" in rows and rows["frame"].notna().all()
         frames = rows["frame"].groupby(instants).first().to_numpy(int) if counted else np.arange(len(times)) + 1
-        for face in pd.unique(faces[rows.index][rows["_seen"]]) if rows["_seen"].any() else [""]:
-            mine = rows["_seen"] & (faces[rows.index] == face)
-            twice = instants[mine].duplicated()
-            if twice.any():
-                row = twice.idxmax()
+        for face in pd.unique(faces[rows.index][here]) if here.any() else [""]:
+            mine = here & (faces[rows.index] == face)
+            twice = _first(instants[mine].duplicated())
+            if twice is not None:
                 raise InputError(
-                    f"{path}: row {row}: a second face {face!r} in the same frame of {video!r}; "
+                    f"{path}: row {twice}: a second face {face!r} in the same frame of {video!r}; "
                     "faces without ids cannot be told apart, keep one face a table or give it a face_id column"
                 )
             intensities = np.full((len(times), len(columns)), np.nan)
-            intensities[instants[mine]] = rows.loc[mine, list(columns.values())]
+            intensities[instants[mine]] = rows.loc[mine, columns]
             success = np.zeros(len(times), dtype=bool)
             success[instants[mine]] = True
-            yield AUSeries(path, origin, video, face, times, intensities, tuple(columns), success, frames)
+            aus = tuple(source.columns)
+            yield AUSeries(path, source.form.origin, video, face, times, intensities, aus, success, frames)
 
 
-def _videos(path: Path, frame: pd.DataFrame) -> pd.Series:
-    """Name of each row's video; a series of images is one video, named as the table."""
-    if "video" in frame:
-        names = _text(frame, "video")
-        if (names == "").any():
-            raise InputError(f"{path}: row {(names == '').idxmax()}, column video: empty")
-        return names
-    inputs = _text(frame, "input")
-    # Windows' rules know both kinds of slashes; the table may come from another system.
-    stems = {name: PureWindowsPath(name).stem for name in pd.unique(inputs) if name and not _IMAGE.search(name)}
-    return inputs.map(lambda name: stems.get(name, path.stem))
+def _videos(source: _Source, table: pd.DataFrame) -> pd.Series[str]:
+    """Name of each row's video; where the table gives none, it is named as the table."""
+    names = _text(table, "video")
+    if source.form.origin == "facs":
+        row = _first(names == "")
+        if row is not None:
+            raise InputError(f"{source.path}: row {row}, column video: empty")
+    stem = table_stem(source.path)
+    video_of = {name: source.form.video_of(name) or stem for name in pd.unique(names)}
+    return names.map(video_of)
 
 
-def _time_base(path: Path, rows: pd.DataFrame, fps: float | None) -> tuple[pd.Series, np.ndarray]:
+def _time_base(path: Path, rows: pd.DataFrame, fps: float | None) -> tuple[pd.Series[int], np.ndarray]:
     """Which of the video's instants each row belongs to, and the instants' times in seconds.
 
     Faces share the frames of their video, so a frame that shows only another face counts as one without this face.
@@ -264,30 +209,32 @@ def _time_base(path: Path, rows: pd.DataFrame, fps: float | None) -> tuple[pd.Se
     stamps = rows["timestamp"] if "timestamp" in rows else pd.Series(dtype=np.float64)
     # For images OpenFace writes 0 in every row.
     stamped = stamps.notna().any() and (len(rows) == 1 or stamps.nunique() > 1 or stamps.isna().any())
-    if not stamped and fps is None:
+    if stamped:
+        column, times = "timestamp", stamps
+    elif fps is None:
         what = "all time stamps are the same" if stamps.notna().any() else "no time stamps (column timestamp)"
         raise InputError(f"{path}: {what}; say how many frames a second the video has, e.g. --fps 30")
-    if stamped:
-        times = stamps
     elif "frame" in rows:
-        times = rows["frame"] / fps
+        column, times = "frame", rows["frame"] / fps
     else:
-        times = pd.Series(np.arange(len(rows)) / fps, index=rows.index)
-    column = "timestamp" if stamped else "frame"
-    if times.isna().any():
-        raise InputError(f"{path}: row {times.isna().idxmax()}, column {column}: empty")
-    if not times.is_monotonic_increasing:
-        row = times.index[1:][np.diff(times) < 0][0]
-        before, here = rows[column].iloc[times.index.get_loc(row) - 1], rows.loc[row, column]
+        column, times = "frame", pd.Series(np.arange(len(rows)) / fps, index=rows.index)
+    empty = _first(times.isna())
+    if empty is not None:
+        raise InputError(f"{path}: row {empty}, column {column}: empty")
+    values = times.to_numpy(np.float64)
+    back = np.flatnonzero(np.diff(values) < 0)
+    if len(back):
+        before, here = (rows[column].iloc[back[0] + step] for step in (0, 1))
+        row = rows.index[back[0] + 1]
         raise InputError(f"{path}: row {row}, column {column}: {here:g} comes after {before:g}; sort the rows by frame")
-    instants, values = pd.factorize(times)
-    return pd.Series(instants, index=rows.index), np.asarray(values, dtype=np.float64)
+    instants, unique = pd.factorize(values)
+    return pd.Series(instants, index=rows.index), np.asarray(unique, dtype=np.float64)
 
 
-def _text(frame: pd.DataFrame, name: str) -> pd.Series:
-    if name not in frame:
-        return pd.Series("", index=frame.index, dtype=object)
-    return frame[name].astype(object).map(lambda cell: "" if pd.isna(cell) else str(cell).strip())
+def _text(table: pd.DataFrame, name: str) -> pd.Series[str]:
+    if name not in table:
+        return pd.Series("", index=table.index, dtype=object)
+    return table[name].astype(object).map(lambda cell: "" if pd.isna(cell) else str(cell).strip())
 
 
 def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] = "default") -> tuple[int, ...]:
@@ -295,9 +242,11 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
 
     Parameters
     ----------
-    tables : name of each table -> its action units.
-    wanted : ``"default"``: the published seven where the tables have them, else the embedded model's seven,
-        else all; ``"all"``: all that the tables have; or the numbers.
+    tables : dict of str to tuple of int
+        Name of each table -> its action units.
+    wanted : str or sequence of int
+        ``"default"``: the published seven where the tables have them, else the embedded model's seven, else all;
+        ``"all"``: all that the tables have; or the numbers.
 
     Returns
     -------
@@ -307,7 +256,7 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
     Raises
     ------
     InputError
-        If nobody said which and the tables differ. The message says what they share.
+        If they are not named and the tables differ. The message names what these share.
 
     Examples
     --------
@@ -318,18 +267,26 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
         return tuple(wanted)
     sets = {frozenset(aus): name for name, aus in reversed(tables.items())}
     shared = sorted(frozenset.intersection(*sets))
-    said = ",".join(map(str, shared))
+    numbers = ",".join(map(str, shared))
     if len(sets) > 1:
         (one, first), (other, second) = list(sets.items())[:2]
         only = ", ".join(f"AU{au:02d}" for au in sorted(one ^ other))
         advice = (
-            f"All tables have AU {said}: choose with --aus {said}" if shared else "They share none; describe them apart"
+            f"All tables have AU {numbers}: choose with --aus {numbers}"
+            if shared
+            else "They share none; describe them apart"
         )
         raise InputError(f"{first} and {second} have different action units ({only} in one only). {advice}")
     return default_aus(shared) if wanted == "default" else tuple(shared)
 
 
 def table_points(table: pd.DataFrame) -> np.ndarray:
-    """Landmarks [n, 68, 2] of an action-unit table's rows."""
+    """Landmarks of an action-unit table's rows.
+
+    Returns
+    -------
+    ndarray of float64
+        [n, 68, 2], pixels; NaN without a face.
+    """
     names = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
     return table[names].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)

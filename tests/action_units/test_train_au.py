@@ -178,7 +178,7 @@ def test_faulty_collections_are_named(small, tmp_path):
     with pytest.raises(InputError, match="not an uncompressed tar"):
         open_pictures(tmp_path / "packed.tar.gz")
     (tmp_path / "wrong.csv").write_text("image,person\nelsewhere.jpg,anna\n")
-    with pytest.raises(InputError, match=r"wrong\.csv, line 2: elsewhere\.jpg: 0 images"):
+    with pytest.raises(InputError, match=r"wrong\.csv, row 2: elsewhere\.jpg: 0 images"):
         open_pictures(small / "frames.tar", tmp_path / "wrong.csv")
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "text.png").write_text("not a picture")

@@ -9,7 +9,8 @@ import pytest
 from facs_pipeline.authenticity.face_identity import cluster_subjects, identity_vector
 from facs_pipeline.authenticity.pairs import groups_of, pair_up, pairs_from_table
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.tables.descriptor_table import read_descriptor_table, read_text_table
+from facs_pipeline.foundation.tabular import read_text_table
+from facs_pipeline.tables.descriptor_table import read_descriptor_table
 
 TABLE = """video,subject,emotion,label,AU12_speed_max,AU12_value_mean
 a.mp4,1,Happy,real,1.0,2.0

@@ -56,29 +56,37 @@ def test_images_and_videos_side_by_side(write):
         ("image,subject,smile\na.png,anna,1\n", "no AU column"),
         ("image,subject,AU1,AU01_r\na.png,anna,1,1\n", "AU1 has two columns"),
         ("image,subject,AU3\na.png,anna,1\n", "column AU3: AU3 is no FACS action unit"),
-        ("image,subject,AU1\nnowhere.png,anna,1\n", r"line 2: nowhere.png: no such file"),
-        ("image,subject,AU1\npictures/ä b.png,,1\n", "line 2: no subject"),
-        ("image,subject,AU1\npictures/ä b.png,anna,6\n", "line 2, AU1: intensity '6'.*0 to 5"),
-        ("image,subject,AU1\npictures/ä b.png,anna,much\n", "line 2, AU1: intensity 'much'"),
-        ("image,subject,AU1\npictures/ä b.png,anna\n", "line 2: 2 cells, the header has 3"),
+        ("image,subject,AU1\nnowhere.png,anna,1\n", r"row 2: nowhere.png: no such file"),
+        ("image,subject,AU1\npictures/ä b.png,,1\n", "row 2: no subject"),
+        ("image,subject,AU1\npictures/ä b.png,anna,6\n", "row 2, AU1: intensity '6'.*0 to 5"),
+        ("image,subject,AU1\npictures/ä b.png,anna,much\n", "row 2, AU1: intensity 'much'"),
+        ("image,subject,AU1\npictures/ä b.png,anna\n", "row 2 has 2 cells, the header has 3"),
         ("image,subject,AU1\n", "no rows"),
-        ("", "none"),
-        ("video,frame,subject,AU1\nclip.mp4,0,anna,1\n", "line 2: frame '0'.*from 1"),
-        ("video,frame,subject,AU1\nclip.mp4,2,anna,1\nclip.mp4,2,ben,1\n", "line 3: clip.mp4, frame 2 .*second time"),
-        ("image,video,frame,subject,AU1\n,,1,anna,1\n", "line 2: neither"),
+        ("", "empty"),
+        ("video,frame,subject,AU1\nclip.mp4,0,anna,1\n", "row 2: frame '0'.*from 1"),
+        ("video,frame,subject,AU1\nclip.mp4,2,anna,1\nclip.mp4,2,ben,1\n", "row 3: clip.mp4, frame 2 .*second time"),
+        ("image,video,frame,subject,AU1\n,,1,anna,1\n", "row 2: neither"),
     ],
 )
-def test_faults_are_named_with_their_line(write, text, message):
+def test_faults_are_named_with_their_row(write, text, message):
     with pytest.raises(InputError, match=message):
         read_au_manifest(write(text))
 
 
 def test_a_missing_or_binary_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.csv: no such file"):
         read_au_manifest(tmp_path / "none.csv")
-    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(InputError, match=r"b\.csv: not a text file"):
-        read_au_manifest(tmp_path / "b.csv")
+    for content, reason in ((b"\xff\xfe\x00\xd8", "not utf-16"), (b"\x00\x81", "row 1 is not UTF-8")):
+        (tmp_path / "b.csv").write_bytes(content)
+        with pytest.raises(InputError, match=rf"b\.csv: {reason}"):
+            read_au_manifest(tmp_path / "b.csv")
+
+
+def test_a_spreadsheet_may_have_saved_it(write):
+    text = "image;subject;AU1\r\npictures/ä b.png;anna;2,5\r\n"
+    path = write("")
+    path.write_bytes(text.encode("utf-16"))
+    assert read_au_manifest(path).clips[0].intensities.tolist() == [[2.5]]
 
 
 def test_docstring_examples():

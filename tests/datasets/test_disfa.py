@@ -99,10 +99,17 @@ def test_folders_of_frames(disfa):
         read_disfa(disfa)
 
 
+def test_labels_separated_by_semicolons(disfa):
+    before = read_disfa(disfa).clips[0].intensities
+    for file in (disfa / "ActionUnit_Labels" / "SN001").iterdir():
+        file.write_text(file.read_text().replace(",", ";"))
+    np.testing.assert_array_equal(read_disfa(disfa).clips[0].intensities, before)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("5;x", r"SN001_au2\.txt, line 5: intensity 'x'"),
+        ("5,x", r"SN001_au2\.txt, line 5: intensity 'x'"),
         ("5,6", r"line 5: intensity '6'; expected a number from 0 to 5"),
         ("4,1", r"line 5: frame 4 a second time"),
         ("0,1", r"line 5: frame 0; frames count from 1"),

@@ -135,10 +135,11 @@ def test_a_split_of_which_no_row_is_usable_is_named(tmp_path):
         (b"emotion,pixels,Usage\n", "no row that can be used. There is none below the header"),
         (b"emotion,Usage\n3,Training\n", "no column pixels among emotion, usage; expected emotion, pixels"),
         (b"label,image_data\n", "no column emotion and pixels among"),
-        (b"emotion;pixels;Usage\n3;1 2;Training\n", "separated by commas"),
+        (b"emotion|pixels|Usage\n3|1 2|Training\n", "separated by commas"),
         (b"emotion,pixels,pixels\n", "the column pixels is there more than once"),
         (b"emotion,pixels\n3,1 2\n9,4\n", "no row that can be used. row 2: 2 pixels.*row 3: emotion '9'"),
-        ("emotion,pixels\n".encode("utf-16"), "UTF-16 text; save it as CSV in UTF-8"),
+        ("emotion;pixels\n3;1 2\n".encode("utf-16"), "no row that can be used. row 2: 2 pixels"),
+        ("emotion,pixels\n".encode("utf-16")[:-1], "not utf-16.* text .*; save it as CSV in UTF-8"),
         ("emotion,pixels,Größe\n".encode("latin-1"), "not a CSV's header in UTF-8"),
     ],
 )

@@ -67,10 +67,10 @@ def test_the_known_fault_of_subject_8(tmp_path):
     assert kinds(found) == ["identical", "misnamed", "missing"]
     by_kind = {problem.kind: problem for problem in found.problems}
     assert len(by_kind["identical"].files) == 3
-    assert "fake contempt" in by_kind["identical"].what
+    assert "fake contempt" in by_kind["identical"].text
     assert "rename it to H2N2A.MP4" in by_kind["misnamed"].advice
     assert by_kind["missing"].files == ("H2N2D", "H2N2A", "H2N2C")
-    assert "H2NA.MP4" in by_kind["missing"].what
+    assert "H2NA.MP4" in by_kind["missing"].text
     assert len(found.videos) == 9
 
 

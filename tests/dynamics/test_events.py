@@ -14,7 +14,7 @@ from pympi.Elan import Eaf
 from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import find_events, letter
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.tables.schema import EVENT_COLUMNS
+from facs_pipeline.tables.schema import EVENTS
 
 BUMP = [0.0, 0.2, 0.8, 2.0, 3.1, 2.9, 0.7, 0.3, 0.0]
 
@@ -122,7 +122,7 @@ def test_tables_of_openface_and_py_feat(tmp_path):
     result = run(tmp_path, "--fps", 25, "--out", tmp_path / "events.csv", "--elan", tmp_path / "elan")
     assert result.exit_code == 0, result.output
     table = pd.read_csv(tmp_path / "events.csv")
-    assert list(table.columns) == list(EVENT_COLUMNS)
+    assert list(table.columns) == list(EVENTS.names)
     assert table["video"].tolist() == ["anna", "ben"]
     assert table["letter"].tolist() == ["C", "C"]
     assert table["onset_frame"].tolist() == [23, 22]

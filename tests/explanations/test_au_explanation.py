@@ -24,7 +24,7 @@ from facs_pipeline.features import shape_modes
 from facs_pipeline.features.vector import BLOCKS
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.landmarks.points import INNER_49
-from facs_pipeline.tables.schema import EXPLANATION_COLUMNS
+from facs_pipeline.tables.schema import EXPLANATIONS
 
 GREY = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
 MODEL = ActionUnitModel.load_default()
@@ -126,7 +126,7 @@ def test_stills_good_and_bad(tmp_path):
     assert result.return_value == 1
     assert "nobody.png: no face found" in result.output
     assert "text.png: not an image" in result.output
-    assert list(table.columns) == list(EXPLANATION_COLUMNS)
+    assert list(table.columns) == list(EXPLANATIONS.names)
     assert table["action_unit"].unique().tolist()[0] == 12
     assert (table["against"] == "average").all()
     assert table["frame"].isna().all()

@@ -150,8 +150,8 @@ def test_a_table_of_another_video_or_kind_is_refused_and_leaves_nothing(smile, t
     for table, says in (
         (short, "short.csv: expected rows of frame 5"),
         (other, "not an action-unit table"),
-        (empty, "empty.csv: the action-unit table cannot be read"),
-        (tmp_path / "none.csv", "none.csv: the action-unit table cannot be read"),
+        (empty, "empty.csv: empty"),
+        (tmp_path / "none.csv", "none.csv: no such file"),
     ):
         with pytest.raises(InputError, match=says):
             write_overlay(video, table, tmp_path / "o.mp4")

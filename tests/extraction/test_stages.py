@@ -177,7 +177,7 @@ class MouthOpening(Stage):
 
     def columns(self, facts: Mapping[str, Any]) -> Sequence[Column]:
         meaning = "How far the inner lips are apart."
-        return [Column("action_units", "mouth_opening", meaning, "px", "0 ..", "landmarks", decimals=3)]
+        return [Column("action_units", "mouth_opening", "number", meaning, "px", "0 ..", "landmarks", decimals=3)]
 
     def cells(self, chunk: np.ndarray, facts: Mapping[str, Any]) -> Sequence[np.ndarray]:
         return [chunk]

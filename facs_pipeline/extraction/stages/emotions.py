@@ -11,7 +11,7 @@ import numpy as np
 from facs_pipeline.extraction.models import emotion_model, load_emotions
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.stage import Computation, ModelFile, Stage, StageSettings, VideoSettings
-from facs_pipeline.tables.schema import Column, emotion_columns
+from facs_pipeline.tables.schema import VIDEOS, Column, emotion_columns
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Emotions(Stage):
 
     def video_columns(self) -> Sequence[str]:
         """The emotion that most frames show, and their share."""
-        return ("main_emotion", "main_emotion_share")
+        return [column.name for column in VIDEOS.extra]
 
     def video_cells(self, facts: Mapping[str, Any]) -> Sequence[str]:
         """See `video_columns`."""
         from facs_pipeline.emotions.series import most_frequent
 
         emotion, share = most_frequent(facts["emotions"], facts["frames"])
-        return [emotion, "" if share is None else f"{share:.4f}"]
+        return [emotion, VIDEOS["main_emotion_share"].cell(share)]
 
 
 class _Probabilities(Computation):
