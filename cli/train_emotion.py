@@ -15,7 +15,7 @@ from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.open_faces import KINDS
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.training.evaluation import labelled_for
-from facs_pipeline.emotions.training.learning_curve import TestedModel, emotion_curve
+from facs_pipeline.emotions.training.learning_curve import EvaluatedModel, emotion_curve
 from facs_pipeline.emotions.training.recipes import RECIPES
 from facs_pipeline.emotions.training.train import LABELS, TrainingFaces, TrainingRun, classes_of, train_emotion
 from facs_pipeline.foundation.errors import InputError, ModelError
@@ -127,7 +127,7 @@ def command(
             click.echo(accuracy_line(entry))
             if learning_curve:
                 truth = np.array([emotions.index(emotion) for emotion in tested.emotions[tested_seen.rows]])
-                whole = TestedModel(tested_seen, truth, entry)
+                whole = EvaluatedModel(tested_seen, truth, entry)
                 entry["learning_curve"] = emotion_curve(
                     name, learnt, whole, run, cache=cache, progress=ConsoleProgress()
                 )

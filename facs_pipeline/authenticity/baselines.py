@@ -117,7 +117,17 @@ class SVMSingle(AuthenticityRanker[np.ndarray]):
 
 
 class _LightGBM(AuthenticityRanker[np.ndarray]):
-    """Base of both LightGBM rankers: parameters, tuning, the booster as text."""
+    """Base of both LightGBM rankers: parameters, tuning, the booster as text.
+
+    Parameters
+    ----------
+    leaves, trees : tuple of int
+        Leaves per tree and numbers of trees to choose from in inner folds.
+    learning_rate : float
+        Shrinkage of every tree.
+    random_state : int
+        Seed.
+    """
 
     def __init__(
         self,
@@ -199,18 +209,12 @@ class _LightGBM(AuthenticityRanker[np.ndarray]):
 class LightGBMPairs(_LightGBM):
     """Gradient-boosted trees on the same pair samples as `RankSVM`; both orders averaged.
 
-    Parameters
-    ----------
-    leaves, trees : tuple of int
-        Leaves per tree and numbers of trees to choose from in inner folds.
-    learning_rate : float
-        Shrinkage of every tree.
-    random_state : int
-        Seed.
+    `leaves` per tree and numbers of `trees` are chosen in inner folds; `learning_rate` is the shrinkage of every tree.
 
     Attributes
     ----------
     booster_ : lightgbm.Booster
+        The trees.
     leaves_, trees_ : int
         Settings used.
     emotions_ : tuple of str

@@ -49,7 +49,9 @@ def check_ranking(X: np.ndarray, pairs: np.ndarray, model: BaseEstimator) -> tup
     Returns
     -------
     X : ndarray of float64
+        `[n, d]`.
     pairs : ndarray of int
+        `[p, 2]`.
 
     Raises
     ------
@@ -82,8 +84,11 @@ def check_training(
     Returns
     -------
     X : ndarray of float64
+        `[n, d]`.
     pairs : ndarray of int
+        `[p, 2]`.
     labels : ndarray of int
+        `[n]`: 1 real, -1 fake, 0 not to be used.
 
     Raises
     ------

@@ -126,6 +126,7 @@ def reasons(
     Returns
     -------
     list of Reason
+        At most `top`.
     """
     strongest = np.argsort(-np.abs(contributions), kind="stable")[:top]
     return [

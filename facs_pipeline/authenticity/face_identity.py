@@ -91,6 +91,7 @@ def cluster_subjects(vectors: np.ndarray, n_subjects: int | None = None) -> Clus
     Returns
     -------
     Clusters
+        Of the n videos.
 
     Notes
     -----

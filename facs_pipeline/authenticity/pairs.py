@@ -94,6 +94,7 @@ def pairs_from_table(
     table : DescriptorTable
         With the subjects, emotions and labels of `frame`.
     pairs : Pairs
+        Those that the table names.
 
     Raises
     ------

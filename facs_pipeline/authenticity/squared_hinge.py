@@ -34,6 +34,7 @@ def squared_hinge_dual(
     dual : ndarray of float
         `[n]`; ``w = z.T @ dual``.
     intercept : float
+        The b above.
 
     References
     ----------

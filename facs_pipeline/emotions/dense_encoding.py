@@ -171,8 +171,8 @@ class DenseEncoder:
     The soft "triangle" code ``max(0, mean distance - distance)``: Coates, Lee, Ng, "An analysis of single-layer
     networks in unsupervised feature learning", AISTATS 2011.
 
-    Example
-    -------
+    Examples
+    --------
     >>> faces = np.random.default_rng(0).integers(0, 256, (20, 48, 48), np.uint8)
     >>> encoder = DenseEncoder("sift", 16, atoms=8).fit(faces, n_windows=500)
     >>> encoder.encode(faces[0]).shape

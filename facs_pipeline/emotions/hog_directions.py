@@ -49,8 +49,8 @@ def mirrored_parts(hog: np.ndarray) -> Parts:
     Parts
         `[n, 1296]` each.
 
-    Example
-    -------
+    Examples
+    --------
     >>> symmetric, antisymmetric = mirrored_parts(np.full((1, 2592), 3, np.uint8))
     >>> np.unique(symmetric).tolist(), np.unique(antisymmetric).tolist()
     ([6.0], [0.0])

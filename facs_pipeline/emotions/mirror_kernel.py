@@ -160,8 +160,8 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
     ----------
     Saunders, Gammerman, Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
 
-    Example
-    -------
+    Examples
+    --------
     >>> X = np.array([[0.0, 1], [0, -1], [3, 1], [3, -1]])
     >>> MirrorKernelRidge(n_symmetric=1).fit(X, [0, 0, 1, 1]).predict([[0.2, 0.9], [2.8, -0.9]])
     array([0, 1])

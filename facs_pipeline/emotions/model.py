@@ -128,8 +128,8 @@ class EmotionModel:
     TypeError
         If there is a kernel beside a head without scores.
 
-    Example
-    -------
+    Examples
+    --------
     >>> model = EmotionModel.load_default()  # doctest: +SKIP
     >>> model.emotions[model.predict_proba(measure_face_images(faces)).argmax(axis=1)[0]]  # doctest: +SKIP
     'happy'

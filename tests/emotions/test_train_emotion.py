@@ -16,7 +16,7 @@ from skimage.data import astronaut, lfw_subset
 from facs_pipeline.datasets.open_faces import open_faces
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.training.face_images import measure_face_images
-from facs_pipeline.emotions.training.recipes import RECIPES
+from facs_pipeline.emotions.training.recipes import RECIPES, ModelRecipe
 from facs_pipeline.foundation.errors import InputError, ModelError
 
 
@@ -217,5 +217,10 @@ def test_the_embedded_model_does_on_fer2013s_validation_what_its_card_says(share
     assert abs(right.mean() - model.card["measured"]["accuracy"]) < 0.05
 
 
-def test_every_row_has_a_title_and_known_inputs():
+def test_a_recipe_with_a_kernel_needs_ridge_regression():
+    with pytest.raises(ValueError, match="a kernel beside 'svm'; expected 'ridge'"):
+        ModelRecipe("SVM with a kernel", "svm", ("hog",), small_kernel=True)
+
+
+def test_every_recipe_has_a_title_and_known_inputs():
     assert all(recipe.title and recipe.inputs for recipe in RECIPES.values())

@@ -36,7 +36,9 @@ def labelled_for(faces: LabelledFaces, emotions: tuple[str, ...]) -> tuple[Label
     Returns
     -------
     labelled : LabelledFaces
+        Those with one of the emotions.
     skipped : tuple of Skipped
+        The others.
 
     Raises
     ------

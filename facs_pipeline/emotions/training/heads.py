@@ -35,6 +35,7 @@ def fit_svm(X: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[LinearH
     Returns
     -------
     head : LinearHead
+        Trained on all rows.
     chosen : dict
         The chosen settings, for the card.
     """
@@ -92,6 +93,7 @@ def fit_ridge(
     Returns
     -------
     head : LinearHead
+        Trained on all rows.
     chosen : dict
         The chosen settings, for the card.
     scores : ndarray of float
@@ -130,6 +132,7 @@ def fit_lightgbm(
     Returns
     -------
     head : LightGBMHead
+        The trees.
     chosen : dict
         The number of rounds, for the card.
     """

@@ -20,7 +20,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class TestedModel:
+class EvaluatedModel:
     """The model of all training faces, and what it was tested on.
 
     Attributes
@@ -33,8 +33,6 @@ class TestedModel:
         Of the model of all training faces: ``accuracy`` and ``wilson_95``.
     """
 
-    __test__ = False  # not a class of tests, whatever pytest makes of its name
-
     images: FaceImages
     truth: np.ndarray
     figures: dict[str, Any]
@@ -43,7 +41,7 @@ class TestedModel:
 def emotion_curve(
     name: str,
     faces: TrainingFaces,
-    tested: TestedModel,
+    tested: EvaluatedModel,
     run: TrainingRun,
     *,
     cache: str | os.PathLike,
@@ -60,7 +58,7 @@ def emotion_curve(
         Key of `facs_pipeline.emotions.training.recipes.RECIPES`.
     faces : TrainingFaces
         The m training faces.
-    tested : TestedModel
+    tested : EvaluatedModel
         The model of all of them, and its test faces.
     run : TrainingRun
         How each training runs; encoded faces of parts are not stored.

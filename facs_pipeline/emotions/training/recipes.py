@@ -26,6 +26,11 @@ class ModelRecipe:
         Whether a small mirror kernel on the face's HOG stands beside the head.
     published : str
         The published system it is a counterpart of, by its name in `facs_pipeline.report.published`, or ``""``.
+
+    Raises
+    ------
+    ValueError
+        If there is a kernel beside another head than ridge regression.
     """
 
     title: str
@@ -35,6 +40,12 @@ class ModelRecipe:
     encoders: tuple[tuple[str, int], ...] = ()
     small_kernel: bool = False
     published: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.encoders or self.small_kernel) and self.head != "ridge":
+            raise ValueError(
+                f"a kernel beside {self.head!r}; expected 'ridge', whose scores can be added to a kernel's"
+            )
 
 
 _FACE = ("lbp", "hog", "landmarks", "products")

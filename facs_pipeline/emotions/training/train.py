@@ -108,6 +108,7 @@ def classes_of(emotions: np.ndarray, known: tuple[str, ...]) -> tuple[np.ndarray
     y : ndarray of int
         Positions `[n]` in `names`.
     names : tuple of str
+        Those that occur.
 
     Raises
     ------
