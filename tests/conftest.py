@@ -29,9 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             reason = f"measures on real people, whose data are not at {SHARED}; set FACS_SHARED to their folder"
             item.add_marker(pytest.mark.skip(reason=reason))
     if wrong:
-        raise pytest.UsageError(
-            "`shared` marks tests that use the fixture shared_dir, and no others: " + ", ".join(wrong)
-        )
+        raise pytest.UsageError("`shared` marks tests that use the fixture shared_dir, and no others: " + ", ".join(wrong))
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
 
 
@@ -85,7 +83,9 @@ def results(clips: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def results_with_emotions(clips: Path, results: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def results_with_emotions(
+    clips: Path, results: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """`results` of a run with `--emotion`."""
     from drawn_faces import made_once
 

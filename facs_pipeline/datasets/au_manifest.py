@@ -46,8 +46,8 @@ def read_au_manifest(path: str | os.PathLike) -> CodedSet:
         Naming file and row: missing columns, a file that is not there, a frame or intensity that is no such number,
         a frame listed twice.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "a.png").write_bytes(b"-")

@@ -47,8 +47,8 @@ def read_disfa(root: str | os.PathLike, camera: str = "left") -> CodedSet:
         Naming the file, and the line where there is one: no labels, a malformed line, an action unit missing for
         one person, frames missing from one action unit's file, no recording, fewer images than coded frames.
 
-    Example
-    -------
+    Examples
+    --------
     >>> coded = read_disfa("DISFA")  # doctest: +SKIP
     >>> coded.aus  # doctest: +SKIP
     (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)

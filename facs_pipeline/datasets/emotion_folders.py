@@ -27,8 +27,8 @@ def read_emotion_folders(path: str | os.PathLike) -> LabelledFaces:
     InputError
         If nothing is there that can be used.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import tempfile, pathlib, cv2
     >>> folder = pathlib.Path(tempfile.mkdtemp(), "Training", "happiness")
     >>> folder.mkdir(parents=True)

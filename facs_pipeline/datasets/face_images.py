@@ -114,8 +114,8 @@ def near_duplicate_mask(
     ndarray [n] bool
         In the order of ``faces.split(split)``. False for images that cannot be decoded.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from facs_pipeline.datasets.labelled_faces import LabelledFaces
     >>> pixels = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
     >>> pixels[2] = pixels[0]

@@ -42,8 +42,8 @@ def read_face_manifest(path: str | os.PathLike) -> LabelledFaces:
     InputError
         If it is no table, columns are missing, or no row can be used.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import tempfile, cv2
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = cv2.imwrite(str(folder / "a.png"), np.zeros((60, 50), np.uint8))

@@ -17,7 +17,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -59,8 +59,8 @@ def read_fer2013(path: str | os.PathLike, *, progress: Progress = SILENT) -> Lab
     InputError
         If columns are missing or nothing in it can be used.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import tempfile
     >>> table = Path(tempfile.mkdtemp(), "fer2013.csv")
     >>> pixels = " ".join(["7"] * 48 * 48)
@@ -168,7 +168,7 @@ def _copy(images: np.ndarray, number: int) -> np.ndarray:
     return images[number].copy()
 
 
-def _counted(lines: Iterator[Line], raw: BinaryIO, task: Task) -> Iterator[Line]:
+def _counted(lines: Iterator[Line], raw: IO[bytes], task: Task) -> Iterator[Line]:
     done = 0
     with task:
         for number, line in enumerate(lines):
@@ -180,7 +180,7 @@ def _counted(lines: Iterator[Line], raw: BinaryIO, task: Task) -> Iterator[Line]
         task.advance(max(_size(raw) - done, 0))
 
 
-def _size(raw: BinaryIO) -> int:
+def _size(raw: IO[bytes]) -> int:
     return os.fstat(raw.fileno()).st_size
 
 

@@ -26,7 +26,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelledFaces:
-    """n grey images of one face each; images are read one by one, so a large collection need not fit into memory.
+    """Grey images of one face each, n of them, read one by one, so that a large collection need not fit into memory.
 
     Attributes
     ----------

@@ -45,8 +45,8 @@ class Column:
     optional : bool
         Whether the table has it only where it was asked for.
 
-    Example
-    -------
+    Examples
+    --------
     >>> smile = Column("action_units", "smile", "number", "How wide.", "-", "0 .. 1", "AU12", decimals=3)
     >>> smile.cell(0.25), smile.cell(None)
     ('0.250', '')

@@ -35,9 +35,9 @@ def find_tables(named: Sequence[str | os.PathLike[str]], exclude: Iterable[Path 
         If a folder holds no tables or a pattern fits no file.
     """
     left_out = {os.path.abspath(path) for path in exclude if path is not None}
-    found: dict[str, Path] = {}
-    for text in map(os.fspath, named):
-        path = Path(text)
+    tables: dict[str, Path] = {}
+    for one in named:
+        text, path = os.fspath(one), Path(one)
         if path.is_dir():
             matches = [file for file in _tables_below(path) if os.path.abspath(file) not in left_out]
             if not matches:
@@ -48,8 +48,8 @@ def find_tables(named: Sequence[str | os.PathLike[str]], exclude: Iterable[Path 
             matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
             if not matches:
                 raise InputError(f"{text}: no file fits this pattern")
-        found.update({os.path.abspath(match): match for match in matches})
-    return list(found.values())
+        tables.update({os.path.abspath(match): match for match in matches})
+    return list(tables.values())
 
 
 def _tables_below(path: Path) -> list[Path]:
@@ -69,9 +69,10 @@ def write_table(table: pd.DataFrame, path: Path, form: Literal["csv", "parquet"]
     Parameters
     ----------
     table : DataFrame
+        Without its index.
     path : Path
         The file to write.
-    form : "csv" or "parquet", optional
+    form : {"csv", "parquet"}, optional
         By default parquet where the name ends in ``.parquet``, else CSV.
 
     Raises

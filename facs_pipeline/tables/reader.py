@@ -96,8 +96,8 @@ def read_au_table(path: str | os.PathLike, *, fps: float | None = None, min_conf
         If the file cannot be read or is no such table; if a number, a time or a face id is missing, repeated or out
         of order; if there are no time stamps and `fps` is not given.
 
-    Example
-    -------
+    Examples
+    --------
     >>> [face] = read_au_table("openface/anna.csv")  # doctest: +SKIP
     >>> face.aus, face.intensities.shape  # doctest: +SKIP
     ((1, 2, 4, 5, 6), (250, 5))
