@@ -118,7 +118,7 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        C: float = 1.0,  # noqa: N803  scikit-learn's name
+        C: float = 1.0,
         *,
         epsilon: float = 0.1,
         n_estimators: int = 10,
