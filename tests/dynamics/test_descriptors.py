@@ -203,6 +203,7 @@ def test_frames_without_a_face_are_bridged_inside_and_trimmed_at_the_ends(refere
     np.testing.assert_array_equal(describe_series(late, at_100(late), aus)[0], whole)
 
 
+@pytest.mark.shared
 def test_the_frame_rate_before_and_after_the_face_says_nothing(reference):
     series = all_series(reference)[0][:300, :1]
     times = np.arange(len(series)) / 30
