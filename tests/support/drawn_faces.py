@@ -22,6 +22,8 @@ from facs_pipeline.synthesis.recordings import expression, render
 
 WIDTH, HEIGHT = 384, 288
 """Of every drawn frame; the face, about 150 px wide, is in the middle."""
+PERSONS, IMAGES_OF_ONE, STILL = 12, 20, 192
+"""Of `write_stills`: as many persons, images of each, and pixels of an image's side."""
 
 
 @lru_cache(maxsize=4)
@@ -49,20 +51,15 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    folder = root / name
+    folder, done = root / name, root / f"{name}.done"
     with open(root / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            partial = root / f"{name}.partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            make(partial)
-            partial.rename(folder)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
     return folder
-
-
-PERSONS, IMAGES_OF_ONE, STILL = 12, 20, 192
-"""Of `write_stills`: as many persons, images of each, and pixels of an image's side."""
 
 
 def write_stills(folder: Path) -> None:

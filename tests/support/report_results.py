@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from drawn_faces import made_once
 
 from facs_pipeline.authenticity.demo import rank_demo
 from facs_pipeline.demo import run_demo
@@ -28,17 +29,16 @@ MODELS = {
     "SVM on HOG": (0.7, "SVM on HOG"),
     "emotions from 11 AU intensities": (0.4, ""),
 }
-_MADE: list[Path] = []
 
 
 def demo_results(tmp_path_factory) -> Path:
     """Folder with videos/, results/ and ranking/ of two synthetic people."""
-    if not _MADE:
-        out = tmp_path_factory.mktemp("report") / "demo"
+
+    def make(out: Path) -> None:
         demo = run_demo(out, identities=2, jobs=2)
         rank_demo(demo.results, out / "ranking")
-        _MADE.append(out)
-    return _MADE[0]
+
+    return made_once(tmp_path_factory, "demo", make)
 
 
 def emotion_results(folder: Path, *, n: int = 900, protocol: str = FER2013_TEST) -> dict:
