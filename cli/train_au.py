@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import time
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from facs_pipeline.action_units.model import MODEL_KIND
-from facs_pipeline.action_units.training.features import picture_features
-from facs_pipeline.action_units.training.measures import emotion_check, prediction_ms
-from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
-from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Recipe, train
-from facs_pipeline.action_units.training.sources import (
-    FeatureSource,
-    Gathered,
-    LabelledPictures,
-    gather_coded,
-    gather_pictures,
-    teacher_only,
-)
+from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Recipe
+from facs_pipeline.action_units.training.run import AUTrainingOptions, train_on_codings, train_on_teacher
+from facs_pipeline.action_units.training.sources import FeatureSource
 from facs_pipeline.datasets.au_manifest import read_au_manifest
-from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.disfa import read_disfa
-from facs_pipeline.datasets.pictures import Pictures
-from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_write
-from facs_pipeline.landmarks.loading import load_landmarks
-from facs_pipeline.landmarks.model import default_landmarks
-from facs_pipeline.landmarks.training.warped import warped
+from facs_pipeline.datasets.picture_source import PictureSource
 from facs_pipeline.models.card import card_text
 
 from .console import ConsoleProgress
-from .pictures import PICTURES_HELP, PicturesSpec, open_spec
+from .pictures import PICTURES_HELP, PicturesType
 
 
 class Numbers(click.ParamType):
@@ -41,14 +24,13 @@ class Numbers(click.ParamType):
 
     name = "numbers"
 
-    def __init__(self, expected: str):
+    def __init__(self, expected: str) -> None:
         self.expected = expected
 
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The text as numbers."""
         try:
-            return tuple(int(text) for text in value.split(","))
+            return tuple(int(text) for text in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r}: expected {self.expected}", param, ctx)
 
@@ -58,11 +40,10 @@ class BlockWeights(click.ParamType):
 
     name = "block=number,..."
 
-    def convert(self, value, param, ctx):
-        if isinstance(value, dict):
-            return value
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
+        """The text as weights of all blocks."""
         try:
-            given = {name: float(number) for name, number in (pair.split("=") for pair in value.split(","))}
+            given = {name: float(number) for name, number in (pair.split("=") for pair in str(value).split(","))}
         except ValueError:
             self.fail(f"{value!r}: expected pairs such as hog=4,landmarks=17", param, ctx)
         return BLOCK_WEIGHTS | given
@@ -84,15 +65,14 @@ Examples:
 @click.option("--manifest", type=click.Path(), help="CSV of coded faces: image or video, frame, subject, AU columns.")
 @click.option("--teacher", type=click.Path(), help="MediaPipe's face_landmarker.task, for pseudo-labels of --images.")
 @click.option(
-    "--images", type=PicturesSpec(may_warp=True), multiple=True, help="Images for the teacher; repeatable, see below."
+    "--images", type=PicturesType(may_warp=True), multiple=True, help="Images for the teacher; repeatable, see below."
 )
 @click.option(
     "--emotion-check",
-    "check_images",
-    type=PicturesSpec(),
+    type=PicturesType(),
     help="Images in folders named for emotions, to check the model.",
 )
-@click.option("--out", type=click.Path(), required=True, help="Model file to write (.npz).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Model file to write (.npz).")
 @click.option(
     "--landmarks", type=click.Path(), help="Landmark model file, .npz or dlib's .dat.  [default: the package's]"
 )
@@ -121,91 +101,54 @@ Examples:
 @click.option("--folds", type=click.IntRange(3), default=5, show_default=True, help="For the cross-validation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option("--cache", type=click.Path(), help="Folder for labels and features between runs. Default: OUT's .cache.")
-def command(disfa, camera, manifest, teacher, images, check_images, out, landmarks, aus, cache, **settings) -> None:
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder for labels and features between runs. Default: OUT's .cache.",
+)
+def command(
+    disfa: str | None,
+    camera: Literal["left", "right"],
+    manifest: str | None,
+    teacher: str | None,
+    images: tuple[PictureSource, ...],
+    emotion_check: PictureSource | None,
+    out: Path,
+    landmarks: str | None,
+    aus: tuple[int, ...] | None,
+    regressor: str,
+    block_weights: dict[str, float] | None,
+    modes: tuple[int, ...] | None,
+    similar: int,
+    max_samples: int,
+    mirror: bool,
+    every: int,
+    folds: int,
+    seed: int,
+    jobs: int,
+    cache: Path | None,
+) -> None:
     """Train an action-unit model; report its agreement on persons it was not trained on.
 
     Labels come from FACS coders (--disfa, --manifest) or, as pseudo-labels, from a teacher (--teacher, --images).
     Beside the model OUT its card is written as JSON. Labels and features are cached: a second run is quick.
     """
-    out = Path(out)
     given = [name for name, value in (("--disfa", disfa), ("--manifest", manifest), ("--teacher", teacher)) if value]
     if len(given) != 1:
         raise click.UsageError(f"expected one of --disfa, --manifest, --teacher; got {', '.join(given) or 'none'}")
     if bool(images) != bool(teacher):
         raise click.UsageError("--teacher and --images go together: the teacher labels the images")
-    if settings["similar"] and not settings["modes"]:
+    if similar and not modes:
         raise click.UsageError("--similar needs --modes: faces are compared by their coordinates on the modes' axes")
     if out.suffix != ".npz":
         raise click.UsageError(f"--out {out}: model files end in .npz")
-    cache = Path(cache) if cache else out.with_suffix(".cache")
-    every, jobs = settings.pop("every"), settings.pop("jobs")
-    how = FeatureSource(cache, landmarks, settings.pop("mirror"), jobs)
-    seen_by = (load_landmarks(landmarks) if landmarks else default_landmarks()).sha256
-    recipe = Recipe(
-        settings["regressor"],
-        settings["folds"],
-        settings["block_weights"] or BLOCK_WEIGHTS,
-        settings["modes"] or (),
-        settings["similar"],
-        settings["max_samples"],
-        seed=settings["seed"],
-    )
+    features = FeatureSource(cache or out.with_suffix(".cache"), landmarks, mirror, jobs)
+    recipe = Recipe(regressor, folds, block_weights or BLOCK_WEIGHTS, modes or (), similar, max_samples, seed=seed)
+    options, progress = AUTrainingOptions(out, features, recipe, emotion_check), ConsoleProgress()
     if teacher:
-        aus = teacher_only(aus or USABLE_AUS)
-        sources = [_labelled(spec, teacher, aus, how) for spec in images]
-        title = "Action-unit intensities, trained on pseudo-labels, not by FACS coders"
+        trained = train_on_teacher(images, teacher, options, aus=aus, progress=progress)
     else:
-        coded = read_disfa(disfa, camera) if disfa else read_au_manifest(manifest)
-        coded = _chosen(coded, aus)
-        aus = coded.aus
-        sources = [gather_coded(coded, how, every=every, progress=ConsoleProgress())]
-        title = f"Action-unit intensities, trained on {coded.name}"
-    started = time.perf_counter()
-    trained = train(sources, aus, recipe, title=title, jobs=jobs, progress=ConsoleProgress())
-    seconds = round(time.perf_counter() - started, 1)
-    trained.model.card["landmark_model"] = seen_by
-    if check_images:
-        trained.model.card["emotion_check"] = _check(trained.model, open_spec(check_images), cache, landmarks, jobs)
-    each_ms = round(prediction_ms(trained.model, sources[0].X), 4)
-    trained.model.save(out)
-    card = trained.model.card | {"kind": MODEL_KIND, "content_sha256": trained.model.sha256}
-    with atomic_write(out.with_suffix(".json")) as file:
-        # Times are not in the model's own card: the same data make the same model file.
-        json.dump(
-            card | {"train_s": seconds, "predict_ms_per_face": each_ms},
-            file,
-            indent=1,
-            sort_keys=True,
-            ensure_ascii=False,
-        )
-        file.write("\n")
-    click.echo(card_text(card))
-    click.echo(f"\nModel: {out}, its card as JSON: {out.with_suffix('.json')}")
-
-
-def _labelled(spec, teacher: str, aus, how: FeatureSource) -> Gathered:
-    pictures, options = open_spec(spec), spec[1]
-
-    def look_at(shown: Pictures):
-        return label_pictures(shown, teacher, how.cache, jobs=how.jobs, progress=ConsoleProgress())
-
-    labels = read_labels(options["labels"], pictures) if "labels" in options else look_at(pictures)
-    copies = None
-    if "warp" in options:
-        shown = warped(pictures, labels.points)
-        copies = shown, look_at(shown)
-    source = LabelledPictures(pictures, labels, options["weight"], copies)
-    return gather_pictures(source, aus, how, progress=ConsoleProgress())
-
-
-def _chosen(coded: CodedSet, aus: tuple[int, ...] | None) -> CodedSet:
-    return coded.only(aus) if aus else coded
-
-
-def _check(model, pictures: Pictures, cache: Path, landmarks: str | None, jobs: int) -> dict:
-    found = picture_features(pictures, cache, landmarks=landmarks, jobs=jobs, progress=ConsoleProgress())
-    emotions = [pictures.folder_of(number) for number in found.rows]
-    if len(set(emotions)) < 2:
-        raise InputError(f"{pictures.path}: --emotion-check needs images in at least two folders named for emotions")
-    return emotion_check(model, found.X, emotions)
+        coded = read_disfa(disfa, camera) if disfa else read_au_manifest(str(manifest))
+        trained = train_on_codings(coded.only(aus) if aus else coded, options, every=every, progress=progress)
+    click.echo(card_text(trained.card))
+    click.echo(f"\nModel: {trained.path}, its card as JSON: {trained.card_path}")

@@ -1,0 +1,213 @@
+"""From data on disk to an action-unit model file with its card: what `facs train-au` calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facs_pipeline.action_units.model import MODEL_KIND, ActionUnitModel
+from facs_pipeline.action_units.training.features import picture_features
+from facs_pipeline.action_units.training.measures import emotion_check, prediction_ms
+from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
+from facs_pipeline.action_units.training.recipe import Recipe, train
+from facs_pipeline.action_units.training.sources import (
+    FeatureSource,
+    Gathered,
+    LabelledPictures,
+    gather_coded,
+    gather_pictures,
+    teacher_only,
+)
+from facs_pipeline.datasets.coded import CodedSet
+from facs_pipeline.datasets.picture_source import PictureSource
+from facs_pipeline.datasets.pictures import Pictures
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.progress import SILENT, Progress
+from facs_pipeline.landmarks.loading import load_landmarks
+from facs_pipeline.landmarks.model import default_landmarks
+from facs_pipeline.landmarks.training.teacher import TeacherLabels
+from facs_pipeline.landmarks.training.warped import warped
+
+
+@dataclass(frozen=True)
+class AUTrainingOptions:
+    """How an action-unit model is trained, and where it goes.
+
+    Attributes
+    ----------
+    out : Path
+        The model file to write (``.npz``); its card goes beside it as JSON.
+    features : FeatureSource
+        How features of training faces are computed.
+    recipe : Recipe
+        Settings of the training.
+    emotion_check : PictureSource, optional
+        Images in folders named for emotions, to check the model with.
+    """
+
+    out: Path
+    features: FeatureSource
+    recipe: Recipe = field(default_factory=Recipe)
+    emotion_check: PictureSource | None = None
+
+
+@dataclass(frozen=True)
+class TrainedFile:
+    """A model file.
+
+    Attributes
+    ----------
+    model : ActionUnitModel
+    card : dict
+        As it stands in the file.
+    path : Path
+        The file.
+    card_path : Path
+        Its card as JSON, with the times of this run.
+    """
+
+    model: ActionUnitModel
+    card: dict[str, Any]
+    path: Path
+    card_path: Path
+
+
+def train_on_codings(
+    coded: CodedSet, options: AUTrainingOptions, *, every: int = 1, progress: Progress = SILENT
+) -> TrainedFile:
+    """Train on faces that FACS coders have coded.
+
+    Parameters
+    ----------
+    coded : CodedSet
+        See `facs_pipeline.datasets.disfa.read_disfa` and `facs_pipeline.datasets.au_manifest.read_au_manifest`.
+    options : AUTrainingOptions
+    every : int
+        Of each clip every so many-th coded frame.
+    progress : Progress
+
+    Returns
+    -------
+    TrainedFile
+
+    Raises
+    ------
+    InputError
+        If the data cannot be used, or are too few.
+
+    Example
+    -------
+    >>> options = AUTrainingOptions(Path("disfa.npz"), FeatureSource("cache"))
+    >>> train_on_codings(read_disfa("DISFA"), options).model.aus  # doctest: +SKIP
+    (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
+    """
+    landmark_model = _landmark_model(options.features)
+    sources = [gather_coded(coded, options.features, every=every, progress=progress)]
+    title = f"Action-unit intensities, trained on {coded.name}"
+    return _train(sources, coded.aus, title, landmark_model, options, progress)
+
+
+def train_on_teacher(
+    images: Sequence[PictureSource],
+    teacher: str | os.PathLike[str],
+    options: AUTrainingOptions,
+    *,
+    aus: Sequence[int] | None = None,
+    progress: Progress = SILENT,
+) -> TrainedFile:
+    """Train on a teacher's pseudo-labels of images that nobody has coded.
+
+    Parameters
+    ----------
+    images : sequence of PictureSource
+    teacher : str or PathLike
+        MediaPipe's ``face_landmarker.task``.
+    options : AUTrainingOptions
+    aus : sequence of int, optional
+        Action units; by default all usable ones.
+    progress : Progress
+
+    Returns
+    -------
+    TrainedFile
+
+    Raises
+    ------
+    InputError
+        If the images or the teacher cannot be used, or the teacher has no score for an action unit.
+    """
+    landmark_model = _landmark_model(options.features)
+    chosen = teacher_only(aus or USABLE_AUS)
+    sources = [_labelled(source, teacher, chosen, options.features, progress) for source in images]
+    title = "Action-unit intensities, trained on pseudo-labels, not by FACS coders"
+    return _train(sources, chosen, title, landmark_model, options, progress)
+
+
+def _labelled(
+    source: PictureSource,
+    teacher: str | os.PathLike[str],
+    aus: Sequence[int],
+    features: FeatureSource,
+    progress: Progress,
+) -> Gathered:
+    pictures = source.open()
+
+    def label(shown: Pictures) -> TeacherLabels:
+        return label_pictures(shown, teacher, features.cache, jobs=features.jobs, progress=progress)
+
+    labels = label(pictures) if source.labels is None else read_labels(source.labels, pictures)
+    copies = None
+    if source.warp:
+        shown = warped(pictures, labels.points)
+        copies = shown, label(shown)
+    return gather_pictures(LabelledPictures(pictures, labels, source.weight, copies), aus, features, progress=progress)
+
+
+def _landmark_model(features: FeatureSource) -> str:
+    """Hash of the landmark model that the features are from."""
+    return (load_landmarks(features.landmarks) if features.landmarks else default_landmarks()).sha256
+
+
+def _train(
+    sources: Sequence[Gathered],
+    aus: Sequence[int],
+    title: str,
+    landmark_model: str,
+    options: AUTrainingOptions,
+    progress: Progress,
+) -> TrainedFile:
+    started = time.perf_counter()
+    model = train(sources, aus, options.recipe, title=title, jobs=options.features.jobs, progress=progress).model
+    seconds = round(time.perf_counter() - started, 1)
+    model.card["landmark_model"] = landmark_model
+    if options.emotion_check is not None:
+        model.card["emotion_check"] = _emotion_check(model, options.emotion_check, options.features, progress)
+    each_ms = round(prediction_ms(model, sources[0].X), 4)
+    model.save(options.out)
+    card = model.card | {"kind": MODEL_KIND, "content_sha256": model.sha256}
+    card_path = options.out.with_suffix(".json")
+    # Times are not in the model's own card: the same data make the same model file.
+    of_this_run = card | {"train_s": seconds, "predict_ms_per_face": each_ms}
+    with atomic_write(card_path) as file:
+        json.dump(of_this_run, file, indent=1, sort_keys=True, ensure_ascii=False)
+        file.write("\n")
+    return TrainedFile(model, card, options.out, card_path)
+
+
+def _emotion_check(
+    model: ActionUnitModel, source: PictureSource, features: FeatureSource, progress: Progress
+) -> dict[str, Any]:
+    pictures = source.open()
+    found = picture_features(
+        pictures, features.cache, landmarks=features.landmarks, jobs=features.jobs, progress=progress
+    )
+    emotions = [pictures.folder_of(number) for number in found.rows]
+    if len(set(emotions)) < 2:
+        raise InputError(f"{pictures.path}: --emotion-check needs images in at least two folders named for emotions")
+    return emotion_check(model, found.X, emotions)
