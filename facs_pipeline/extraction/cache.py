@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,9 @@ def _short(before: Any, now: Any) -> str:
     return " -> ".join(f"{text[:8]}..." if len(text) > 24 else text for text in (str(before), str(now)))
 
 
-def content_sha256(path: str | os.PathLike, images: list[Path] | None = None, tick=lambda: None) -> str:
+def content_sha256(
+    path: str | os.PathLike, images: list[Path] | None = None, tick: Callable[[], object] = lambda: None
+) -> str:
     """SHA-256 of a file, or of the names and contents of a folder's `images` in their order.
 
     `tick` is called every few megabytes, so that a slow disk is not taken for a hang.

@@ -177,7 +177,10 @@ class OverlaySheet:
         self._letters = self._row * 0.46
         self._panel = self._empty_panel()
 
-    def _text(self, image, text, x, y, size, colour=_INK, bold=False) -> None:
+    def _text(
+        self, image: np.ndarray, text: str, x: float, y: float, size: float,
+        colour: tuple[int, int, int] = _INK, bold: bool = False,
+    ) -> None:  # fmt: skip
         """Text of `size` px (height of a capital) whose baseline is at y."""
         scale = size / 22
         thickness = max(1, round(scale * (2.2 if bold else 1.4)))
