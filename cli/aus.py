@@ -17,8 +17,10 @@ class AUList(click.ParamType):
     ) -> Literal["default", "all"] | tuple[int, ...]:
         """The text as `facs_pipeline.extraction.table_series.Wanted`."""
         text = str(value)
-        if text == "default" or text == "all":
-            return text
+        if text == "default":
+            return "default"
+        if text == "all":
+            return "all"
         try:
             aus = [int(part.strip().upper().removeprefix("AU")) for part in text.split(",")]
         except ValueError:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .console import ConsoleProgress
+
 EPILOG = """\b
 Examples:
   facs cache list facs-output
@@ -13,17 +15,6 @@ Examples:
   facs cache clear facs-output --stage features
 """
 FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-
-
-def _cache(folder: Path):
-    from facs_pipeline.extraction.cache import Cache
-    from facs_pipeline.foundation.files.artifacts import load_key
-
-    key, warning = load_key()
-    if warning:
-        click.echo(f"Note: {warning}", err=True)
-    # Users know their output folder; the cache is in it unless they put it elsewhere.
-    return Cache(folder / "cache" if (folder / "cache").is_dir() else folder, key)
 
 
 @click.group(epilog=EPILOG)
@@ -35,16 +26,13 @@ def command() -> None:
 @FOLDER
 def list_results(folder: Path) -> int:
     """Say what is stored: results and bytes per stage."""
-    from facs_pipeline.extraction.stages import STAGES
+    from facs_pipeline.extraction.cache_folder import cache_use, open_cache
 
-    cache = _cache(folder)
-    paths = list(cache.artifacts())
+    used = cache_use(open_cache(folder, ConsoleProgress()))
     click.echo(f"{'stage':<14} results         bytes")
-    for stage in STAGES:
-        sizes = [path.stat().st_size for path in paths if path.name.startswith(f"{stage.name}-")]
-        click.echo(f"{stage.name:<14} {len(sizes):>7} {sum(sizes):>13,}")
-    videos = len({path.parent for path in paths})
-    click.echo(f"{videos} video{'s' * (videos != 1)}, {sum(path.stat().st_size for path in paths):,} bytes")
+    for stage, results, size_bytes in used.stages:
+        click.echo(f"{stage:<14} {results:>7} {size_bytes:>13,}")
+    click.echo(f"{used.videos} video{'s' * (used.videos != 1)}, {used.size_bytes:,} bytes")
     return 0
 
 
@@ -52,18 +40,13 @@ def list_results(folder: Path) -> int:
 @FOLDER
 def check_results(folder: Path) -> int:
     """Verify every stored result; exit code 1 if one is damaged or foreign. Such results are never loaded."""
-    from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
+    from facs_pipeline.extraction.cache_folder import check_cache, open_cache
 
-    cache = _cache(folder)
-    good = bad = 0
-    for path in cache.artifacts():
-        try:
-            Artifact.open(path, cache.key).check()
-            good += 1
-        except BadArtifactError as error:
-            bad += 1
-            click.echo(f"{path}: {error}")
-    click.echo(f"{good} good, {bad} bad" + ("; the next run computes bad ones again" if bad else ""))
+    found = check_cache(open_cache(folder, ConsoleProgress()))
+    for path, reason in found.bad:
+        click.echo(f"{path}: {reason}")
+    bad = len(found.bad)
+    click.echo(f"{found.good} good, {bad} bad" + ("; the next run computes bad ones again" if bad else ""))
     return 1 if bad else 0
 
 
@@ -76,13 +59,8 @@ def check_results(folder: Path) -> int:
 )
 def clear_results(folder: Path, stage: str | None) -> int:
     """Remove stored results; tables stay. Only files that are stage results are touched."""
-    cache = _cache(folder)
-    paths = [path for path in cache.artifacts() if stage is None or path.name.startswith(f"{stage}-")]
-    freed = sum(path.stat().st_size for path in paths)
-    for path in paths:
-        path.unlink()
-    for parent in {path.parent for path in paths}:
-        if not any(parent.iterdir()):
-            parent.rmdir()
-    click.echo(f"removed {len(paths)} result{'s' * (len(paths) != 1)}, {freed:,} bytes")
+    from facs_pipeline.extraction.cache_folder import clear_cache, open_cache
+
+    results, size_bytes = clear_cache(open_cache(folder, ConsoleProgress()), stage)
+    click.echo(f"removed {results} result{'s' * (results != 1)}, {size_bytes:,} bytes")
     return 0

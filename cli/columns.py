@@ -36,9 +36,9 @@ Tables: {", ".join(TABLES)}."""
 def command(name: str | None, form: str) -> None:
     """Explain columns: all of them, those of the table NAME, or the column NAME."""
     columns = list(COLUMNS) if name is None else find_columns(name)
-    if not columns:
+    if name is not None and not columns:
         known = [*TABLES, *(column.name for column in COLUMNS)]
-        near = difflib.get_close_matches(str(name), known, n=3)
+        near = difflib.get_close_matches(name, known, n=3)
         hint = f" Near: {', '.join(near)}." if near else ""
         raise InputError(f"no table and no column is called {name!r}.{hint} Tables: {', '.join(TABLES)}.")
     click.echo(_printed(columns, form), nl=False)

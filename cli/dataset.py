@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from facs_pipeline.foundation.files.atomic import atomic_csv
 
 from .console import ConsoleProgress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from facs_pipeline.datasets.sase_fe import SaseFe
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Of a long list, so many lines are printed.
 _SHOWN = 20
@@ -41,7 +50,7 @@ def check_sase_fe(path: Path, metadata: Path | None) -> int:
     """Check SASE-FE at PATH: FakeTrue_DB/<subject>/N2H.MP4, or flat files such as 0001_HAPPY.MP4."""
     from facs_pipeline.datasets.sase_fe import scan_sase_fe
 
-    return report(scan_sase_fe(path), metadata)
+    return _report(scan_sase_fe(path), metadata)
 
 
 @check.command(
@@ -60,11 +69,11 @@ def check_metadata(path: Path, root: Path | None) -> int:
     from facs_pipeline.extraction.metadata import load_metadata
 
     videos = load_metadata(path, root=root)
-    click.echo(counts(videos))
+    click.echo(_counts(videos))
     return 0
 
 
-def _face_options(command):
+def _face_options(command: _Function) -> _Function:
     """The options that both checks of still faces have."""
     for option in (
         click.option("--skipped", type=click.Path(path_type=Path), help="Write what cannot be used, and why, there."),
@@ -101,8 +110,10 @@ Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage or nothing usable.
 )
 @_face_options
 def check_fer2013(path: Path, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
-    """Check FER2013 at PATH: fer2013.csv, icml_face_data.csv, train.csv (also .gz, in a zip, tar or folder), or image
-    folders such as train/happy/1.jpg (also in a zip or uncompressed tar).
+    """Check FER2013 at PATH.
+
+    PATH is fer2013.csv, icml_face_data.csv or train.csv (also .gz, in a zip, tar or folder), or image folders such as
+    train/happy/1.jpg (also in a zip or uncompressed tar).
     """
     return _check_faces(path, "fer2013", threshold, duplicates, skipped)
 
@@ -133,8 +144,9 @@ Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage or nothing usable.
 )
 @_face_options
 def check_still_faces(path: Path, kind: str, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
-    """Check still faces with emotions at PATH: FER2013, KDEF, image folders (also in a zip or uncompressed tar) or a
-    manifest.
+    """Check still faces with emotions at PATH.
+
+    PATH is FER2013, KDEF, image folders (also in a zip or uncompressed tar) or a manifest.
     """
     return _check_faces(path, kind, threshold, duplicates, skipped)
 
@@ -175,14 +187,14 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     return 1 if found.problems else 0
 
 
-def _count_table(counts) -> str:
+def _count_table(counts: pd.DataFrame) -> str:
     table = counts.rename(columns={"": "(no split)"}, index={"": "(no emotion)"})
     table.loc["all"] = table.sum()
-    return table.rename_axis(index=None, columns=None).to_string(formatters={name: "{:,}".format for name in table})
+    return table.rename_axis(index=None, columns=None).to_string(formatters=["{:,}".format] * len(table.columns))
 
 
-def report(found, metadata: Path | None) -> int:
-    click.echo(counts(found.videos))
+def _report(found: SaseFe, metadata: Path | None) -> int:
+    click.echo(_counts(found.videos))
     for problem in found.problems:
         click.echo(f"\n{problem.kind}: {problem.text}")
         if problem.kind != "missing":
@@ -198,7 +210,7 @@ def report(found, metadata: Path | None) -> int:
     return 1 if found.problems else 0
 
 
-def counts(videos) -> str:
+def _counts(videos: pd.DataFrame) -> str:
     subjects = videos.loc[videos["subject"] != "", "subject"].nunique()
     real, fake = (int((videos["label"] == label).sum()) for label in ("real", "fake"))
     emotions = ", ".join(

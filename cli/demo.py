@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import ConsoleProgress
+
+if TYPE_CHECKING:
+    from facs_pipeline.demo import Demo
 
 EPILOG = """\b
 Examples:
@@ -53,7 +57,7 @@ def command(out: Path, jobs: int | None, identities: int, seed: int, verbose: bo
     return 1 if demo.run.failed else 0
 
 
-def _print_summary(demo) -> None:
+def _print_summary(demo: Demo) -> None:
     frames = sum(video.facts["frames"] for video in demo.run.videos if video.facts)
     with_face = sum(video.facts["frames_with_face"] for video in demo.run.videos if video.facts)
     share = f" ({with_face / frames:.1%})" if frames else ""
@@ -68,13 +72,12 @@ def _print_summary(demo) -> None:
         from facs_pipeline.action_units.names import AU_NAMES
 
         click.echo("\nFound intensities against the synthetic curves that drove them (Pearson r, mean over videos):")
-        for au, row in demo.agreement.iterrows():
-            click.echo(
-                f"  AU{au:02d}  {AU_NAMES.get(au, ''):<20}  r = {row['r']:5.2f}   {int(row['videos']):3d} videos"
-            )
+        table = demo.agreement
+        for au, r, videos in zip(table.index.tolist(), table["r"].tolist(), table["videos"].tolist(), strict=True):
+            click.echo(f"  AU{au:02d}  {AU_NAMES.get(au, ''):<20}  r = {r:5.2f}   {videos:3d} videos")
 
 
-def _print_next(demo) -> None:
+def _print_next(demo: Demo) -> None:
     results, videos = shlex.quote(str(demo.results)), shlex.quote(str(demo.videos))
     everything = shlex.quote(str(demo.results.parent))
     click.echo(f"\nResults: {demo.results}")

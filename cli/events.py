@@ -92,4 +92,4 @@ def _print_summary(found: TableEvents) -> None:
     click.echo("action unit  events  per minute  median s  strongest")
     for one in found.summary():
         where = f"{one.strongest:.1f} in {one.video} at {one.apex_s:.2f} s"
-        click.echo(f"AU{one.au:02d}         {one.count:>6}  {one.per_minute:>10.1f}  {one.median_s:>8.2f}  {where}")
+        click.echo(f"AU{one.au:02d}         {one.n_events:>6}  {one.per_minute:>10.1f}  {one.median_s:>8.2f}  {where}")

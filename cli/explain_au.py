@@ -39,8 +39,10 @@ class AgainstType(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Against:
         """The text as `Against`."""
         text = str(value)
-        if text == "rest" or text == "average":
-            return text
+        if text == "rest":
+            return "rest"
+        if text == "average":
+            return "average"
         if text.isdecimal() and int(text) > 0:
             return int(text)
         raise click.BadParameter(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from .console import ConsoleProgress
+
+if TYPE_CHECKING:
+    from facs_pipeline.extraction.result import RunResult
 
 EPILOG = """\b
 Examples:
@@ -74,30 +78,63 @@ SHOWN_REMARKS = 10
 @click.option("--quiet", is_flag=True, help="Print warnings and failures only.")
 def command(
     videos: tuple[str, ...],
-    table_format: str,
+    out: Path,
+    jobs: int | None,
+    table_format: Literal["csv", "parquet"],
+    au_model: Path | None,
+    emotion: bool,
+    emotion_model: Path | None,
+    landmarks: Path | None,
+    faces: Literal["one", "all"],
+    metadata: Path | None,
+    baseline: str,
+    cutoff_hz: float,
+    image_fps: float,
+    overlay: bool,
+    fail_fast: bool,
+    cache: Path | None,
     no_cache: bool,
+    timeout_s: float,
     verbose: bool,
     quiet: bool,
-    **options,
 ) -> int:
     """Action-unit time series and descriptors of VIDEOS.
 
     VIDEOS are files, folders (searched recursively), globs, text lists of these, or folders of images. What an earlier
     run into the same folder has done is not done again.
     """
-    from facs_pipeline.extraction.run import Options, extract_features
+    from facs_pipeline.extraction.options import Options
+    from facs_pipeline.extraction.run import extract_features
 
     if threading.current_thread() is threading.main_thread():
         # Being asked to stop (by a scheduler, say) ends the run like Ctrl-C: workers end, what is finished stays.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings = Options(format=table_format, keep_cache=not no_cache, **options)
-    result = extract_features(videos, settings, ConsoleProgress(verbose=verbose, quiet=quiet))
+    options = Options(
+        out=out,
+        cache=cache,
+        keep_cache=not no_cache,
+        jobs=jobs,
+        format=table_format,
+        au_model=au_model,
+        landmarks=landmarks,
+        emotion=emotion,
+        emotion_model=emotion_model,
+        faces=faces,
+        baseline=baseline,
+        overlay=overlay,
+        metadata=metadata,
+        cutoff_hz=cutoff_hz,
+        image_fps=image_fps,
+        fail_fast=fail_fast,
+        timeout_s=timeout_s,
+    )
+    result = extract_features(videos, options, ConsoleProgress(verbose=verbose, quiet=quiet))
     if not quiet:
         _print_summary(result, verbose)
     return 1 if result.failed else 0
 
 
-def _print_summary(result, verbose: bool) -> None:
+def _print_summary(result: RunResult, verbose: bool) -> None:
     width = max(5, *(len(video.name) for video in result.videos))
     width = min(width, 40)
     click.echo(f"{'video':<{width}}  status   frames  with face     fps")

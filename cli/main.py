@@ -36,14 +36,17 @@ class LazyGroup(click.Group):
     """A group whose commands are imported on first use, so that `facs --help` stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order of the data."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of a name, imported now."""
         if name not in COMMANDS:
             return None
         return importlib.import_module(f"{__package__}.{COMMANDS[name][0]}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what `facs --help` says of each command, without importing it."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
 

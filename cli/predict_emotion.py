@@ -73,10 +73,10 @@ def command(
 def _print_summary(table: pd.DataFrame, out: Path, explain: Path | None, failed: int) -> None:
     if len(table) <= _SHOWN:
         width = max(len(name) for name in table["input"])
-        for row in table.itertuples():
-            face = "" if not row.face_id else f"  face {row.face_id}"
-            label = f"{row.emotion} {row.confidence:.0%}" if isinstance(row.emotion, str) else "no face"
-            click.echo(f"{row.input:<{width}}{face}  {label}{'' if row.found else '  (no face found)'}")
+        for row in table.astype(object).where(table.notna(), None).to_dict("records"):
+            face = f"  face {row['face_id']}" if row["face_id"] else ""
+            label = f"{row['emotion']} {row['confidence']:.0%}" if row["emotion"] else "no face"
+            click.echo(f"{row['input']:<{width}}{face}  {label}{'' if row['found'] else '  (no face found)'}")
     else:
         counts = table["emotion"].value_counts()
         click.echo(", ".join(f"{emotion} {count}" for emotion, count in counts.items()))

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from facs_pipeline.foundation.errors import InputError
+
 from .console import ConsoleProgress
+
+if TYPE_CHECKING:
+    from facs_pipeline.authenticity.ranking import Prediction
 
 MODELS = {
     "rank-svm": "75 linear SVMs on differences within pairs, which vote; as published (the default)",
@@ -53,7 +59,7 @@ Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says w
 @click.option("--save", type=click.Path(path_type=Path), help="Model file to write.")
 @click.option("--predict", type=click.Path(path_type=Path), metavar="MODEL", help="Rank with a model made by --train.")
 @click.option(
-    "--model", "models", type=click.Choice([*MODELS, "all"]), default="rank-svm", show_default=True,
+    "--model", "model_name", type=click.Choice([*MODELS, "all"]), default="rank-svm", show_default=True,
     help="Ranker, see below; all compares them with --evaluate.", metavar="NAME|all",
 )  # fmt: skip
 @click.option("--folds", type=click.IntRange(min=2), default=10, show_default=True, help="Folds; no subject is in two.")
@@ -74,7 +80,26 @@ Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says w
 @click.option("--emotion", "emotions", multiple=True, help="A further emotion that may occur; can be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), default="facs-authenticity", show_default=True, help="Results.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Workers for VIDEOS.  [default: one per core]")
-def command(videos, features, descriptors, pairs, evaluate, train, save, predict, models, out, jobs, **options) -> int:
+def command(
+    videos: tuple[str, ...],
+    features: Path | None,
+    descriptors: Path | None,
+    pairs: str,
+    evaluate: bool,
+    train: bool,
+    save: Path | None,
+    predict: Path | None,
+    model_name: str,
+    folds: int,
+    seed: int,
+    permutations: int,
+    learning_curve: bool,
+    penalty: str | None,
+    subjects: int | None,
+    emotions: tuple[str, ...],
+    out: Path,
+    jobs: int | None,
+) -> int:
     """Rank videos of one person and emotion by how felt the expression is.
 
     Takes VIDEOS (extraction runs first, cached in OUT/features), a folder of features, or any descriptor table. One of
@@ -84,64 +109,80 @@ def command(videos, features, descriptors, pairs, evaluate, train, save, predict
     from facs_pipeline.authenticity.evaluation import EvaluationSettings
     from facs_pipeline.authenticity.model import AuthenticityModel
     from facs_pipeline.authenticity.ranking_input import read_ranking_data
-    from facs_pipeline.foundation.errors import InputError
-    from facs_pipeline.foundation.tabular import read_text_table
 
-    if sum((bool(videos), features is not None, descriptors is not None)) != 1:
-        raise InputError("give one of: VIDEOS, --features FOLDER, --descriptors TABLE")
-    if not (evaluate or train or predict):
-        raise InputError("nothing to do: give --evaluate, --train --save MODEL, or --predict MODEL")
-    if predict and (evaluate or train):
-        raise InputError("--predict uses a trained model; run --evaluate or --train apart from it")
-    if train and not save:
-        raise InputError("--train needs --save MODEL, the file to write")
-    if options["learning_curve"] and not evaluate:
+    _check_sources(videos, features, descriptors)
+    _check_tasks(evaluate=evaluate, train=train, save=save, predict=predict, model_name=model_name)
+    if learning_curve and not evaluate:
         raise InputError("--learning-curve goes with --evaluate")
-    if save and not train:
-        raise InputError("--save goes with --train")
-    if train and models == "all":
-        raise InputError("--train makes one model: name it with --model")
-    penalty = parse_penalty(options["penalty"])
-    # Whatever is wrong with small files should be said before hours of videos are looked at.
-    model = AuthenticityModel.load(predict) if predict else None
-    if str(pairs) != "auto":
-        read_text_table(pairs)
-    elif videos and not predict:
-        raise InputError(
-            "videos alone have no labels: give --pairs FILE (video, subject, emotion, label; or video_a, video_b, real)"
-        )
-    check_places(out, save, predict or evaluate or videos)
+    c = _penalty(penalty)
+    # Whatever is wrong with small files should be said before hours of videos are analysed.
+    trained = AuthenticityModel.load(predict) if predict else None
+    _check_pairs(pairs, needed=bool(videos) and not predict)
+    _check_places(out, save, out_is_used=bool(predict or evaluate or videos))
     if videos:
-        check_named_once(videos)
-        features = extract(videos, out, jobs)
+        _check_named_once(videos)
+        features = _extract(videos, out, jobs)
     data = read_ranking_data(
-        features=features, descriptors=descriptors, pairs=pairs, out=out,
-        more_emotions=options["emotions"], n_subjects=options["subjects"],
-    )  # fmt: skip
+        features=features,
+        descriptors=descriptors,
+        pairs=pairs,
+        out=out,
+        more_emotions=emotions,
+        n_subjects=subjects,
+    )
     for note in data.notes:
         click.echo(f"Note: {note}", err=True)
-    if model:
-        return print_prediction(ranking.predict(data, model, out), out)
-    names = ranking.all_rankers(data) if models == "all" else [models]
-    study = ranking.prepare_study(data, options["folds"], need_folds=evaluate)
+    if trained is not None:
+        return _print_prediction(ranking.predict(data, trained, out), out)
+    names = ranking.all_rankers(data) if model_name == "all" else [model_name]
+    study = ranking.prepare_study(data, folds, need_folds=evaluate)
     for warning in study.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if evaluate:
-        settings = EvaluationSettings(options["seed"], options["permutations"], options["learning_curve"])
-        report = ranking.evaluate(data, study, names, out, settings, penalty=penalty, progress=ConsoleProgress())
+        settings = EvaluationSettings(seed, permutations, learning_curve)
+        report = ranking.evaluate(data, study, names, out, settings, penalty=c, progress=ConsoleProgress())
         click.echo(ranking_text.report_text(report))
         click.echo(f"Results: {out / 'authenticity.json'}, {out / 'predictions.csv'}, {out / 'reasons.csv'}")
-    if train:
-        model = ranking.train(study, names[0], seed=options["seed"], penalty=penalty)
+    if save is not None:
+        model = ranking.train(study, names[0], seed=seed, penalty=c)
         model.save(save)
         click.echo(ranking_text.trained_text(model))
         click.echo(f"Model: {save}")
     return 1 if data.table.unusable else 0
 
 
-def parse_penalty(text: str | None) -> float | str | None:
+def _check_sources(videos: tuple[str, ...], features: Path | None, descriptors: Path | None) -> None:
+    if sum((bool(videos), features is not None, descriptors is not None)) != 1:
+        raise InputError("give one of: VIDEOS, --features FOLDER, --descriptors TABLE")
+
+
+def _check_tasks(*, evaluate: bool, train: bool, save: Path | None, predict: Path | None, model_name: str) -> None:
+    if not (evaluate or train or predict):
+        raise InputError("nothing to do: give --evaluate, --train --save MODEL, or --predict MODEL")
+    if predict and (evaluate or train):
+        raise InputError("--predict uses a trained model; run --evaluate or --train apart from it")
+    if train and not save:
+        raise InputError("--train needs --save MODEL, the file to write")
+    if save and not train:
+        raise InputError("--save goes with --train")
+    if train and model_name == "all":
+        raise InputError("--train makes one model: name it with --model")
+
+
+def _check_pairs(pairs: str, *, needed: bool) -> None:
+    from facs_pipeline.foundation.tabular import read_text_table
+
+    if pairs != "auto":
+        read_text_table(pairs)
+    elif needed:
+        raise InputError(
+            "videos alone have no labels: give --pairs FILE (video, subject, emotion, label; or video_a, video_b, real)"
+        )
+
+
+def _penalty(text: str | None) -> float | str | None:
     """A positive number, "auto", or None where nothing was given."""
-    if text in (None, "auto"):
+    if text is None or text == "auto":
         return text
     try:
         value = float(text)
@@ -152,9 +193,8 @@ def parse_penalty(text: str | None) -> float | str | None:
     return value
 
 
-def check_places(out: Path, save: Path | None, out_is_used) -> None:
+def _check_places(out: Path, save: Path | None, *, out_is_used: bool) -> None:
     """Results must have a place before work is done; InputError where they have none."""
-    from facs_pipeline.foundation.errors import InputError
     from facs_pipeline.foundation.files.atomic import make_writable
 
     if out_is_used:
@@ -165,27 +205,26 @@ def check_places(out: Path, save: Path | None, out_is_used) -> None:
         make_writable(save.parent, "name another file with --save")
 
 
-def check_named_once(videos) -> None:
+def _check_named_once(videos: tuple[str, ...]) -> None:
     """Extraction would take a video named twice for one; here it was meant as a pair."""
-    from facs_pipeline.foundation.errors import InputError
-
-    seen = set()
+    places: set[Path] = set()
     for video in videos:
-        if (place := Path(video).resolve()) in seen:
+        if (place := Path(video).resolve()) in places:
             raise InputError(f"{video}: named twice; a pair is two different videos")
-        seen.add(place)
+        places.add(place)
 
 
-def extract(videos, out: Path, jobs: int | None) -> Path:
+def _extract(videos: tuple[str, ...], out: Path, jobs: int | None) -> Path:
     """Run the extraction into OUT/features; what is done already is not done again."""
-    from facs_pipeline.extraction.run import Options, extract_features
+    from facs_pipeline.extraction.options import Options
+    from facs_pipeline.extraction.run import extract_features
 
     folder = out / "features"
     extract_features(videos, Options(out=folder, jobs=jobs), ConsoleProgress())
     return folder
 
 
-def print_prediction(result, out: Path) -> int:
+def _print_prediction(result: Prediction, out: Path) -> int:
     click.echo(result.text)
     click.echo(f"Results: {out / 'predictions.csv'}")
     return 1 if result.without_score else 0

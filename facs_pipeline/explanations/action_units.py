@@ -27,20 +27,24 @@ from facs_pipeline.features import registration, shape_modes, vector
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.landmarks.points import INNER_49
 
-_TOLD = 0.05
+_NAMED_FROM = 0.05
 _NAMED = 3
 _SURE = 0.5
 
 
 class Face(NamedTuple):
-    """A face as `features` sees it.
+    """A face as features are measured of it.
 
     Attributes
     ----------
-    features : ndarray [9055], as `facs_pipeline.features` gives them.
-    texture : ndarray [120, 120] uint8, the registered face; None for an average of faces.
-    points : ndarray [68, 2], landmarks in pixels of the texture; None for an average of faces.
-    name : such as ``"frame 120"``.
+    features : ndarray of uint8 or float
+        As `facs_pipeline.features` gives them [9055].
+    texture : ndarray of uint8, or None
+        The registered face [120, 120]; None for an average of faces.
+    points : ndarray of float, or None
+        Landmarks [68, 2] in pixels of the texture; None for an average of faces.
+    name : str
+        Such as ``"frame 120"``.
     """
 
     features: np.ndarray
@@ -56,22 +60,23 @@ class Face(NamedTuple):
         return cls(vector.face_features(grey, points), texture, geometry.apply(matrix, points), name)
 
 
-class Explanation(NamedTuple):
+class ActionUnitExplanation(NamedTuple):
     """Why an action unit is stronger or weaker in one face than in another.
 
     Attributes
     ----------
     au : int
+        FACS number.
     intensity, reference_intensity : float
         0..5, of the face and of the one it is compared with.
     score, reference_score : float
         The same before they are limited to 0..5.
-    contributions : ndarray [9055]
-        Of each number, in the order of `facs_pipeline.features`; the sum is `score` less `reference_score`.
-    landmarks : ndarray [49]
-        Sums for each inner landmark, its share of the products of shape modes with it.
-    heat : ndarray [120, 120]
-        All of it over the registered face.
+    contributions : ndarray of float64
+        Of each number [9055], in the order of `facs_pipeline.features`; the sum is `score` less `reference_score`.
+    landmarks : ndarray of float64
+        Sums for each inner landmark [49], its share of the products of shape modes with it.
+    heat : ndarray of float64
+        All of it over the registered face [120, 120].
     parts : dict of (str, str) to float
         Sums for each kind of number (``landmarks`` and their products, ``gradients``: HOG, ``texture``: LBP) in each
         part of the face (`facs_pipeline.explanations.face_regions.REGIONS`).
@@ -96,23 +101,27 @@ class Explanation(NamedTuple):
         return _summed(self.parts, 0)
 
 
-def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: Face) -> Explanation:
-    """What moves `au` from `reference` to `face`.
+def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: Face) -> ActionUnitExplanation:
+    """What makes an action unit stronger or weaker in one face than in another.
 
     Parameters
     ----------
-    au : one of ``model.aus``.
-    face : with its landmarks.
-    reference : another frame of the same person, or an average face.
+    model : ActionUnitModel
+    au : int
+        One of ``model.aus``.
+    face : Face
+        With its landmarks.
+    reference : Face
+        Another frame of the same person, or an average face.
 
     Returns
     -------
-    Explanation
+    ActionUnitExplanation
 
     Raises
     ------
     ValueError
-        If the model does not measure `au`.
+        If the model does not measure `au`, or `face` is an average.
 
     Notes
     -----
@@ -135,6 +144,8 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     """
     if au not in model.aus:
         raise ValueError(f"AU{au}: the model measures {', '.join(map(str, model.aus))}")
+    if face.points is None:
+        raise ValueError(f"{face.name} has no landmarks; only what is compared with may be an average")
     column = model.aus.index(au)
     x, r = face.features.astype(np.float64), reference.features.astype(np.float64)
     weights = model.weights_between(x, r, au)
@@ -153,8 +164,11 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
         for kind, heat in heats.items()
         for region, value in sums_by_region(heat, face.points).items()
     }
-    limited = np.clip([score, reference_score], 0.0, MAX_INTENSITY).tolist()
-    return Explanation(au, *limited, score, reference_score, values, landmarks, sum(heats.values()), parts)
+    intensity, reference_intensity = np.clip([score, reference_score], 0.0, MAX_INTENSITY).tolist()
+    heat = heats["landmarks"] + heats["gradients"] + heats["texture"]
+    return ActionUnitExplanation(
+        au, intensity, reference_intensity, score, reference_score, values, landmarks, heat, parts
+    )
 
 
 def _shares_of_products(weights: np.ndarray, x: np.ndarray, r: np.ndarray, total: float) -> np.ndarray:
@@ -206,20 +220,21 @@ def _among_sure(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------- in words and in a picture
 
 
-def title(found: Explanation) -> str:
+def title(found: ActionUnitExplanation) -> str:
     """For example ``AU12 lip corner puller 3.4``."""
     return f"AU{found.au:02d} {AU_NAMES[found.au].lower()} {found.intensity:.1f}"
 
 
-def reasons(found: Explanation, reference: Face) -> list[str]:
+def reasons(found: ActionUnitExplanation, reference: Face) -> list[str]:
     """In words, strongest first: which parts of the face, and which kinds of numbers."""
     moved = f"{_signed(found.score - found.reference_score)} compared with {reference.name}"
-    limited = abs(found.score - found.intensity) + abs(found.reference_score - found.reference_intensity) >= _TOLD
+    limited = abs(found.score - found.intensity) + abs(found.reference_score - found.reference_intensity) >= _NAMED_FROM
     before = f": {found.reference_score:.1f} to {found.score:.1f} before both are limited to 0..5" if limited else ""
     lines = [f"{moved} ({found.reference_intensity:.1f}){before}"]
     for verb, sign in (("raised", 1), ("lowered", -1)):
-        told = [f"{name} {value:+.1f}" for name, value in found.by_region().items() if sign * value >= _TOLD][:_NAMED]
-        lines.append(f"{verb} by {', '.join(told) or 'nothing'}")
+        regions = [(name, value) for name, value in found.by_region().items() if sign * value >= _NAMED_FROM]
+        listed = ", ".join(f"{name} {value:+.1f}" for name, value in regions[:_NAMED])
+        lines.append(f"{verb} by {listed or 'nothing'}")
     kinds = {kind: _signed(value) for kind, value in found.by_kind().items()}
     lines.append(
         f"of it: where the landmarks lie {kinds['landmarks']}, gradients (HOG) {kinds['gradients']}, "
@@ -228,7 +243,7 @@ def reasons(found: Explanation, reference: Face) -> list[str]:
     return lines
 
 
-def draw_explanation(found: Explanation, face: Face, reference: Face, *, side: int = 300) -> np.ndarray:
+def draw_explanation(found: ActionUnitExplanation, face: Face, reference: Face, *, side: int = 300) -> np.ndarray:
     """The face compared with, the face, and the face under its heat map; what they mean is written below.
 
     Returns
@@ -242,6 +257,8 @@ def draw_explanation(found: Explanation, face: Face, reference: Face, *, side: i
         for one, intensity in ((reference, found.reference_intensity), (face, found.intensity))
         if one.texture is not None
     ]
+    if face.texture is None or face.points is None:
+        raise ValueError(f"{face.name} cannot be drawn; only what is compared with may be an average")
     come_from = shape_modes.landmark_places(reference.features[vector.BLOCKS["landmarks"]])
     panels.append(draw_heat(face.texture, found.heat, face.points[INNER_49], found.landmarks, side, come_from))
     return picture(panels, title(found), ("raises it", "lowers it"), reasons(found, reference))

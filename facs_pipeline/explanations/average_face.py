@@ -27,12 +27,12 @@ class AverageFace(NamedTuple):
 
     Attributes
     ----------
-    features : ndarray [9055]
-        Of `facs_pipeline.features.face_features`.
-    pixels [2304], windows [1800], action_units [k] : ndarray
-        Of the other numbers of `facs_pipeline.emotions.model.input_features`.
-    action_units_sd : ndarray [k]
-        Standard deviation of the intensities.
+    features : ndarray of float
+        Of `facs_pipeline.features.face_features` [9055].
+    pixels, windows, action_units : ndarray of float
+        Of the other numbers of `facs_pipeline.emotions.model.input_features`: [2304], [1800], [k].
+    action_units_sd : ndarray of float
+        Standard deviation of the intensities [k].
     card : dict
         Over how many faces, and which.
     """
@@ -50,18 +50,19 @@ class AverageFace(NamedTuple):
         parts = [self.features[blocks[name]] if name in blocks else getattr(self, name) for name in inputs]
         return np.concatenate(parts).astype(np.float64)
 
-    def save(self, path: str | os.PathLike) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as a model file."""
         arrays = {name: np.asarray(getattr(self, name), np.float32) for name in self._fields if name != "card"}
         return save_model(path, KIND, arrays, self.card)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> AverageFace:
+    def load(cls, path: str | os.PathLike[str]) -> AverageFace:
         """Read one; `ModelError` if it is damaged, or of other features than this version computes."""
         stored = load_model(path, KIND)
         if stored.card.get("made_by") != made_by():
             raise ModelError(f"{path}: of other landmarks or features than this version computes; make it again")
-        return cls(*(stored.arrays[name] for name in cls._fields if name != "card"), stored.card)
+        arrays = {name: stored.arrays[name] for name in cls._fields if name != "card"}
+        return cls(card=stored.card, **arrays)
 
     @classmethod
     def load_default(cls) -> AverageFace:
@@ -79,21 +80,22 @@ def made_by() -> dict[str, Any]:
     return {"settings": vector.SETTINGS.as_json(), "landmark_model": default_landmarks().sha256}
 
 
-def average_face(seen: FaceImages, title: str) -> AverageFace:
+def average_face(faces: FaceImages, title: str) -> AverageFace:
     """The means over m faces; `title` says which faces they are."""
+    m = len(faces.detected)
     # A thousand at a time: as float64 all of them would not fit into memory.
-    sums, squares = [0.0] * (1 + len(_OTHERS)), 0.0
-    for start in range(0, len(seen.detected), 1000):
-        part = FaceImages(*(values[start : start + 1000] for values in seen[:7]), skipped=())
-        found = [part.features, *(input_features(part, [name]) for name in _OTHERS)]
-        sums = [total + numbers.sum(axis=0, dtype=np.float64) for total, numbers in zip(sums, found, strict=True)]
-        squares = squares + (found[-1].astype(np.float64) ** 2).sum(axis=0)
-    means = [total / len(seen.detected) for total in sums]
-    spread = np.sqrt(np.maximum(squares / len(seen.detected) - means[-1] ** 2, 0))
+    sums, squares = [np.zeros(())] * (1 + len(_OTHERS)), np.zeros(())
+    for start in range(0, m, 1000):
+        part = faces.take(slice(start, start + 1000))
+        numbers = [part.features, *(input_features(part, [name]) for name in _OTHERS)]
+        sums = [total + one.sum(axis=0, dtype=np.float64) for total, one in zip(sums, numbers, strict=True)]
+        squares = squares + (numbers[-1].astype(np.float64) ** 2).sum(axis=0)
+    features, pixels, windows, action_units = (total / m for total in sums)
+    spread = np.sqrt(np.maximum(squares / m - action_units**2, 0))
     card = {
         "title": title,
-        "images": len(seen.detected),
-        "without_face": int((~seen.detected).sum()),
+        "images": m,
+        "without_face": int((~faces.detected).sum()),
         "made_by": made_by(),
     }
-    return AverageFace(*means, spread, card)
+    return AverageFace(features, pixels, windows, action_units, spread, card)

@@ -10,18 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
-from facs_pipeline.emotions.face_images import SIDE, FaceImages
+from facs_pipeline.emotions.face_images import SIDE
 from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel, input_features
 from facs_pipeline.emotions.small_kernel import SmallKernel
 from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
 from facs_pipeline.explanations.heat_map import LANDMARK_SPREAD, hog_heat, lbp_heat, spread
 from facs_pipeline.explanations.kernel_contributions import kernel_contributions
-from facs_pipeline.features import registration, shape_modes, vector
+from facs_pipeline.explanations.registered_face import RegisteredFace
+from facs_pipeline.features import shape_modes, vector
+from facs_pipeline.features.registration import TEXTURE
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.landmarks.points import INNER_49
 
-TEXTURE = registration.TEXTURE
 SHAPE = "shape"
 """Where products of shape modes count: they belong to the face's shape as a whole."""
 _PIXEL_SPREAD = 1.5
@@ -32,13 +33,14 @@ class Contributions(NamedTuple):
 
     Attributes
     ----------
-    values : ndarray [d]
-        Of each number of the face. They sum exactly to the log odds of `first` against `second` for this face, less
+    values : ndarray of float64
+        Of each number of the face [d]. They sum exactly to the log odds of `first` against `second` for this face, less
         those for the reference.
-    heat : ndarray [120, 120]
-        The same summed over the pixels of the registered texture that they were measured at; without `shape`.
-    landmarks : ndarray [49]
-        Of the position of each inner landmark; 0 where the model does not look at them.
+    heat : ndarray of float64
+        The same summed over the pixels of the registered texture [120, 120] that they were measured at; without
+        `shape`.
+    landmarks : ndarray of float64
+        Of the position of each inner landmark [49]; 0 where the model takes none.
     shape : float
         Sum of those of products of shape modes, which have no place of their own.
     log_odds, reference_log_odds : float
@@ -75,26 +77,19 @@ def difference_weights(model: EmotionModel, first: int, second: int) -> tuple[np
 
 
 def contributions(
-    model: EmotionModel,
-    face: FaceImages,
-    reference: np.ndarray,
-    first: int,
-    second: int,
-    points: np.ndarray,
-    to_texture: np.ndarray,
+    model: EmotionModel, face: RegisteredFace, reference: np.ndarray, first: int, second: int
 ) -> Contributions:
     """What each number of one face speaks for, compared with a reference.
 
     Parameters
     ----------
-    model : one of which `has_contributions`.
-    face : m = 1.
-    reference : ndarray [d]
-        Numbers to compare with, such as those of an average face.
-    first, second : positions of two emotions.
-    points : ndarray [68, 2]
-        The face's landmarks in pixels of the registered texture.
-    to_texture : ndarray [2, 3], from pixels of ``face.pixels`` (48 x 48) to the registered texture.
+    model : EmotionModel
+        One of which `has_contributions`.
+    face : RegisteredFace
+    reference : ndarray of float64
+        Numbers [d] to compare with, such as those of an average face.
+    first, second : int
+        Positions of two emotions.
 
     Notes
     -----
@@ -103,7 +98,7 @@ def contributions(
     contributions are those of `facs_pipeline.explanations.kernel_contributions`.
     """
     weights, offset = difference_weights(model, first, second)
-    numbers = input_features(face, model.inputs)[0].astype(np.float64)
+    numbers = input_features(face.images, model.inputs)[0].astype(np.float64)
     values = weights * (numbers - reference)
     log_odds, reference_log_odds = float(numbers @ weights + offset), float(reference @ weights + offset)
     spans = _spans(model)
@@ -114,29 +109,39 @@ def contributions(
         log_odds, reference_log_odds = log_odds + of_face, reference_log_odds + of_reference
     heat, landmarks, shape = np.zeros((TEXTURE, TEXTURE)), np.zeros(shape_modes.N_LANDMARKS // 2), 0.0
     for name, span in spans.items():
-        part = values[span]
-        if name == "lbp":
-            heat += lbp_heat(part)
-        elif name == "hog":
-            heat += hog_heat(part)
-        elif name == "landmarks":
-            landmarks = part.reshape(-1, 2).sum(axis=1)
-            heat += spread(landmarks, points[INNER_49], LANDMARK_SPREAD)
-        elif name == "products":
-            shape += float(part.sum())
-        elif name == "pixels":
-            places = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).reshape(-1, 2)
-            heat += spread(part, geometry.apply(to_texture, places.astype(float)), _PIXEL_SPREAD)
-        elif name == "windows":
-            heat += spread(*_window_cells(part, to_texture), 2 * _PIXEL_SPREAD)
+        if name == "products":
+            shape += float(values[span].sum())
         else:
-            parts = region_map(points)
-            for au, value in zip(ActionUnitModel.load_default().aus, part, strict=True):
-                inside = parts == REGIONS.index(AU_REGIONS.get(au, "mouth"))
-                # A part can be hidden at the edge of the texture; its share then lies all over the face.
-                inside = inside if inside.any() else np.ones_like(inside)
-                heat += np.where(inside, value / inside.sum(), 0)
+            heat += _heat(name, values[span], face)
+        if name == "landmarks":
+            landmarks = values[span].reshape(-1, 2).sum(axis=1)
     return Contributions(values, heat, landmarks, shape, log_odds, reference_log_odds)
+
+
+def _heat(name: str, values: np.ndarray, face: RegisteredFace) -> np.ndarray:
+    """Contributions of one kind of number as a map [120, 120] over the registered texture."""
+    if name == "lbp":
+        return lbp_heat(values)
+    if name == "hog":
+        return hog_heat(values)
+    if name == "landmarks":
+        return spread(values.reshape(-1, 2).sum(axis=1), face.points[INNER_49], LANDMARK_SPREAD)
+    if name == "pixels":
+        places = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).reshape(-1, 2)
+        return spread(values, geometry.apply(face.pixels_to_texture, places.astype(float)), _PIXEL_SPREAD)
+    if name == "windows":
+        return spread(*_window_cells(values, face.pixels_to_texture), 2 * _PIXEL_SPREAD)
+    return _action_unit_heat(values, region_map(face.points))
+
+
+def _action_unit_heat(values: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    heat = np.zeros((TEXTURE, TEXTURE))
+    for au, value in zip(ActionUnitModel.load_default().aus, values, strict=True):
+        inside = parts == REGIONS.index(AU_REGIONS.get(au, "mouth"))
+        # A part can be hidden at the edge of the texture; its share then lies all over the face.
+        inside = inside if inside.any() else np.ones_like(inside)
+        heat += np.where(inside, value / inside.sum(), 0)
+    return heat
 
 
 def _spans(model: EmotionModel) -> dict[str, slice]:

@@ -6,36 +6,34 @@ the second emotion, compared with the average face. Any other model is asked aga
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.names import AU_NAMES
-from facs_pipeline.emotions.face_images import CROP_OFFSET, CROP_SCALE, SIDE, FaceImages
+from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.explanations.average_face import AverageFace
-from facs_pipeline.explanations.contributions import SHAPE, contributions, has_contributions
+from facs_pipeline.explanations.contributions import SHAPE, Contributions, contributions, has_contributions
 from facs_pipeline.explanations.face_regions import REGIONS
 from facs_pipeline.explanations.heat_map import draw_face, draw_heat, picture, sums_by_region
 from facs_pipeline.explanations.occlusion import occlusion
-from facs_pipeline.features import registration
-from facs_pipeline.foundation.images import geometry
+from facs_pipeline.explanations.registered_face import RegisteredFace
 from facs_pipeline.landmarks.points import INNER_49
 
-TEXTURE = registration.TEXTURE
-_TEXTURE_TO_CROP = np.array([[CROP_SCALE, 0, CROP_OFFSET], [0, CROP_SCALE, CROP_OFFSET]])
 _WORDS = {
     **{name: name if name in ("brows", "eyes", "cheeks") else f"the {name}" for name in REGIONS},
     SHAPE: "the face's shape as a whole",
 }
-_TOLD = 0.05
+_NAMED_FROM = 0.05
 _ASSOCIATED = 0.1
 _UNUSUAL = 0.5
 
 
-class Explanation(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class EmotionExplanation:
     """Why a model named an emotion.
 
     Attributes
@@ -43,21 +41,23 @@ class Explanation(NamedTuple):
     emotion, runner_up : str
         The most and the second most probable emotion.
     probability, runner_up_probability : float
-    method : ``"contributions"`` (exact, of a linear model or the compact one) or ``"occlusion"``.
-    heat : ndarray [120, 120]
-        Over the registered face. Contributions: log odds for `emotion` against `runner_up`, below 0 what speaks against
-        it. Occlusion: by how much covering the place lowers the probability (0..1).
-    face : ndarray [120, 120] uint8
-        The registered face.
-    points : ndarray [68, 2]
-        Landmarks in its pixels.
+        Theirs, 0..1.
+    method : "contributions" or "occlusion"
+        The first is exact, for a linear model or the compact one.
+    heat : ndarray of float64
+        Over the registered face [120, 120]. Contributions: log odds for `emotion` against `runner_up`, below 0 what
+        speaks against it. Occlusion: by how much covering the place lowers the probability (0..1).
+    face : ndarray of uint8
+        The registered face [120, 120].
+    points : ndarray of float64
+        Landmarks [68, 2] in its pixels.
     regions : dict of str to float
         The same per region, strongest first. Contributions: sums of the heat, and ``"shape"`` for what has no place;
         together exactly `log_odds` less `reference_log_odds`. Occlusion: the drop when all of the region is covered.
-    landmarks : ndarray [49]
-        Contribution of each inner landmark's position; zeros for occlusion.
-    contributions : ndarray [d] or None
-        As in `facs_pipeline.explanations.contributions.Contributions`; None for occlusion.
+    landmarks : ndarray of float64
+        Contribution of each inner landmark's position [49]; zeros for occlusion.
+    contributions : ndarray of float64, or None
+        As in `facs_pipeline.explanations.contributions.Contributions` [d]; None for occlusion.
     log_odds, reference_log_odds : float
         Of `emotion` against `runner_up`, for this face and for the reference; NaN for occlusion.
     reasons : tuple of str
@@ -68,7 +68,7 @@ class Explanation(NamedTuple):
     probability: float
     runner_up: str
     runner_up_probability: float
-    method: str
+    method: Literal["contributions", "occlusion"]
     heat: np.ndarray
     face: np.ndarray
     points: np.ndarray
@@ -82,30 +82,33 @@ class Explanation(NamedTuple):
 
 def explain_face(
     model: EmotionModel,
-    seen: FaceImages,
+    faces: FaceImages,
     row: int,
     *,
     image: np.ndarray | None = None,
     reference: np.ndarray | None = None,
-    method: str = "auto",
-) -> Explanation:
-    """Why `model` names an emotion for face `row` of `seen`.
+    method: Literal["auto", "contributions", "occlusion"] = "auto",
+) -> EmotionExplanation:
+    """Why a model names an emotion for one face.
 
     Parameters
     ----------
-    seen, row : the face is ``seen`` number `row` (not the number of its image).
-    image : ndarray [h, w] uint8, optional
-        The grey image that the face was seen in. Without it the face is shown, and covered, at the 48 x 48 pixels of
+    model : EmotionModel
+    faces : FaceImages
+    row : int
+        Which of `faces` (not the number of its image).
+    image : ndarray of uint8, optional
+        The grey image [h, w] that shows the face. Without it the face is drawn, and covered, at the 48 x 48 pixels of
         its crop; features of the face itself are exact either way.
-    reference : ndarray [d], optional
-        What the face is compared with: numbers as `facs_pipeline.emotions.model.input_features` gives them; by default
-        those of `facs_pipeline.explanations.average_face`.
-    method : ``"contributions"`` for linear models and the compact one, ``"occlusion"`` for any, or ``"auto"``: the
-        first where it can be.
+    reference : ndarray of float, optional
+        What the face is compared with: numbers [d] as `facs_pipeline.emotions.model.input_features` gives them; by
+        default those of `facs_pipeline.explanations.average_face`.
+    method : "auto", "contributions" or "occlusion"
+        Contributions for linear models and the compact one, occlusion for any; ``"auto"`` is the first where it can be.
 
     Returns
     -------
-    Explanation
+    EmotionExplanation
 
     Raises
     ------
@@ -114,58 +117,69 @@ def explain_face(
 
     Example
     -------
-    >>> explanation = explain_face(model, seen, 0)  # doctest: +SKIP
+    >>> explanation = explain_face(model, faces, 0)  # doctest: +SKIP
     >>> print(explanation.reasons[0])  # doctest: +SKIP
-    speaks for happy, not neutral: mouth (+2.1), cheeks (+0.8)
+    speaks for happy rather than neutral: the mouth (+2.1), cheeks (+0.8); in log odds, compared with the average face
     """
     if method not in ("auto", "contributions", "occlusion"):
         raise ValueError(f"method {method!r}; expected auto, contributions or occlusion")
     if method == "contributions" and not has_contributions(model):
         raise ValueError(f"model {model.name!r}: its decision cannot be shared out among numbers; use method occlusion")
-    one = FaceImages(*(values[row : row + 1] for values in seen[:7]), skipped=())
-    to_texture = registration.registration(one.points[0])
-    points = geometry.apply(to_texture, one.points[0])
-    texture = _texture(one, image)
-    # Pixels of the whole image scaled to 48 x 48 -> pixels of the image -> the registered texture.
-    zoom = np.ones(2) if image is None else np.array(image.shape[::-1]) / SIDE
-    pixels_to_texture = np.column_stack([to_texture[:, :2] * zoom, to_texture[:, :2] @ (0.5 * zoom - 0.5)])
-    pixels_to_texture[:, 2] += to_texture[:, 2]
-    probabilities = model.predict_proba(one)[0]
+    face = RegisteredFace.of(faces, row, image)
+    probabilities = model.predict_proba(face.images)[0]
     second, first = np.argsort(probabilities, kind="stable")[-2:].tolist()
-    values, landmarks, log_odds, reference_log_odds = None, np.zeros(49), np.nan, np.nan
     names = model.emotions[first], model.emotions[second]
     if method == "occlusion" or not has_contributions(model):
-        how = "occlusion"
-        found = occlusion(model, one, texture, first, points, _TEXTURE_TO_CROP, geometry.invert(pixels_to_texture))
-        heat = found.heat
-        regions = {name: found.probability - said for name, said in found.covered.items()}
-        reasons = _reasons_of_occlusion(names[0], found.probability, found.covered)
+        found = _by_occlusion(model, face, first)
     else:
-        how = "contributions"
-        reference = AverageFace.load_default().numbers(model.inputs) if reference is None else reference
-        found = contributions(model, one, np.asarray(reference, np.float64), first, second, points, pixels_to_texture)
-        values, heat, landmarks = found.values, found.heat, found.landmarks
-        log_odds, reference_log_odds = found.log_odds, found.reference_log_odds
-        regions = sums_by_region(heat, points)
-        regions |= {SHAPE: found.shape} if "products" in model.inputs else {}
-        reasons = _reasons_of_contributions(*names, regions)
-    reasons.append(_action_unit_reason(one, *names))
-    if not one.detected[0]:
+        numbers = AverageFace.load_default().numbers(model.inputs) if reference is None else reference
+        found = _by_contributions(model, face, np.asarray(numbers, np.float64), first, second)
+    reasons = [*found.reasons, _action_unit_reason(face.images, *names)]
+    if not face.images.detected[0]:
         reasons.append("no face was found: what is shown is where the face of a tight crop usually is")
-    return Explanation(
-        names[0], float(probabilities[first]), names[1], float(probabilities[second]), how, heat, texture, points,
-        dict(sorted(regions.items(), key=lambda item: -abs(item[1]))), landmarks, values, log_odds,
-        reference_log_odds, tuple(reasons),
-    )  # fmt: skip
-
-
-def _texture(one: FaceImages, image: np.ndarray | None) -> np.ndarray:
-    if image is not None:
-        return registration.registered_texture(image, one.points[0])
-    inverse = cv2.WARP_INVERSE_MAP | cv2.INTER_CUBIC
-    return cv2.warpAffine(
-        one.crops[0], _TEXTURE_TO_CROP, (TEXTURE, TEXTURE), flags=inverse, borderMode=cv2.BORDER_REPLICATE
+    exact = found.exact
+    return EmotionExplanation(
+        emotion=names[0],
+        probability=float(probabilities[first]),
+        runner_up=names[1],
+        runner_up_probability=float(probabilities[second]),
+        method="contributions" if exact else "occlusion",
+        heat=found.heat,
+        face=face.texture,
+        points=face.points,
+        regions=dict(sorted(found.regions.items(), key=lambda item: -abs(item[1]))),
+        landmarks=exact.landmarks if exact else np.zeros(49),
+        contributions=exact.values if exact else None,
+        log_odds=exact.log_odds if exact else np.nan,
+        reference_log_odds=exact.reference_log_odds if exact else np.nan,
+        reasons=tuple(reasons),
     )
+
+
+class _Found(NamedTuple):
+    """What either method finds."""
+
+    heat: np.ndarray
+    regions: dict[str, float]
+    reasons: list[str]
+    exact: Contributions | None = None
+
+
+def _by_occlusion(model: EmotionModel, face: RegisteredFace, emotion: int) -> _Found:
+    found = occlusion(model, face, emotion)
+    drops = {name: found.probability - covered for name, covered in found.covered.items()}
+    return _Found(found.heat, drops, _reasons_of_occlusion(model.emotions[emotion], found.probability, found.covered))
+
+
+def _by_contributions(
+    model: EmotionModel, face: RegisteredFace, reference: np.ndarray, first: int, second: int
+) -> _Found:
+    found = contributions(model, face, reference, first, second)
+    regions = sums_by_region(found.heat, face.points)
+    if "products" in model.inputs:
+        regions[SHAPE] = found.shape
+    reasons = _reasons_of_contributions(model.emotions[first], model.emotions[second], regions)
+    return _Found(found.heat, regions, reasons, found)
 
 
 # ------------------------------------------------------------------------------------------------------- in words
@@ -175,15 +189,15 @@ def _reasons_of_contributions(first: str, second: str, regions: dict[str, float]
     order = sorted(regions, key=lambda name: -abs(regions[name]))
     lines = []
     for verb, sign in (("speaks for", 1), ("speaks against", -1)):
-        named = [name for name in order if sign * regions[name] >= _TOLD][:3]
-        said = ", ".join(f"{_WORDS[name]} ({regions[name]:+.1f})" for name in named)
-        lines.append(f"{verb} {first} rather than {second}: {said or 'nothing'}")
+        named = [name for name in order if sign * regions[name] >= _NAMED_FROM][:3]
+        listed = ", ".join(f"{_WORDS[name]} ({regions[name]:+.1f})" for name in named)
+        lines.append(f"{verb} {first} rather than {second}: {listed or 'nothing'}")
     # The unit stands once, where the first number does.
     return [f"{lines[0]}; in log odds, compared with the average face", lines[1]]
 
 
 def _reasons_of_occlusion(emotion: str, probability: float, covered: dict[str, float]) -> list[str]:
-    order = sorted(covered, key=covered.get)
+    order = sorted(covered, key=lambda name: covered[name])
     lowest, highest = order[0], order[-1]
     lines = []
     if covered[lowest] < probability:
@@ -208,18 +222,18 @@ def _action_unit_reason(one: FaceImages, first: str, second: str) -> str:
     intensity = model.predict(one.features)[0]
     unusual = (intensity - average.action_units) / np.maximum(average.action_units_sd, 1e-6)
     auc = model.card.get("emotion_check", {}).get("auc", {})
-    found = []
+    associated = []
     for k, au in enumerate(model.aus):
         by_emotion = auc.get(str(au), {})
         if first in by_emotion and second in by_emotion:
             lean = by_emotion[first] - by_emotion[second]
             if abs(lean) >= _ASSOCIATED and unusual[k] * lean > 0 and abs(unusual[k]) >= _UNUSUAL:
-                found.append((float(unusual[k] * lean), k))
-    if not found:
+                associated.append((float(unusual[k] * lean), k))
+    if not associated:
         return f"no action unit that goes with {first} rather than {second} is unlike the average face's"
     named = [
         f"AU{au:02d} {AU_NAMES[au].lower()} {intensity[k]:.1f} (average {average.action_units[k]:.1f})"
-        for k, au in ((k, model.aus[k]) for _, k in sorted(found, reverse=True)[:3])
+        for k, au in ((k, model.aus[k]) for _, k in sorted(associated, reverse=True)[:3])
     ]
     return f"goes with {first} rather than {second} in other faces (an association): {', '.join(named)}"
 
@@ -227,7 +241,7 @@ def _action_unit_reason(one: FaceImages, first: str, second: str) -> str:
 # ------------------------------------------------------------------------------------------------------- pictures
 
 
-def draw_explanation(explanation: Explanation, *, side: int = 300) -> np.ndarray:
+def draw_explanation(explanation: EmotionExplanation, *, side: int = 300) -> np.ndarray:
     """The face, and beside it the face under its heat map; what they mean is written below.
 
     Returns

@@ -121,10 +121,10 @@ def draw_heat(
         cv2.line(shown, start, end, (255, 255, 255), 3, cv2.LINE_AA, 4)
         cv2.line(shown, start, end, _INK, 1, cv2.LINE_AA, 4)
     for centre, value in zip(ends, values, strict=True):
-        radius = 1 + 2.2 * scale * np.sqrt(abs(value) / strongest)
-        colour = tuple(_FOR if value > 0 else _AGAINST)
+        radius = float(1 + 2.2 * scale * np.sqrt(abs(value) / strongest))
+        fill = (_FOR if value > 0 else _AGAINST).tolist()
         cv2.circle(shown, centre, round(16 * (radius + 1)), (255, 255, 255), -1, cv2.LINE_AA, 4)
-        cv2.circle(shown, centre, round(16 * radius), colour, -1, cv2.LINE_AA, 4)
+        cv2.circle(shown, centre, round(16 * radius), fill, -1, cv2.LINE_AA, 4)
     return shown
 
 

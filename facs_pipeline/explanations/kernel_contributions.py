@@ -14,19 +14,21 @@ _NODES = 40
 def kernel_contributions(
     model: EmotionModel, hog: np.ndarray, reference: np.ndarray, first: int, second: int
 ) -> tuple[np.ndarray, float, float]:
-    """What each value of a face's HOG speaks for in a small kernel's eyes, compared with a reference.
+    """What each value of a face's HOG contributes to a small kernel's decision, compared with a reference.
 
     Parameters
     ----------
-    model : with a `SmallKernel` on `HogDirections`.
-    hog, reference : ndarrays [2592]
-        Of the face, and of what it is compared with, such as the average face.
-    first, second : positions of two emotions.
+    model : EmotionModel
+        With a `SmallKernel` on `HogDirections`.
+    hog, reference : ndarray of float64
+        HOG [2592] of the face, and of what it is compared with, such as the average face.
+    first, second : int
+        Positions of two emotions.
 
     Returns
     -------
-    values : ndarray [2592]
-        Contributions to the log odds of `first` against `second`; they sum to `of_face` less `of_reference`.
+    values : ndarray of float64
+        Contributions [2592] to the log odds of `first` against `second`; they sum to `of_face` less `of_reference`.
     of_face, of_reference : float
         The kernel's part of the log odds.
 
@@ -53,11 +55,11 @@ def kernel_contributions(
     return (hog - reference) * (matrix @ slope), of_face, of_reference
 
 
-def _kernels(kernel: SmallKernel, Z: np.ndarray) -> np.ndarray:
-    """Of Z [n, d] to the centres and to their mirror images [2, n, m], in double precision."""
+def _kernels(kernel: SmallKernel, X: np.ndarray) -> np.ndarray:
+    """Of X [n, d] to the centres and to their mirror images [2, n, m], in double precision."""
     return np.stack(
         [
-            np.exp(-kernel.gamma * ((Z**2).sum(axis=1)[:, None] + (C**2).sum(axis=1) - 2 * Z @ C.T))
+            np.exp(-kernel.gamma * ((X**2).sum(axis=1)[:, None] + (C**2).sum(axis=1) - 2 * X @ C.T))
             for C in _centres(kernel)
         ]
     )
@@ -69,9 +71,9 @@ def _centres(kernel: SmallKernel) -> tuple[np.ndarray, np.ndarray]:
     return centres, centres * mirror
 
 
-def _slopes(kernel: SmallKernel, Z: np.ndarray, dual: np.ndarray) -> np.ndarray:
-    """Gradients [n, d] of ``sum over centres of dual * kernel`` at Z [n, d]."""
-    slopes = np.zeros_like(Z)
-    for values, C in zip(_kernels(kernel, Z) * dual, _centres(kernel), strict=True):
-        slopes -= 2 * kernel.gamma * (values.sum(axis=1)[:, None] * Z - values @ C)
+def _slopes(kernel: SmallKernel, X: np.ndarray, dual: np.ndarray) -> np.ndarray:
+    """Gradients [n, d] of ``sum over centres of dual * kernel`` at X [n, d]."""
+    slopes = np.zeros_like(X)
+    for values, C in zip(_kernels(kernel, X) * dual, _centres(kernel), strict=True):
+        slopes -= 2 * kernel.gamma * (values.sum(axis=1)[:, None] * X - values @ C)
     return slopes

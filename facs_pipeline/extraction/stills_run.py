@@ -1,4 +1,4 @@
-"""Photos -> one table of action units, landmarks and head pose, a row for each face: what `facs extract-stills` calls."""
+"""Photos -> one table of action units, landmarks and pose, a row for each face: what `facs extract-stills` calls."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ class EventSummary(NamedTuple):
     ----------
     au : int
         The action unit.
-    count : int
-        How many events.
+    n_events : int
+        How many.
     per_minute : float
         Rate over the time in which a face is there; NaN without any.
     median_s : float
@@ -82,7 +82,7 @@ class EventSummary(NamedTuple):
     """
 
     au: int
-    count: int
+    n_events: int
     per_minute: float
     median_s: float
     strongest: float
@@ -119,7 +119,7 @@ class TableEvents:
         summaries = []
         for au, events in self.table.groupby("action_unit"):
             rate = 60 * len(events) / with_face_s if with_face_s else np.nan
-            strongest = events.loc[events["apex_intensity"].idxmax()]
+            strongest = events.iloc[int(events["apex_intensity"].to_numpy().argmax())]
             summaries.append(
                 EventSummary(
                     int(str(au)),
