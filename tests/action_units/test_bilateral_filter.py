@@ -56,7 +56,7 @@ def test_a_blink_keeps_most_of_its_depth():
 
 def test_a_point_never_leaves_its_path():
     t = np.linspace(0, 1, 60, dtype=np.float32)[:, None, None]
-    points = FACE + t**2 * np.float32([30, 60])
+    points = FACE + t**2 * np.array([30, 60], np.float32)
     moved = run(points, 30) - FACE
     assert np.abs(moved[..., 1] - 2 * moved[..., 0]).max() < 1e-2
 
@@ -185,7 +185,8 @@ def test_frame_by_frame_gives_the_numbers_of_chunks_after_a_stated_delay(fps):
     rows = rows_of(frames, ids, fps, cuts=[77, 200])
     values = (rng.uniform(0, 5, (int((ids >= 0).sum()), 3)) / 4).astype(np.float32)
     whole = steadied(rows, values)
-    bilateral, given, delays = BilateralFilter(), [], []
+    bilateral, delays = BilateralFilter(), []
+    given: list[np.ndarray] = []
     time_of = rows["time_s"][ids >= 0]
     for frame in range(300):
         mine = (frames == frame) & (ids >= 0)
@@ -196,7 +197,9 @@ def test_frame_by_frame_gives_the_numbers_of_chunks_after_a_stated_delay(fps):
         given += list(final)
     assert min(delays) > bilateral.reach_s - 1e-9
     assert max(delays) < bilateral.reach_s + 1 / fps + 1e-9
-    given += list(bilateral.finish())
+    rest = bilateral.finish()
+    assert rest is not None
+    given += list(rest)
     np.testing.assert_allclose(np.array(given), whole, atol=1e-6)
     # They differ from what went in, and chunks of any length give the same.
     assert np.abs(whole - values).max() > 0.01
@@ -218,4 +221,6 @@ def test_nothing_pushed_nothing_given():
     bilateral = BilateralFilter()
     for frame in range(20):
         assert bilateral.push_frame([], np.zeros((0, 3), np.float32), frame / 30).shape == (0, 3)
-    assert bilateral.finish().shape == (0, 3)
+    rest = bilateral.finish()
+    assert rest is not None
+    assert rest.shape == (0, 3)

@@ -76,8 +76,8 @@ def test_what_a_weighted_sum_cannot_follow_is_learnt_and_measured_on_unseen_pers
     recipe = Recipe(regressor="ridge", folds=3, n_bootstrap=0, product_axes=(2, 1))
     without = train([source], (12,), recipe, title="with products")
     trained = train([source], (12,), replace(recipe, n_centres=150), title="corrected")
-    assert trained.table.loc[12, "ccc"] > without.table.loc[12, "ccc"] + 0.03
-    assert trained.table.loc[12, "mae"] < 0.7 * without.table.loc[12, "mae"]
+    assert trained.table["ccc"][12] > without.table["ccc"][12] + 0.03
+    assert trained.table["mae"][12] < 0.7 * without.table["mae"][12]
     again = train([source], (12,), replace(recipe, n_centres=150), title="corrected")
     assert again.model.sha256 == trained.model.sha256 != without.model.sha256
     # A face by itself, and among others.
@@ -104,6 +104,8 @@ def test_rows_with_unknown_intensities_teach_nothing():
 
 def test_a_saved_model_has_its_correction(tmp_path):
     model = model_of(N_FEATURES)
+    correction = model.correction
+    assert correction is not None
     again = ActionUnitModel.load(model.save(tmp_path / "m.npz"))
     X = np.random.default_rng(1).integers(0, 255, (4, N_FEATURES)).astype(np.uint8)
     assert again.sha256 == model.sha256
@@ -118,6 +120,6 @@ def test_a_saved_model_has_its_correction(tmp_path):
     with pytest.raises(ModelError, match=r"without .*similar_scales"):
         ActionUnitModel.load(save_model(tmp_path / "part.npz", "action-units", part, stored.card))
     with pytest.raises(ModelError, match=r"6 centres of 7 numbers need scales \[7\]"):
-        KernelCorrection(model.correction.centres, np.ones(6), model.correction.corrections)
+        KernelCorrection(correction.centres, np.ones(6), correction.corrections)
     with pytest.raises(ModelError, match="compared by the coordinates of products and 2 intensities"):
         replace_correction(model, KernelCorrection(np.zeros((6, 6)), np.ones(6), np.zeros((6, 2))))

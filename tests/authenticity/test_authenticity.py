@@ -324,7 +324,10 @@ def test_scaling_chosen_in_inner_folds_follows_the_data_and_is_kept_when_saved()
         copy = RankSVM.from_arrays(model.to_arrays(), model.get_params())
         assert copy.scaling_ == model.scaling_
         for other in (fixed, copy):
-            assert np.array_equal(*(m.decision_function(data, pairs, emotions=emotions) for m in (model, other)))
+            assert np.array_equal(
+                model.decision_function(data, pairs, emotions=emotions),
+                other.decision_function(data, pairs, emotions=emotions),
+            )
     skewed = RankSVM(n_estimators=3, scaling="auto", C="auto").fit(np.exp(2 * X), pairs, subjects=subjects)
     assert skewed.scaling_ == "normal"
     plain = RankSVM(n_estimators=3, scaling="auto").fit(X, pairs[:1])

@@ -19,9 +19,15 @@ def _importable(monkeypatch):
 def test_from_rendered_videos_to_a_table_and_a_plot(tmp_path, capsys):
     import authenticity_videos as benchmark
 
-    people = {"identities": 4, "emotions": ["happiness"], "seed": 0, "duration_s": 1.6, "size": 224}
     levels = benchmark.measure(
-        tmp_path, levels=[benchmark.Level(0.0), benchmark.Level(1.0)], rankers=("rank-svm", "rank-svm-tuned"), **people
+        tmp_path,
+        levels=[benchmark.Level(0.0), benchmark.Level(1.0)],
+        rankers=("rank-svm", "rank-svm-tuned"),
+        identities=4,
+        emotions=["happiness"],
+        seed=0,
+        duration_s=1.6,
+        size=224,
     )
     assert [row["difference"] for row in levels] == [0, 1]
     for row in levels:

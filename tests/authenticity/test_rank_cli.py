@@ -37,10 +37,9 @@ def test_evaluation_writes_every_promised_figure_and_one_row_a_video(ranking_tab
     assert len(predictions) == 48
     assert {"video", "partner", "score", "decision", "probability"} <= set(predictions)
     by_video = predictions.set_index("video")
-    for row in predictions.itertuples():
-        partner = by_video.loc[row.partner]
-        assert row.score == -partner.score
-        assert row.probability + partner.probability == pytest.approx(1, abs=2e-6)
+    partners = by_video.loc[predictions["partner"]]
+    np.testing.assert_array_equal(predictions["score"], -partners["score"])
+    np.testing.assert_allclose(predictions["probability"] + partners["probability"].to_numpy(), 1, atol=2e-6)
 
 
 def test_same_command_same_bytes(ranking_table, tmp_path):
@@ -67,6 +66,7 @@ def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(ran
     assert len(reasons) == 24 * 5
     data = read_ranking_data(descriptors=ranking_table)
     study = ranking.prepare_study(data)
+    assert study.folds is not None
     a, b = (list(data.table.videos).index(reasons[name][0]) for name in ("video_a", "video_b"))
     others = study.pairs.labelled[study.folds[study.pairs.labelled[:, 0]] != study.folds[a]]
     labels = np.where(study.folds != study.folds[a], study.labels, 0)

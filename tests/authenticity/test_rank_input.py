@@ -210,8 +210,8 @@ def test_progress_counts_the_folds_of_people_without_a_pair_too(ranking_table):
     """Videos of unknown people are in folds of their own, which are trained for as well."""
     frame = pd.read_csv(ranking_table, dtype={"subject": str})
     frame.loc[frame.index % 7 == 0, "subject"] = ""
-    data = RankingData(table_from_frame(frame.fillna(""), source="table"), None)
-    data.pairs = pair_up(data.table.subjects, data.table.emotions, data.table.labels)
+    table = table_from_frame(frame.fillna(""), source="table")
+    data = RankingData(table, pair_up(table.subjects, table.emotions, table.labels))
     study = ranking.prepare_study(data)
     told = CountedProgress()
     settings = EvaluationSettings(permutations=2)

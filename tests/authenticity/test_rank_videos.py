@@ -71,7 +71,7 @@ def test_people_are_told_apart_by_their_faces_where_subjects_are_unknown(tmp_pat
     names = [name.removesuffix(".mp4") for name in metadata.video]
     for name in names:
         truth = pd.read_csv(videos / "truth" / f"{name}.csv")
-        truth = truth.rename(columns={column: f"{column}_r" for column in truth if column.startswith("AU")})
+        truth = truth.rename(columns={column: f"{column}_r" for column in map(str, truth) if column.startswith("AU")})
         truth.copy().assign(video=name, face_id=0, success=1).to_csv(
             folder / "action_units" / f"{name}.csv", index=False
         )

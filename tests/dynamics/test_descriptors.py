@@ -105,10 +105,10 @@ def differences(motions, durations, rate: str) -> np.ndarray:
         truth.append(describe_series(motion(times), times, PUBLISHED_AUS)[0])
         times = frame_times(rate, duration, number)
         found.append(describe_series(motion(times), times + 3.7, PUBLISHED_AUS)[0])
-    truth, found = np.array(truth), np.array(found)
+    off = np.abs(np.array(found) - np.array(truth))
     spread = np.ptp(truth, axis=0)
     # A count that is the same in all clips has no range to compare with; it must simply be equal.
-    return np.abs(found - truth).max(axis=0) / np.where(spread > 0, spread, 1.0)
+    return off.max(axis=0) / np.where(spread > 0, spread, 1.0)
 
 
 RATES = ["25", "30", "50", "60", "120", "uneven 25", "uneven 30"]

@@ -1,6 +1,7 @@
 """Dense codes: mirroring is exact, windows lie where they should, what is stored is what was learnt."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_workers_do_not_change_features_and_storage_keeps_them(faces):
     (one, first), (_two, second) = fit(1), fit(2)
     for a, b in zip(first, second, strict=True):
         assert a.tobytes() == b.tobytes()
-    few = SimpleNamespace(crops=faces[:7])
+    few: Any = SimpleNamespace(crops=faces[:7])
     again = EncodedFaces.restore(one.settings(), one.arrays()).transform(few)
     np.testing.assert_allclose(again[0], first[0][:7], atol=1e-5)
     length = sum((part**2).sum(axis=1).mean() for part in first)

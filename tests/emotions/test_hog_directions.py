@@ -47,8 +47,11 @@ def test_a_mirrored_face_gets_nearly_the_same_scores():
     grey = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2GRAY)
     points = FaceAnalyser(action_units=None).analyse_image(grey, default_place=True)[0].points
     stage, hog = EmotionModel.load_default().kernel_stage, vector.BLOCKS["hog"]
+    assert stage is not None
+    family = stage.families[0]
+    assert isinstance(family, HogDirections)
     there, back = (
-        stage.kernel.scores(stage.families[0].values(vector.face_features(*face)[None, hog]))
+        stage.kernel.scores(family.values(vector.face_features(*face)[None, hog]))
         for face in ((grey, points), mirrored(grey, points))
     )
     np.testing.assert_allclose(there, back, atol=0.02)

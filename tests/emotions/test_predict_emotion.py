@@ -23,8 +23,8 @@ GREY = cv2.cvtColor(BGR, cv2.COLOR_BGR2GRAY)
 
 
 def predict(folder, *arguments):
-    arguments = [str(folder), "--out", str(folder.parent / "p.csv"), "--jobs", "1", *map(str, arguments)]
-    result = CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+    called = [str(folder), "--out", str(folder.parent / "p.csv"), "--jobs", "1", *map(str, arguments)]
+    result = CliRunner().invoke(command, called, catch_exceptions=False, standalone_mode=False)
     return result, pd.read_csv(folder.parent / "p.csv")
 
 
@@ -99,7 +99,9 @@ def test_fer2013_as_when_it_is_evaluated(shared_dir, tmp_path):
                 chosen[parts[-2]] = chosen.get(parts[-2], 0) + 1
                 path = folder / parts[-2] / parts[-1]
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(archive.extractfile(member).read())
+                picture = archive.extractfile(member)
+                assert picture is not None
+                path.write_bytes(picture.read())
     result, table = predict(folder)
     assert result.return_value == 0
     assert len(table) == 63

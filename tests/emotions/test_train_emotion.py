@@ -107,7 +107,10 @@ def test_a_model_file_that_is_not_one_is_refused(trained, folder, tmp_path, dama
     ("change", "said"),
     [
         (lambda root: shutil.rmtree(root / "train"), "no face in split 'train'"),
-        (lambda root: [shutil.rmtree(root / "train" / name) for name in ("sad", "angry")], "two emotions or more"),
+        (
+            lambda root: [*map(shutil.rmtree, (root / "train" / "sad", root / "train" / "angry"))],
+            "two emotions or more",
+        ),
         (
             lambda root: [file.unlink() for file in sorted((root / "train" / "sad").iterdir())[1:]],
             "single training face",

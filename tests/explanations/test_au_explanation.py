@@ -187,7 +187,7 @@ class TestVideos:
         assert result.return_value == 0
         assert "computed" not in result.output
         rows = pd.read_csv(tmp_path / "explanations.csv")
-        assert rows["frame"].unique() == [table["frame"][table["AU12_r"].idxmax()]]
+        assert rows["frame"].unique() == [table["frame"].iloc[table["AU12_r"].argmax()]]
         calm = table.set_index("frame").loc[rows["against_frame"].iloc[0]]
         units = table.filter(like="_r").columns
         assert calm[units].mean() <= table[units].mean(axis=1).quantile(0.2)

@@ -201,7 +201,8 @@ def test_a_kernels_contributions_go_from_the_reference_to_the_face(seen):
 
 def test_contributions_need_a_decision_that_can_be_shared_out(seen):
     model = EmotionModel.load_default()
-    ridge = MirrorKernelRidge().fit(np.eye(4), [0, 0, 1, 1])
+    assert model.kernel_stage is not None
+    ridge = MirrorKernelRidge().fit(np.eye(4), np.array([0, 0, 1, 1]))
     other = EmotionModel(
         "other",
         model.emotions,

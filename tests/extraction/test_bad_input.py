@@ -63,8 +63,8 @@ def outcome(face, good, tmp_path_factory):
     start = len(whole) // 3
     (bad / "overwritten.mp4").write_bytes(whole[:start] + noise + whole[start + len(noise) :])
     with av.open(str(bad / "noframes.avi"), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width = stream.height = 64
+        empty = container.add_stream("mpeg4", rate=25)
+        empty.width = empty.height = 64
         container.start_encoding()
     write_video(bad / "scenery.mp4", [scenery(shift) for shift in range(20)])
     write_video(bad / "lying.mp4", [np.rot90(picture) for picture in face[:20]])
@@ -230,7 +230,12 @@ class TestDecoderThatDies:
 
     def run(self, videos, out, which_signal, monkeypatch, **options):
         pools = []
-        monkeypatch.setattr(Pool, "__enter__", lambda pool: pools.append(pool) or pool)
+
+        def enter(pool):
+            pools.append(pool)
+            return pool
+
+        monkeypatch.setattr(Pool, "__enter__", enter)
 
         class Attacker(Remembering):
             def log(self, text):
@@ -379,6 +384,7 @@ def test_ctrl_c_ends_cleanly(face, good, tmp_path):
         # Tests that run in the background of a shell inherit that Ctrl-C is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    assert running.stderr is not None
     for line in running.stderr:
         if line.startswith("0: faces"):
             os.killpg(running.pid, signal.SIGINT)

@@ -27,8 +27,7 @@ UNITS = [column_name(au) for au in MODEL.aus]
 
 
 def run(*arguments):
-    arguments = [str(one) for one in arguments]
-    return CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+    return CliRunner().invoke(command, [str(one) for one in arguments], catch_exceptions=False, standalone_mode=False)
 
 
 @pytest.fixture(scope="module")

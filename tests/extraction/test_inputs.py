@@ -169,7 +169,7 @@ class TestMetadata:
         videos = find_videos([tree / "study"])
         metadata, _ = self.read(tree, "video,subject\nfrown9,1\n")
         assert "'frown10' and 2 more" in without_row(metadata, videos)
-        assert without_row(dict.fromkeys(video.name for video in videos), videos) == ""
+        assert without_row({video.name: {} for video in videos}, videos) == ""
 
     def test_of_a_spreadsheet_with_semicolons_and_a_byte_order_mark(self, tree):
         metadata, _ = self.read(tree, "video;subject\nfrown9;7\n", encoding="utf-8-sig")

@@ -41,12 +41,12 @@ def write_table(path, points, *, faces_in=range(6), frames=6, second_face=False)
             ids.append(face)
             if face >= 0:
                 where.append(points[k] + 20 * face)
-    ids, m = np.array(ids), len(where)
+    m = len(where)
     rows = FaceRows(
         np.array(number),
-        ids,
+        np.array(ids),
         TIMES[np.array(number) - 1],
-        np.where(ids < 0, 0, 0.9),
+        np.where(np.array(ids) < 0, 0, 0.9),
         np.zeros((m, 3)),
         np.array(where).reshape(m, 68, 2),
         np.tile([0.0, 2.5, 5.0], (m, 1)),
@@ -64,7 +64,7 @@ def green(image):
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_every_frame_is_there_at_its_time(smile, tmp_path, kind):
     video, points = smile
-    counted = []
+    counted: list[int] = []
     out = write_overlay(video, write_table(tmp_path / f"t.{kind}", points), tmp_path / "o.mp4", on_frame=counted.append)
     frames = list(read_frames(out, colour=True))
     assert np.allclose([f.time_s for f in frames], TIMES, atol=1e-4)
@@ -123,7 +123,7 @@ def test_an_emotion_stands_at_its_face(smile, tmp_path):
     _video, points = smile
     path = write_table(tmp_path / "t.csv", points, faces_in=range(5))
     table = pd.read_csv(path)
-    table = table.copy().assign(emotion=["happy"] * 5 + [None], emotion_confidence=[0.5] * 5 + [None])
+    table = table.assign(emotion=pd.Series(["happy"] * 5), emotion_confidence=pd.Series([0.5] * 5))
     table.to_csv(tmp_path / "e.csv", index=False)
     _aus, plain = read_drawn_faces(path)
     _aus, named = read_drawn_faces(tmp_path / "e.csv")

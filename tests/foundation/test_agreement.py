@@ -89,7 +89,7 @@ def test_intervals_over_persons_are_wider_than_over_rows(rated):
     truth, guess, subjects = rated
     level = np.random.default_rng(0).normal(0, 0.6, 20)[subjects][:, None]
     persons = ag.agreement(truth, guess + level, subjects, (1, 2, 4))
-    rows = ag.agreement(truth, guess + level, np.arange(400), (1, 2, 4))
+    rows = ag.agreement(truth, guess + level, [str(n) for n in range(400)], (1, 2, 4))
     width = [t["bias_high"] - t["bias_low"] for t in (persons, rows)]
     assert (width[0] > 1.5 * width[1]).all()
 
@@ -98,7 +98,7 @@ def test_within_a_person_counts_only_where_the_reference_moves():
     time = np.linspace(0, 6, 60)
     reference = np.concatenate([2 + 2 * np.sin(time), np.full(60, 1.0) + 0.01 * np.sin(time)])[:, None]
     predicted = np.concatenate([2 + 2 * np.sin(time), -np.sin(time)])[:, None]
-    mean, counts = ag.within_subject_pearson(reference, predicted, np.repeat(["a", "b"], 60))
+    mean, counts = ag.within_subject_pearson(reference, predicted, ["a"] * 60 + ["b"] * 60)
     assert counts[0] == 1
     assert mean[0] == pytest.approx(1.0)
 
@@ -109,7 +109,7 @@ def test_shapes_are_checked():
     with pytest.raises(ValueError, match="2 x 2"):
         ag.icc_3_1(np.zeros((1, 4)))
     with pytest.raises(ValueError, match="subjects"):
-        ag.agreement(np.zeros((3, 2)), np.zeros((3, 2)), [1, 2], (1, 2))
+        ag.agreement(np.zeros((3, 2)), np.zeros((3, 2)), ["1", "2"], (1, 2))
 
 
 def test_docstring_examples():

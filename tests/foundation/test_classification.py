@@ -63,7 +63,7 @@ def test_decisions_without_probabilities():
         np.array([0, 1, 0]),
         probabilities,
         ["a", "b"],
-        decisions=[0, 1, 0],
+        decisions=np.array([0, 1, 0]),
         scores=np.array([[2, -2], [1, -1], [3, -3]]),
     )
     assert found["accuracy"] == 1.0

@@ -171,6 +171,7 @@ def test_calibrated_probabilities_are_right_as_often_as_they_say():
     scores = rng.normal(size=4000)
     is_right = rng.random(4000) < 1 / (1 + np.exp(-2 * scores))
     curve = scoring.Calibration.of_pairs(np.where(is_right, scores, -scores)[:2000])
+    assert curve is not None
     p = curve(scores[2000:])
     for low in (0.1, 0.3, 0.5, 0.7):
         inside = (p >= low) & (p < low + 0.2)
@@ -181,8 +182,11 @@ def test_calibrated_probabilities_are_right_as_often_as_they_say():
 def test_scores_that_are_worse_than_chance_or_few_give_no_confidence():
     rng = np.random.default_rng(3)
     worse = -np.abs(rng.normal(size=50))
-    assert scoring.Calibration.of_pairs(worse)(np.array([3.0])) == pytest.approx(0.5)
+    curve = scoring.Calibration.of_pairs(worse)
+    assert curve is not None
+    assert curve(np.array([3.0])) == pytest.approx(0.5)
     lucky = scoring.Calibration.of_pairs(np.array([0.9]))
+    assert lucky is not None
     assert 0.5 < lucky(np.array([0.9]))[0] < 0.8
     assert scoring.Calibration.of_pairs(np.array([np.nan])) is None
     assert scoring.Calibration.of_videos(np.array([0.1, 0.4]), np.array([1, 1])) is None

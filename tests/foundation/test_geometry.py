@@ -41,7 +41,7 @@ def test_no_other_similarity_fits_noisy_points_better():
     best = geometry.fit_similarity(FACE, target)
     left = np.square(geometry.apply(best, FACE) - target).sum()
     for _ in range(50):
-        nudge = similarity(rng.normal(0, 0.01), np.exp(rng.normal(0, 0.01)), rng.normal(0, 0.5, 2))
+        nudge = similarity(rng.normal(0, 0.01), np.exp(rng.normal(0, 0.01)), tuple(rng.normal(0, 0.5, 2)))
         assert np.square(geometry.apply(geometry.chain(nudge, best), FACE) - target).sum() > left
 
 

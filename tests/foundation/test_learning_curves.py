@@ -17,6 +17,7 @@ from skimage.data import lfw_subset
 from facs_pipeline.authenticity import curve as authenticity_curve
 from facs_pipeline.authenticity import ranking
 from facs_pipeline.authenticity.curve import ranking_curve, subject_subsets
+from facs_pipeline.authenticity.rank_svm import RankSVM
 from facs_pipeline.authenticity.ranking_input import read_ranking_data
 from facs_pipeline.foundation.evaluation.learning_curve import nested_rows
 from facs_pipeline.report.gather import gather
@@ -57,7 +58,7 @@ def test_a_ranker_is_trained_on_pairs_of_the_chosen_people_only(tmp_path, monkey
     study = ranking.prepare_study(read_ranking_data(descriptors=tmp_path / "d.csv"))
     seen = []
 
-    class Spy(type(ranking.make_ranker("rank-svm"))):
+    class Spy(RankSVM):
         def fit(self, X, pairs, **context):
             seen.append((set(study.subjects[pairs.ravel()]), len(pairs), set(study.subjects[context["labels"] != 0])))
             return super().fit(X, pairs, **context)
@@ -69,6 +70,7 @@ def test_a_ranker_is_trained_on_pairs_of_the_chosen_people_only(tmp_path, monkey
     assert curve[-1]["accuracy"] == 1.0
     assert [n for _who, n, _labels in seen] == [3] * 8 + [6] * 8 + [12] * 8
     assert all(who == labelled and len(who) == n // 3 for who, n, labelled in seen)
+    assert study.folds is not None
     assert len(seen) == authenticity_curve.n_curve_fits(study.subjects, study.folds, 8)
 
 
@@ -124,7 +126,8 @@ def test_train_emotion_writes_a_curve_that_the_report_draws(faces, tmp_path):
 def test_an_interrupted_curve_goes_on_where_it_stopped(faces, tmp_path, monkeypatch):
     from facs_pipeline.emotions.training import learning_curve as emotion_curve
 
-    real, trained = emotion_curve.train_emotion, []
+    real = emotion_curve.train_emotion
+    trained: list[int] = []
 
     def stops(name, faces, run, **options):
         if len(trained) == 2:

@@ -210,5 +210,5 @@ def test_a_failed_save_leaves_the_old_model_alone(saved):
 
 
 def test_numbers_without_a_dimension_keep_their_shape(tmp_path):
-    path = save_model(tmp_path / "m.npz", "test", {"scale": np.float32(2.5)}, {})
+    path = save_model(tmp_path / "m.npz", "test", {"scale": np.array(2.5, np.float32)}, {})
     assert load_model(path).arrays["scale"].shape == ()

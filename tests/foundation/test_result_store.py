@@ -40,9 +40,12 @@ def test_a_result_is_computed_once_for_the_same_inputs(store):
 
 
 def test_arrays_come_back_to_the_bit(store):
-    arrays = {"half": np.arange(6, dtype=np.float16).reshape(2, 3), "none": np.zeros((0, 68, 2), np.uint8)}
+    arrays: dict[str, np.ndarray] = {
+        "half": np.arange(6, dtype=np.float16).reshape(2, 3),
+        "none": np.zeros((0, 68, 2), np.uint8),
+    }
     store.get({}, lambda: arrays)
-    stored = store.get({}, dict)
+    stored: dict[str, np.ndarray] = store.get({}, dict)
     for name, array in arrays.items():
         assert stored[name].dtype == array.dtype
         assert stored[name].shape == array.shape

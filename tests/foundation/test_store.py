@@ -116,7 +116,7 @@ class TestKey:
         monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "file" / "key"))
         key, warning = artifacts.load_key()
         assert len(key) == 32
-        assert "FACS_KEY_FILE" in warning
+        assert "FACS_KEY_FILE" in str(warning)
 
     def test_that_is_no_key_is_refused(self, tmp_path, monkeypatch):
         (tmp_path / "key").write_bytes(b"short")

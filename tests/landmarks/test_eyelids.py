@@ -72,11 +72,11 @@ def test_it_brings_the_eyes_of_unseen_persons_nearer_to_the_teachers(shared_dir)
 
     def far_off(model: LandmarkModel) -> tuple[float, float]:
         """Error in % of the eye distance, and in openness; neither counts what is the same in all faces."""
-        found = []
+        tracked = []
         for number, start in zip(chosen, truth, strict=True):
             grey = pictures.grey(number)
-            found.append(model.track(grey, model.track(grey, start).points).points)
-        found = np.array(found)
+            tracked.append(model.track(grey, model.track(grey, start).points).points)
+        found = np.array(tracked)
         openness = eye_aspect_ratio(found) - eye_aspect_ratio(truth)
         return float(point_errors(found, truth)[1][:, EYES].mean()), float(np.abs(openness - openness.mean()).mean())
 

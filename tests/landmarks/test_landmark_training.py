@@ -50,7 +50,7 @@ def faces(shared_dir):
     labels = read_labels(folder / "frames_teacher.npz", pictures)
     chosen = np.arange(0, len(pictures), 32)
     persons = np.array(pictures.persons)[chosen]
-    return [pictures.grey(i) for i in chosen], labels.points[chosen], persons
+    return [pictures.grey(int(i)) for i in chosen], labels.points[chosen], persons
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_the_command_trains_measures_and_says_so(stills, tmp_path):
     pictures = open_pictures(stills / "frames.tar", stills / "frames.csv")
     folder, table = tmp_path / "faces", ["image,person"]
     folder.mkdir()
-    for i in np.flatnonzero(np.arange(len(pictures)) % 4):
+    for i in (i for i in range(len(pictures)) if i % 4):
         name = pictures.names[i].split("/")[-1]
         cv2.imwrite(str(folder / name), pictures.grey(i))
         table.append(f"{name},{pictures.persons[i]}")

@@ -146,7 +146,7 @@ def test_copies_of_a_face_have_the_same_points(model, unseen, size, turn, shift,
         found, _ = settle(model, grey, start)
         copy = registered_crop(grey, matrix, int(256 * size + 70))
         moved = geometry.apply(matrix, start).astype(np.float32)
-        other, _ = settle(model, copy, moved + np.float32([0.05, 0.03]) * eye_distance(moved))
+        other, _ = settle(model, copy, moved + np.array([0.05, 0.03], np.float32) * eye_distance(moved))
         difference.append(apart(found, geometry.apply(geometry.invert(matrix), other)))
     assert np.mean(difference) < bound
 
@@ -233,7 +233,7 @@ def test_a_face_half_outside_the_frame(model, unseen, side, bound):
         x, y = p.mean(axis=0).astype(int)
         cut = {"left": image[:, x:], "right": image[:, :x], "top": image[y:], "bottom": image[:y]}[side]
         origin = {"left": (x, 0), "top": (0, y)}.get(side, (0, 0))
-        found, sure = settle(model, np.ascontiguousarray(cut), p - np.float32(origin))
+        found, sure = settle(model, np.ascontiguousarray(cut), p - np.array(origin, np.float32))
         assert np.isfinite(found).all()
         confidence.append(sure)
     assert np.median(confidence) < bound

@@ -179,7 +179,7 @@ def test_failed_videos_say_why(own, tmp_path):
     table = pd.read_csv(own / "results/videos.csv", dtype=str, keep_default_na=False)
     table.loc[0, ["status", "reason", "frames"]] = ["failed", "decoding stopped after 3 frames", ""]
     table.to_csv(own / "results/videos.csv", index=False)
-    (own / "results/action_units" / f"{table.loc[0, 'video']}.csv").unlink()
+    (own / "results/action_units" / f"{table['video'][0]}.csv").unlink()
     text = report([own], tmp_path / "r.html", pictures="none")
     assert text.count("decoding stopped after 3 frames") == 2
     check_html(text)

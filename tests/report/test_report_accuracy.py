@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_checks import check_html, rows_of, write
+from report_checks import check_html, rows_of, searched, write
 from report_results import EMOTIONS, MODELS, demo_results, emotion_results
 
 from facs_pipeline.action_units.model import ActionUnitModel
@@ -92,7 +92,7 @@ class TestEmotions:
 
     def test_a_key_names_every_class_of_a_chart(self, emotions, tmp_path):
         text = write([emotions], tmp_path / "r.html")
-        figure = re.search(r"<figure>(?:(?!</figure>).)*<b>ROC.*?</figure>", text, re.S)[0]
+        figure = searched(r"<figure>(?:(?!</figure>).)*<b>ROC.*?</figure>", text, re.S)[0]
         curves = json.loads((emotions / "test" / "accuracy.json").read_text())["models"][0]["roc"]
         for number, name in enumerate(EMOTIONS):
             assert f'<line class="c{number}"' in figure
@@ -127,7 +127,7 @@ class TestActionUnits:
     def test_the_embedded_models_scatter_is_drawn(self, demo, tmp_path):
         text = write([demo / "results"], tmp_path / "r.html", pictures="none")
         stored = ActionUnitModel.load_default().card["scatter"]
-        id = re.search(r'id="(m\d)-scatter"', text)[1]
+        id = searched(r'id="(m\d)-scatter"', text)[1]
         rows = rows_of(text, f"{id}-scatter")
         # Every action unit of the model, the weak ones too.
         assert {int(au) for au in stored["counts"]} == set(ActionUnitModel.load_default().aus)
@@ -137,7 +137,7 @@ class TestActionUnits:
         near = sum(np.trace(counts, k) for k in (-1, 0, 1)) / counts.sum()
         assert row["Faces"] == str(counts.sum())
         assert row["Within one bin"] == f"{100 * near:.0f} %"
-        drawn = re.search(rf'<svg class="heat"[^>]*aria-labelledby="{id}-s12-t.*?</svg>', text, re.S)[0]
+        drawn = searched(rf'<svg class="heat"[^>]*aria-labelledby="{id}-s12-t.*?</svg>', text, re.S)[0]
         assert len(re.findall(r'class="h\d"', drawn)) == (counts > 0).sum()
         assert stored["data"] in html.unescape(text)
 
@@ -179,7 +179,7 @@ class TestActionUnits:
         assert float(rows["action_units.npz"]["Mean r"]) == pytest.approx(0.84, abs=0.1)
         assert text.count('class="heat"') == 15 + 1
         assert rows["mine.json"]["Lowest r, 95 %"] == "0.51 to 0.68"
-        id = re.search(r'id="(m\d)"><h3><bdi>Mine', text)[1]
+        id = searched(r'id="(m\d)"><h3><bdi>Mine', text)[1]
         assert [row["r, 95 %"] for row in rows_of(text, f"{id}-agreement")] == ["0.51 to 0.68", ""]
         assert rows["mine.json"]["Prediction (ms a face)"] == "0.031"
         assert 0 < float(rows["action_units.npz"]["Prediction (ms a face)"]) < 5
@@ -231,7 +231,7 @@ class TestRankings:
         assert row["Chance"] == "50.0 %"
         assert {one["Chance"] for one in groups} == {"50.0 %"}
         assert all(" to " in one["95 % interval (Wilson)"] for one in groups)
-        summary = re.search(r"<summary><b><bdi>rank-svm</bdi></b> <span[^>]*>(.*?)</span>", text)[1]
+        summary = searched(r"<summary><b><bdi>rank-svm</bdi></b> <span[^>]*>(.*?)</span>", text)[1]
         assert re.fullmatch(r"[\d.]+ % \([\d.]+ to [\d.]+ %\), chance 50.0 %", summary)
         # 40 of 60 right.
         assert rows["Rank-SVM on activity descriptors"]["Published, 95 % (Wilson)"] == "54.1 to 77.3 %"

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from counted_progress import CountedProgress
 from facs_cli.events import command as events_command
-from report_checks import VALIDATOR, check_html, rows_of, validate, write
+from report_checks import VALIDATOR, check_html, rows_of, searched, validate, write
 from report_results import demo_results, emotion_results
 
 from facs_pipeline.report.gather import gather
@@ -51,8 +52,9 @@ class TestVideos:
         text = write([demo / "results"], tmp_path / "r.html", pictures="none")
         found = 0
         for video in gather([demo / "results"]).videos:
-            chart = re.search(rf'<svg class="lanes"[^>]*aria-labelledby="{video.id}-plot-t.*?cursor', text, re.S)[0]
+            chart = searched(rf'<svg class="lanes"[^>]*aria-labelledby="{video.id}-plot-t.*?cursor', text, re.S)[0]
             marks = [float(x) for x in re.findall(r'class="mark" x="([\d.]+)%"', chart)]
+            assert video.table is not None
             series = read_series(video.table)
             span = series.times_s[-1] - series.times_s[0]
             assert marks == pytest.approx([100 * (a - series.times_s[0]) / span for a, _b in series.blinks], abs=0.01)
@@ -69,7 +71,8 @@ class TestVideos:
         events = pd.read_csv(table)
         assert len(events) > 10
         for video in gather([demo / "results"]).videos:
-            chart = re.search(rf'<svg class="lanes"[^>]*aria-labelledby="{video.id}-plot-t.*?cursor', text, re.S)[0]
+            chart = searched(rf'<svg class="lanes"[^>]*aria-labelledby="{video.id}-plot-t.*?cursor', text, re.S)[0]
+            assert video.table is not None
             series = read_series(video.table)
             own = events[(events["video"] == video.name) & (events["action_unit"] != 45)]
             starts = 100 * (own["onset_s"] - series.times_s[0]) / (series.times_s[-1] - series.times_s[0])
@@ -78,6 +81,7 @@ class TestVideos:
 
     def test_emotions_per_frame_are_drawn_with_their_means(self, own, tmp_path):
         video = gather([own / "results"]).videos[0]
+        assert video.table is not None
         table = pd.read_csv(video.table)
         happy = np.linspace(0, 1, len(table))
         more = pd.DataFrame({"emotion": "happy", "emotion_confidence": 0.9, "emotion_happy": happy})
@@ -87,7 +91,7 @@ class TestVideos:
         assert series.probabilities[:, 0] == pytest.approx(happy)
         text = write([own / "results"], tmp_path / "r.html", pictures="none")
         check_html(text)
-        card = re.search(rf'<article class="card" id="{video.id}">.*?</article>', text, re.S)[0]
+        card = searched(rf'<article class="card" id="{video.id}">.*?</article>', text, re.S)[0]
         assert "happy 0.50" in card
         assert "sad 0.50" in card
         assert "confidence" not in card
@@ -126,7 +130,7 @@ class TestVideos:
                     reason.value_b, reason.value_a)  # fmt: skip
                 assert text_of.endswith(f"({this:.3g} against {other:.3g})")
                 assert ("in this video" in text_of) == (this > other)
-        gallery = re.search(r'<ul class="gallery">.*?</ul>\s*</details>', text, re.S)[0]
+        gallery = searched(r'<ul class="gallery">.*?</ul>\s*</details>', text, re.S)[0]
         assert gallery.count("<img") == 2 * len(mistakes)
 
     def test_a_strip_shows_eight_pictures_and_keeps_more_for_the_pointer(self, demo):
@@ -196,7 +200,7 @@ class TestProvenance:
 class TestManyVideos:
     def test_a_pair_on_two_pages_keeps_both_curves_and_pictures(self, demo, tmp_path):
         written = write_report(gather([demo]), tmp_path / "r.html", per_page=5)
-        cards = {}
+        cards: dict[str, str] = {}
         for page in written.pages:
             text = page.read_text(encoding="utf-8")
             check_html(text)
@@ -208,8 +212,8 @@ class TestManyVideos:
         assert apart
         assert all(card.count('<ul class="strip">') == 1 for card in apart)
         for card in apart:
-            named = re.search(r'data-strips="([^"]+)"', card)[1].split()
-            assert re.search(r'<div id="([^"]+)" data-first', card)[1] in named
+            named = searched(r'data-strips="([^"]+)"', card)[1].split()
+            assert searched(r'<div id="([^"]+)" data-first', card)[1] in named
 
     @pytest.mark.parametrize("count", [100])
     def test_a_hundred_videos_stay_below_ten_megabytes(self, demo, tmp_path, count):
@@ -279,9 +283,14 @@ if VALIDATOR:
 def test_open_shows_it_in_the_browser(emotions, tmp_path, monkeypatch):
     from facs_cli.report import command
 
-    opened = []
+    opened: list[str] = []
+
+    def record(url, *, answer):
+        opened.append(url)
+        return answer
+
     for answer, expected in ((True, ""), (False, "no browser could be opened")):
-        monkeypatch.setattr("webbrowser.open", lambda url, answer=answer: opened.append(url) or answer)
+        monkeypatch.setattr("webbrowser.open", partial(record, answer=answer))
         result = CliRunner().invoke(command, [str(emotions), "--out", str(tmp_path / "r x.html"), "--open"])
         assert result.exit_code == 0
         assert expected in result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -45,10 +46,10 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copytree(OLD, tmp_path / "old"))
 
 
-def rerun(old: Path, **options: object) -> tuple[set[str], Remembering]:
+def rerun(old: Path, options: Options) -> tuple[set[str], Remembering]:
     """What this version computes of the old run's video, and its observer."""
     observer = Remembering()
-    result = extract_features([old / "smile.mp4"], Options(out=old / "results", jobs=1, **options), observer)
+    result = extract_features([old / "smile.mp4"], replace(options, out=old / "results", jobs=1), observer)
     assert [video.status for video in result.videos] == ["ok"]
     return {line.split(" computed")[0] for line in observer.logs if " computed" in line}, observer
 
@@ -92,20 +93,20 @@ class TestStoredResults:
 
     def test_nothing_is_computed_again(self, old):
         before = tables_in(old / "results")
-        computed, _ = rerun(old, emotion=True)
+        computed, _ = rerun(old, Options(emotion=True))
         assert computed == set()
         # The copied video has to be read once to be known again; then there is nothing to do.
-        computed, observer = rerun(old, emotion=True)
+        computed, observer = rerun(old, Options(emotion=True))
         assert computed == set()
         assert observer.to_do == 0
         assert tables_in(old / "results") == before
 
     def test_another_cutoff_recomputes_the_descriptors_only(self, old):
-        computed, _ = rerun(old, emotion=True, cutoff_hz=2.0)
+        computed, _ = rerun(old, Options(emotion=True, cutoff_hz=2.0))
         assert computed == {"smile: descriptors"}
 
     def test_another_model_takes_the_old_features(self, old):
-        computed, _ = rerun(old, emotion=True, au_model=OLD / "jaw.npz")
+        computed, _ = rerun(old, Options(emotion=True, au_model=OLD / "jaw.npz"))
         assert computed == {"smile: action_units", "smile: descriptors"}
         [series] = read_au_table(old / "results" / "action_units" / "smile.csv")
         assert series.aus == (26,)

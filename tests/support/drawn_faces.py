@@ -69,7 +69,9 @@ def write_stills(folder: Path) -> None:
     holds every third image.
     """
     random = np.random.default_rng(7)
-    names, persons, points = [], [], []
+    names: list[str] = []
+    persons: list[str] = []
+    points: list[np.ndarray] = []
     scores = np.zeros((PERSONS * IMAGES_OF_ONE, len(BLENDSHAPES)), np.float32)
     (folder / "stills").mkdir()
     with tarfile.open(folder / "frames.tar", "w") as archive:

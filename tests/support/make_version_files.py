@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,9 +40,8 @@ def facs(*arguments: object, exit_code: int = 0) -> None:
 
 def draw_clip() -> None:
     """smile.mp4: one drawn person who smiles."""
-    from facs_pipeline.synthesis.recordings import write_recordings
-
-    write_recordings(
+    recordings = import_module("facs_pipeline.synthesis.recordings")
+    recordings.write_recordings(
         "drawn", identities=1, emotions=("happiness",), duration_s=1, fps=FRAMES, size=SIZE, seed=1, grain=0
     )
     shutil.move(min(Path("drawn").glob("*fake*.mp4")), "smile.mp4")
@@ -83,7 +83,7 @@ def draw_emotions() -> None:
 
 def write_pairs() -> None:
     """descriptors.csv in the folder ranked: of drawn persons' curves."""
-    from facs_pipeline.descriptors import describe_series
+    describe_series = import_module("facs_pipeline.descriptors").describe_series
 
     from facs_pipeline.synthesis.recordings import expression
 

@@ -40,9 +40,16 @@ def validate(*pages: Path) -> str:
     return subprocess.run([*command, *map(str, pages)], capture_output=True, text=True, timeout=300).stderr
 
 
+def searched(pattern: str, text: str, flags: re.RegexFlag = re.NOFLAG) -> re.Match[str]:
+    """The pattern's first match, which must be there."""
+    match = re.search(pattern, text, flags)
+    assert match is not None, pattern
+    return match
+
+
 def rows_of(text: str, id: str) -> list[dict[str, str]]:
     """A table of the page as text, row by row."""
-    table = re.search(rf'<table id="{id}".*?</table>', text, re.S)[0]
+    table = searched(rf'<table id="{id}".*?</table>', text, re.S)[0]
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in re.findall(r"<tr>.*?</tr>", table, re.S)]
     plain = [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in cells]
     return [dict(zip(plain[0], row, strict=True)) for row in plain[1:]]

@@ -69,7 +69,7 @@ def emotion_results(folder: Path, *, n: int = 900, protocol: str = FER2013_TEST)
                 "name": name,
                 **class_figures(truth, probabilities, EMOTIONS),
                 "without_near_duplicates": share_right(right[~duplicate]),
-                "subgroups": subgroup_figures(right, {"sex": sex}),
+                "subgroups": subgroup_figures(right, {"sex": sex.tolist()}),
                 "mistakes": mistakes,
                 "learning_curve": [
                     {"n": k, "accuracy": float(right.mean() - 0.1 + 0.1 * k / n)} for k in (100, 300, n)

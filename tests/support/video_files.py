@@ -42,7 +42,7 @@ def write_audio(path: Path, cover: np.ndarray | None = None) -> Path:
         if cover is not None:
             picture = container.add_stream("mjpeg")
             picture.height, picture.width, picture.pix_fmt = *cover.shape[:2], "yuvj420p"
-            picture.disposition = Disposition.attached_pic.value
+            picture.disposition = Disposition.attached_pic.value  # type: ignore[assignment]  # PyAV 14 takes numbers only.
             image = av.VideoFrame.from_ndarray(cover, format="bgr24").reformat(format="yuvj420p")
             container.mux([*picture.encode(image), *picture.encode(None)])
         for number in range(8):

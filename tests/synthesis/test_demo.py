@@ -47,7 +47,7 @@ def test_found_action_units_follow_the_curves_that_drove_them(demo):
     pairs = [(out / "results/action_units" / f"{s}.csv", out / "videos/truth" / f"{s}.csv") for s in stems]
     agreement = agreement_with_truth(pairs)
     for au in (1, 2, 12, 26, 45):
-        assert agreement.loc[au, "r"] > 0.7, (au, agreement)
+        assert agreement["r"][au] > 0.7, (au, agreement)
         assert f"AU{au:02d}" in printed
 
 

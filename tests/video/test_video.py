@@ -241,7 +241,9 @@ def test_a_folder_of_the_frames_of_a_video_shows_the_same(clips, tmp_path):
 def test_images_are_found_under_any_name(tmp_path):
     path = tmp_path / "Ünï 名前.png"
     path.write_bytes(cv2.imencode(".png", np.full((4, 5), 7, np.uint8))[1].tobytes())
-    assert np.array_equal(read_image(path), np.full((4, 5), 7))
+    image = read_image(path)
+    assert image is not None
+    assert np.array_equal(image, np.full((4, 5), 7))
     assert read_image(tmp_path / "absent.png") is None
     (tmp_path / "empty.png").touch()
     assert read_image(tmp_path / "empty.png") is None
