@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests. Faces are drawn; only what is marked `shared` needs the real data beside the checkout."""
+"""Fixtures of all tests. Faces are drawn; only what is marked `shared` needs the real data beside the checkout."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             reason = f"measures on real people, whose data are not at {SHARED}; set FACS_SHARED to their folder"
             item.add_marker(pytest.mark.skip(reason=reason))
     if wrong:
-        raise pytest.UsageError("`shared` marks tests that use the fixture shared_dir, and no others: " + ", ".join(wrong))
+        raise pytest.UsageError(f"`shared` marks tests that use the fixture shared_dir, no others: {', '.join(wrong)}")
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
 
 
@@ -83,9 +83,7 @@ def results(clips: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def results_with_emotions(
-    clips: Path, results: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def results_with_emotions(clips: Path, results: Path, key_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`results` of a run with `--emotion`."""
     from drawn_faces import made_once
 

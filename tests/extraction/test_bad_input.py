@@ -94,7 +94,8 @@ def scenery(shift):
     picture = np.zeros((288, 384, 3), np.uint8)
     picture[:] = np.linspace(200, 90, 288, dtype=np.uint8)[:, None, None]
     for number, place in enumerate(range(-20, 384, 60)):
-        cv2.rectangle(picture, (place + shift, 150 - 9 * number), (place + shift + 35, 288), (40, 70 + 20 * number, 90), -1)
+        left, top = place + shift, 150 - 9 * number
+        cv2.rectangle(picture, (left, top), (left + 35, 288), (40, 70 + 20 * number, 90), -1)
     return picture
 
 

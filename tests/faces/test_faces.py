@@ -1,4 +1,4 @@
-"""Stage 2 on videos, real and drawn: faces are found, kept, told apart and lost when they leave, at a cost that stays the same."""
+"""Faces in videos, real and drawn: they are found, told apart and lost when they leave, at a cost that stays the same."""
 
 from __future__ import annotations
 
@@ -218,9 +218,7 @@ def test_one_face_keeps_id_0_through_cuts(greys, model):
 
 
 def test_a_change_of_light_is_no_cut(drawn, model):
-    frames = [
-        np.clip(g * (1 + 0.25 * np.sin(i / 4)), 0, 255).astype(np.uint8) for i, g in enumerate(drawn(2, 30))
-    ]
+    frames = [np.clip(g * (1 + 0.25 * np.sin(i / 4)), 0, 255).astype(np.uint8) for i, g in enumerate(drawn(2, 30))]
     answers = track(model, frames)
     assert ids(answers) == [(0,)] * 30
     assert not any(answer[0].cut for answer in answers)

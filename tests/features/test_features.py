@@ -238,7 +238,7 @@ def test_settings_are_those_in_the_models_of_the_package():
 def test_the_former_name_still_works_and_warns():
     grey, points = np.zeros((300, 300), np.uint8), 80 * MEAN_HEAD[:, :2] + 150
     with pytest.warns(FutureWarning, match="face_features"):
-        former = facs_pipeline.features(grey, points)
+        former = facs_pipeline.features(grey, points)  # type: ignore[operator]  # A package has this name, too.
     np.testing.assert_array_equal(former, facs_pipeline.face_features(grey, points))
 
 

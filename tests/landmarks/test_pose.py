@@ -21,7 +21,7 @@ def seen(pitch: float, yaw: float, roll: float, size: float = 160.0, place=(320.
 def test_known_angles_are_recovered():
     rng = np.random.default_rng(0)
     angles = rng.uniform([-0.9, -1.2, -3.0], [0.9, 1.2, 3.0], (200, 3))
-    points = np.array([seen(*a, rng.uniform(20, 900), rng.uniform(0, 2000, 2)) for a in angles])
+    points = np.array([seen(x, y, z, size=rng.uniform(20, 900), place=rng.uniform(0, 2000, 2)) for x, y, z in angles])
     assert np.abs(head_pose(points) - angles).max() < 1e-6
 
 
