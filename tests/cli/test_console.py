@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 
 
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Standard error until the end of the test; bars are drawn at once. Called in the test, after pytest set its own."""
+    """Standard error until the test ends; bars are drawn at once. Called in the test, after pytest set its own."""
     monkeypatch.setattr(console, "DELAY_S", 0.0)
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)

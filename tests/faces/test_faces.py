@@ -1,4 +1,4 @@
-"""Faces in videos, real and drawn: they are found, told apart and lost when they leave, at a cost that stays the same."""
+"""Faces in videos, real and drawn: found, told apart, and lost when they leave, at a cost that stays the same."""
 
 from __future__ import annotations
 
