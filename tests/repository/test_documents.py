@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def test_the_stage_in_contributing_is_the_one_that_is_tested():
     block = code_block(CONTRIBUTING, "@dataclass(frozen=True)\n       class MouthSettings")
     assert block in (ROOT / "tests/extraction/test_stages.py").read_text(encoding="utf-8")
     assert "class MouthOpening(Stage)" in block
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.stem)
+def test_the_guides_name_modules_and_names_that_are_there(path):
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"`((?:facs_pipeline|benchmarks|cli|docs)/[\w./-]+)`", text):
+        assert (ROOT / target).exists(), target
+    for module, names in re.findall(r"^ *from (facs_pipeline[\w.]*) import ([\w, ]+)$", text, re.MULTILINE):
+        for name in names.split(","):
+            assert hasattr(import_module(module), name.strip()), f"{module}.{name}"
 
 
 @pytest.mark.parametrize("text", [README, CONTRIBUTING, CHANGELOG], ids=["README", "CONTRIBUTING", "CHANGELOG"])
