@@ -17,7 +17,7 @@ from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel, input_features
 from facs_pipeline.emotions.series import emotion_probabilities
-from facs_pipeline.extraction.emotions import emotion_inputs
+from facs_pipeline.extraction.predicted_emotions import emotion_inputs
 from facs_pipeline.features.vector import face_features
 from facs_pipeline.video.reader import read_frames
 

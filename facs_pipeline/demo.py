@@ -65,8 +65,8 @@ def run_demo(
     InputError
         If the folder cannot be written or an argument is out of range.
 
-    Example
-    -------
+    Examples
+    --------
     >>> demo = run_demo("facs-demo", identities=1)  # doctest: +SKIP
     >>> demo.agreement.loc[12, "r"]  # doctest: +SKIP
     0.97

@@ -34,8 +34,8 @@ class BilateralFilter:
     step : float
         Standard deviation of the kernel in intensity.
 
-    Example
-    -------
+    Examples
+    --------
     >>> bilateral, filtered = BilateralFilter(), []
     >>> for frame, intensity in enumerate([0.0, 0.2, 4.0, 0.0, 0.2, 0.0, 0.2]):
     ...     filtered.extend(bilateral.push_frame([0], np.array([[intensity]]), frame / 30))
@@ -60,8 +60,8 @@ class BilateralFilter:
     def reach_s(self) -> float:
         """After this many seconds a frame no longer changes: about 0.152. `push_frame` is late by it, `finish` is not.
 
-        Example
-        -------
+        Examples
+        --------
         >>> round(BilateralFilter().reach_s, 3)
         0.152
         """

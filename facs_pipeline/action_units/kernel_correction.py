@@ -65,8 +65,8 @@ class KernelCorrection:
     Ridge regression on kernels to a part of the rows: Williams and Seeger, "Using the Nystroem method to speed up
     kernel machines", NIPS 2000.
 
-    Example
-    -------
+    Examples
+    --------
     >>> correction = KernelCorrection(np.zeros((1, 2)), np.ones(2), np.array([[0.5]]))
     >>> correction.predict(np.array([[0.0], [9.0]]), np.array([[0.0], [0.0]])).round(3).tolist()
     [[0.5], [0.0]]

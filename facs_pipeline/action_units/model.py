@@ -75,8 +75,8 @@ class ActionUnitModel:
     ModelError
         If the shapes do not fit together, a number is not finite, or an action unit is unknown or named twice.
 
-    Example
-    -------
+    Examples
+    --------
     >>> model = ActionUnitModel.load_default()
     >>> model.aus
     (1, 2, 4, 5, 7, 10, 12, 15, 17, 18, 20, 25, 26, 28, 45)

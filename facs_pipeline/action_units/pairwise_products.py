@@ -48,8 +48,8 @@ class PairwiseProducts:
     ModelError
         If the shapes do not fit together.
 
-    Example
-    -------
+    Examples
+    --------
     >>> products = PairwiseProducts(np.eye(3), np.zeros(3), (2, 1))
     >>> products.of_features(np.array([[1.0, 2.0, 3.0]]))
     array([[1., 2., 4., 9.]])

@@ -61,7 +61,7 @@ class AnalysedFace:
         Of the action units [k], 0..5, in the order of `FaceAnalyser.aus`; None without an action-unit model.
     emotions : ndarray of float32, or None
         Probabilities [c] of the labels in the order of `FaceAnalyser.emotions`; None without an emotion model.
-    found : bool
+    detected : bool
         False only for the default place of a still in which no face was found, where that was asked for.
     """
 
@@ -75,7 +75,7 @@ class AnalysedFace:
     texture: np.ndarray = field(repr=False)
     intensities: np.ndarray | None = None
     emotions: np.ndarray | None = None
-    found: bool = True
+    detected: bool = True
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -118,8 +118,8 @@ class FaceAnalyser:
     -----
     What a loop gives is what the tables of `facs extract-features` hold, but for rounding (0.0001 intensity units).
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> analyser = FaceAnalyser(smoothing=False, colour="rgb")
     >>> [face] = analyser.update(astronaut(), 0.0)
@@ -230,7 +230,7 @@ class FaceAnalyser:
             Landmarks [68, 2] in pixels that say where the one face is: its place, size and tilt, which saves the
             search.
         default_place : bool
-            Where no face is found, give the place where the face of a tight crop would be, with `found` False.
+            Where no face is found, give the place where the face of a tight crop would be, with `detected` False.
 
         Returns
         -------
@@ -244,9 +244,9 @@ class FaceAnalyser:
         else:
             places = face_places(grey, self.landmarks, self._faces)
             faces = [
-                self._still_face(grey, points, self.landmarks.judge(grey, points), number, found)
-                for number, (points, found) in enumerate(places)
-                if found or default_place
+                self._still_face(grey, points, self.landmarks.judge(grey, points), number, detected)
+                for number, (points, detected) in enumerate(places)
+                if detected or default_place
             ]
         for face in faces:
             self._measure(face)
@@ -279,12 +279,12 @@ class FaceAnalyser:
 
     @staticmethod
     def _still_face(
-        grey: np.ndarray, points: np.ndarray, confidence: float, face_id: int = 0, found: bool = True
+        grey: np.ndarray, points: np.ndarray, confidence: float, face_id: int = 0, detected: bool = True
     ) -> AnalysedFace:
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         box = left, top, right - left, bottom - top
         texture = registered_texture(grey, points)
-        return AnalysedFace(face_id, 0, 0.0, box, points, confidence, False, texture, found=found)
+        return AnalysedFace(face_id, 0, 0.0, box, points, confidence, False, texture, detected=detected)
 
     def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
         """The faces that have waited longest, as many as there are smoothed intensities [m, k]."""

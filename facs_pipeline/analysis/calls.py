@@ -53,8 +53,8 @@ def analyse_video(
     VideoError
         If the video cannot be decoded to its end.
 
-    Example
-    -------
+    Examples
+    --------
     >>> table = analyse_video("interview.mp4")  # doctest: +SKIP
     >>> table.plot(x="timestamp", y=["AU01_r", "AU12_r", "AU45_r"])  # doctest: +SKIP
     """
@@ -103,8 +103,8 @@ def analyse_image(picture: str | os.PathLike[str] | np.ndarray, analyser: FaceAn
     InputError
         If the file cannot be read, or the array is no picture.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> table = analyse_image(astronaut(), FaceAnalyser(colour="rgb"))
     >>> table[["face_id", "success"]].to_numpy().tolist(), bool(table["AU12_r"][0] > 1)

@@ -46,8 +46,8 @@ def as_grey(picture: np.ndarray, colour: Colour | None = None) -> np.ndarray:
     -----
     Grey is luma, ``0.299 R + 0.587 G + 0.114 B`` (ITU-R BT.601), as in the grey pictures of videos.
 
-    Example
-    -------
+    Examples
+    --------
     >>> as_grey(np.full((20, 20), 0.5)).dtype, as_grey(np.full((20, 20), 0.5))[0, 0]
     (dtype('uint8'), np.uint8(128))
     """

@@ -27,8 +27,8 @@ class PictureSource:
     warp : bool
         Also train on a copy of each image whose mouth, brows and lids are moved.
 
-    Example
-    -------
+    Examples
+    --------
     >>> PictureSource("faces.tar", persons="faces.csv", weight=0.5).weight
     0.5
     """

@@ -40,8 +40,8 @@ def write_eaf(
     media : Path, optional
         The video, if it is known where it lies.
 
-    Example
-    -------
+    Examples
+    --------
     >>> write_eaf("anna.eaf", {"AU12": [(12, smile)]}, Path("anna.mp4"))  # doctest: +SKIP
     """
     document = ET.Element(

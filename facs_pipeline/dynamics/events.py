@@ -83,8 +83,8 @@ def find_events(
     ----------
     Ekman, Friesen and Hager, "Facial Action Coding System", 2002, for onset, apex and offset.
 
-    Example
-    -------
+    Examples
+    --------
     >>> smile = np.array([0.0, 0.2, 0.8, 2.0, 3.1, 2.9, 0.7, 0.3, 0.0])
     >>> [event] = find_events(smile, np.arange(9) / 25)
     >>> event.onset_s, event.apex_s, event.offset_s, event.apex_intensity
@@ -116,8 +116,8 @@ def find_events(
 def letter(intensity: float) -> str:
     """FACS's letter for an intensity 0..5, ``"A"`` (trace) to ``"E"`` (maximum).
 
-    Example
-    -------
+    Examples
+    --------
     >>> letter(0.6), letter(2.4), letter(5.0)
     ('A', 'B', 'E')
     """

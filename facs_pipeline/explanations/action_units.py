@@ -132,8 +132,8 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     functions (Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017), and what rounding to
     bytes leaves over, in proportion.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
     >>> from facs_pipeline.landmarks.model import default_landmarks
@@ -203,8 +203,8 @@ def apex_row(intensities: np.ndarray, confidence: np.ndarray) -> int:
 def resting_row(intensities: np.ndarray, confidence: np.ndarray) -> int:
     """Row whose intensities [n, k] are nearest to the resting face's, see `facs_pipeline.resting_intensity`.
 
-    Example
-    -------
+    Examples
+    --------
     >>> resting_row(np.array([[3.0, 0.0], [0.5, 0.5], [0.0, 4.0]]), np.ones(3))
     1
     """

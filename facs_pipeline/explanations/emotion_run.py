@@ -18,7 +18,9 @@ from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.series import obstacle_for_videos
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
-from facs_pipeline.extraction.emotions import (
+from facs_pipeline.extraction.image_inputs import find_images_and_videos
+from facs_pipeline.extraction.options import Options
+from facs_pipeline.extraction.predicted_emotions import (
     PredictedImages,
     emotion_inputs,
     frames_with_emotions,
@@ -27,8 +29,6 @@ from facs_pipeline.extraction.emotions import (
     telling_rows,
     video_table,
 )
-from facs_pipeline.extraction.image_inputs import find_images_and_videos
-from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.run import extract_features
 from facs_pipeline.extraction.stills import read_still
 from facs_pipeline.foundation.errors import VideoError
@@ -112,8 +112,8 @@ def predict_emotions(
     ModelError
         If the model file cannot be used.
 
-    Example
-    -------
+    Examples
+    --------
     >>> result = predict_emotions(["photos/"], PredictionOptions(out=Path("labels.csv")))  # doctest: +SKIP
     >>> result.table["emotion"].value_counts()  # doctest: +SKIP
     """
@@ -166,7 +166,7 @@ class _Run:
             return
         with self.progress.task("reasons", len(part.paths), "faces") as task:
             for row, path in enumerate(part.paths):
-                self._explain(self.options.explain, part.seen, row, read_still(path), path, int(part.face_ids[row]))
+                self._explain(self.options.explain, part.images, row, read_still(path), path, int(part.face_ids[row]))
                 task.advance()
 
     def videos(self, paths: Sequence[Path]) -> Iterator[pd.DataFrame]:

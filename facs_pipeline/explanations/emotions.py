@@ -115,8 +115,8 @@ def explain_face(
     ValueError
         If contributions are asked of a model whose decision cannot be shared out.
 
-    Example
-    -------
+    Examples
+    --------
     >>> explanation = explain_face(model, faces, 0)  # doctest: +SKIP
     >>> print(explanation.reasons[0])  # doctest: +SKIP
     speaks for happy rather than neutral: the mouth (+2.1), cheeks (+0.8); in log odds, compared with the average face

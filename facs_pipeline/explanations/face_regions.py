@@ -38,8 +38,8 @@ def region_map(points: np.ndarray) -> np.ndarray:
     points : ndarray [68, 2]
         Landmarks in pixels of the texture; those outside it are taken at its edge.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from facs_pipeline.landmarks.pose import MEAN_HEAD
     >>> parts = region_map(MEAN_HEAD[:, :2] * 58 + 60)
     >>> REGIONS[parts[85, 60]], REGIONS[parts[118, 2]]

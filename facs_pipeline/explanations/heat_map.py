@@ -25,8 +25,8 @@ _GAP = 10
 def lbp_heat(values: np.ndarray) -> np.ndarray:
     """A number for each value of the LBP histograms [5900] -> sums over each cell, spread over its pixels [120, 120].
 
-    Example
-    -------
+    Examples
+    --------
     >>> heat = lbp_heat(np.eye(1, 5900, 59 * 34)[0])
     >>> round(float(heat[36:48, 48:60].sum()), 9), round(float(heat.sum()), 9)
     (1.0, 1.0)
@@ -38,8 +38,8 @@ def lbp_heat(values: np.ndarray) -> np.ndarray:
 def hog_heat(values: np.ndarray) -> np.ndarray:
     """A number for each value of the gradient histograms [2592] -> sums over each window, spread over its pixels.
 
-    Example
-    -------
+    Examples
+    --------
     >>> heat = hog_heat(np.eye(1, 2592, 8 * (18 * 10 + 4))[0])
     >>> round(float(heat[60:73, 24:37].sum()), 9), round(float(heat.sum()), 9)
     (1.0, 1.0)

@@ -163,8 +163,8 @@ def explain_action_units(
     ModelError
         If a model file cannot be used.
 
-    Example
-    -------
+    Examples
+    --------
     >>> options = ExplanationOptions(out=Path("why"), aus=(12,))
     >>> result = explain_action_units(["interview.mp4"], options)  # doctest: +SKIP
     >>> print(result.explained[0].title)  # doctest: +SKIP

@@ -220,8 +220,8 @@ def _folded(name: str) -> str:
 def safe_name(name: str) -> str:
     """`name` as the name of a file that every system takes, without its ending.
 
-    Example
-    -------
+    Examples
+    --------
     >>> safe_name("anna: felt?")
     'anna_ felt_'
     """

@@ -30,8 +30,8 @@ class Options:
     fail_fast : stop at the first video that fails.
     timeout_s : a video that makes no progress for so long is given up.
 
-    Example
-    -------
+    Examples
+    --------
     >>> Options(out=Path("results"), baseline="video").format
     'csv'
     """

@@ -74,8 +74,8 @@ def write_overlay(
     VideoError
         If the video cannot be decoded.
 
-    Example
-    -------
+    Examples
+    --------
     >>> write_overlay("a.mp4", "facs-output/action_units/a.csv", "a_overlay.mp4")  # doctest: +SKIP
     """
     table_path, out_path = Path(au_table_path), Path(out_path)
@@ -157,8 +157,8 @@ class OverlaySheet:
     shape : (height, width) of the video in pixels.
     aus : action units, one bar each.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import numpy as np
     >>> sheet = OverlaySheet((120, 160), aus=(1, 12))
     >>> sheet.draw(np.zeros((120, 160, 3), np.uint8), [], number=1, time_s=0.0).shape

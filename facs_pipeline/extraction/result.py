@@ -50,8 +50,8 @@ class RunResult:
     outputs : Outputs
         Where the tables lie.
 
-    Example
-    -------
+    Examples
+    --------
     >>> result = extract_features("interviews/")  # doctest: +SKIP
     >>> result.tables["anna"].plot(x="timestamp", y="AU12_r")  # doctest: +SKIP
     >>> result.descriptors.groupby("subject")["AU12_value_mean"].mean()  # doctest: +SKIP

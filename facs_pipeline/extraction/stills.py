@@ -119,8 +119,8 @@ def measure_stills(
     progress : Progress
         Told of the images done.
 
-    Example
-    -------
+    Examples
+    --------
     >>> for face in measure_stills([Path("photo.jpg")]):  # doctest: +SKIP
     ...     print(face.path, face.confidence, ActionUnitModel.load_default().predict(face.features))
     """
@@ -137,8 +137,8 @@ def measure_stills(
 def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataFrame:
     """What `facs extract-stills` writes: a row for each face, with the intensities that `model` gives it.
 
-    Example
-    -------
+    Examples
+    --------
     >>> stills_table([StillFace(Path("wall.jpg"))], ActionUnitModel.load_default())["success"].tolist()
     [0]
     """

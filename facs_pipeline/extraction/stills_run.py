@@ -100,8 +100,8 @@ def extract_stills(
     ModelError
         If a model file cannot be used.
 
-    Example
-    -------
+    Examples
+    --------
     >>> result = extract_stills(["photos/"], StillsOptions(out=Path("photos.csv")))  # doctest: +SKIP
     >>> result.table[["input", "face_id", "AU12_r"]]  # doctest: +SKIP
     """

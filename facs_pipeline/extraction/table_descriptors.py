@@ -86,8 +86,8 @@ def describe_tables(
     InputError
         If no table can be used, no face described, or the tables have different action units and none were chosen.
 
-    Example
-    -------
+    Examples
+    --------
     >>> found = describe_tables(["openface/"], SeriesOptions(aus=(6, 12)))  # doctest: +SKIP
     >>> found.table["AU12_value_mean"]  # doctest: +SKIP
     """

@@ -165,8 +165,8 @@ def find_table_events(
     InputError
         If no table can be used.
 
-    Example
-    -------
+    Examples
+    --------
     >>> found = find_table_events(["results/"])  # doctest: +SKIP
     >>> found.table.query("action_unit == 12")[["video", "onset_s", "apex_intensity"]]  # doctest: +SKIP
     """

@@ -97,8 +97,8 @@ def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkFinder) -
     int
         90, 180 or 270; 0 if no turn shows a face.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> from facs_pipeline import default_landmarks
     >>> lying = np.rot90(astronaut().mean(axis=2).astype(np.uint8))

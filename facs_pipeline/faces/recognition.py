@@ -13,8 +13,8 @@ from facs_pipeline.foundation.images.crops import registered_crop
 class Portraits:
     """Portraits of one person, each unlike the others.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> from facs_pipeline.landmarks.model import default_landmarks
     >>> grey, model = astronaut().mean(axis=2).astype(np.uint8), default_landmarks()

@@ -37,8 +37,8 @@ class TrackedFace(NamedTuple):
     cut : bool
         Whether the frame is the first after a cut.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> from facs_pipeline import default_landmarks
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
@@ -92,8 +92,8 @@ class FaceTracker:
     cut : bool
         Whether the last frame was the first after a cut, with or without a face.
 
-    Example
-    -------
+    Examples
+    --------
     >>> tracker = FaceTracker(LandmarkModel.load())  # doctest: +SKIP
     >>> for frame in read_frames("interview.mp4"):  # doctest: +SKIP
     ...     for face in tracker.update(frame.image, frame.time_s):

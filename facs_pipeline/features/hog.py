@@ -50,8 +50,8 @@ def hog(texture: np.ndarray) -> np.ndarray:
     ndarray of uint8
         ``[2592]``: window by window in reading order, 8 values each; see the formula above.
 
-    Example
-    -------
+    Examples
+    --------
     >>> ramp = np.tile(np.arange(120, dtype=np.uint8), (120, 1))
     >>> np.unique(hog(ramp).reshape(-1, 8).argmax(axis=1)).tolist()
     [0]

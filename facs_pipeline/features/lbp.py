@@ -85,8 +85,8 @@ def lbp_histograms(texture: np.ndarray) -> np.ndarray:
         ``[5900]``: cell by cell in reading order, 59 bins each, 255 times the square root of the share of the cell's
         pixels.
 
-    Example
-    -------
+    Examples
+    --------
     >>> flat = lbp_histograms(np.full((120, 120), 90, np.uint8)).reshape(100, 59)
     >>> np.unique(flat.max(axis=1)).tolist(), np.unique((flat > 0).sum(axis=1)).tolist()
     ([255], [1])

@@ -62,8 +62,8 @@ def registered_texture(grey: np.ndarray, points: np.ndarray, matrix: np.ndarray 
     ndarray of uint8
         ``[120, 120]``.
 
-    Example
-    -------
+    Examples
+    --------
     >>> points = 80 * MEAN_HEAD[:, :2] + 150
     >>> registered_texture(np.zeros((300, 300), np.uint8), points).shape
     (120, 120)

@@ -55,8 +55,8 @@ class ShapeModes:
     card : Mapping of str to Any
         Facts about the faces they come from.
 
-    Example
-    -------
+    Examples
+    --------
     >>> modes = ShapeModes.load()
     >>> modes.scores(modes.mean.round()).shape
     (30,)
@@ -147,8 +147,8 @@ def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -
     ndarray of uint8
         ``[98]`` (x, y, x, y ...): 128 + 4 per pixel of the registered texture.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from facs_pipeline.landmarks.pose import MEAN_HEAD
     >>> np.unique(registered_landmarks(80 * MEAN_HEAD[:, :2] + 150)).tolist()
     [128]
@@ -161,8 +161,8 @@ def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -
 def landmark_places(registered: np.ndarray) -> np.ndarray:
     """Where in the texture [49, 2] the points of `registered_landmarks` [98] lie, to a quarter of a pixel.
 
-    Example
-    -------
+    Examples
+    --------
     >>> landmark_places(np.full(98, 128)).mean(axis=0).round(1).tolist()
     [60.0, 55.2]
     """

@@ -93,8 +93,8 @@ def face_features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     ndarray of uint8
         ``[9055]``.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from facs_pipeline.landmarks.pose import MEAN_HEAD
     >>> face_features(np.zeros((300, 300), np.uint8), 80 * MEAN_HEAD[:, :2] + 150).shape
     (9055,)

@@ -28,8 +28,8 @@ class OneEuroFilter:
     Casiez, Roussel and Vogel, "1 Euro filter: a simple speed-based low-pass filter for noisy input in interactive
     systems", CHI 2012, doi:10.1145/2207676.2208639.
 
-    Example
-    -------
+    Examples
+    --------
     >>> smooth = OneEuroFilter()
     >>> points = np.zeros((68, 2), np.float32); points[0] = 100
     >>> bool(np.array_equal(smooth(points, 0.0), points))

@@ -32,8 +32,8 @@ class Task:
 class Progress:
     """What long functions tell while they run; this one keeps silent. Subclass it to show a bar or to keep a log.
 
-    Example
-    -------
+    Examples
+    --------
     >>> class Printed(Progress):
     ...     def log(self, text):
     ...         print(text)

@@ -30,8 +30,8 @@ class DlibLandmarks:
     ModelError
         If it is no such file, or of another number of points.
 
-    Example
-    -------
+    Examples
+    --------
     >>> model = DlibLandmarks("shape_predictor_68_face_landmarks.dat")  # doctest: +SKIP
     >>> points, confidence = model.find(grey, (x, y, width, height))  # doctest: +SKIP
     """

@@ -45,8 +45,8 @@ def eyes_of(points: np.ndarray) -> np.ndarray:
     ndarray
         `[..., 2, 6, 2]`, the right eye first.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from facs_pipeline.landmarks.pose import MEAN_HEAD
     >>> right, left = eyes_of(MEAN_HEAD[:, :2])
     >>> bool(np.allclose(right - right[0], left - left[0], atol=0.02))
@@ -72,8 +72,8 @@ def eye_aspect_ratio(points: np.ndarray) -> np.ndarray:
     ----------
     Soukupova and Cech, "Real-time eye blink detection using facial landmarks", CVWW 2016.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from facs_pipeline.landmarks.pose import MEAN_HEAD
     >>> float(eye_aspect_ratio(MEAN_HEAD[:, :2]).round(1))
     0.3
@@ -115,8 +115,8 @@ class Eyelids:
     weights : ndarray
         Linear map `[661, 12]` from `eyelid_values` (and 1) to the movement of an eye's six points, in crop pixels.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from facs_pipeline.landmarks.patch_features import CropSettings
     >>> patches = PatchFeatures(CropSettings(1.75, 147, ORIENTATIONS))
     >>> patches.set_crop(np.zeros((96, 96), np.uint8), np.eye(2, 3))

@@ -27,8 +27,8 @@ def load_landmarks(path: str | os.PathLike[str]) -> LandmarkModel | DlibLandmark
     ModelError
         If the file is no such model.
 
-    Example
-    -------
+    Examples
+    --------
     >>> load_landmarks("shape_predictor_68_face_landmarks.dat")  # doctest: +SKIP
     """
     return DlibLandmarks(path) if Path(path).suffix == ".dat" else LandmarkModel.load(path)

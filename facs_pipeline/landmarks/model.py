@@ -85,8 +85,8 @@ class LandmarkModel:
     card : mapping, optional
         What the model was made from, see `facs_pipeline.foundation.files.model_file`.
 
-    Example
-    -------
+    Examples
+    --------
     >>> model = LandmarkModel.load()  # doctest: +SKIP
     >>> points, confidence = model.find(grey, (x, y, width, height))  # doctest: +SKIP
     >>> points, confidence = model.track(next_grey, points)  # doctest: +SKIP
@@ -253,8 +253,8 @@ def _to_image(points: np.ndarray, c: complex, d: complex) -> np.ndarray:
 def default_landmarks() -> LandmarkModel:
     """The embedded model, read once per process.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
     >>> found = default_landmarks().find(grey, (170.0, 80.0, 110.0, 110.0))

@@ -60,8 +60,8 @@ class PatchFeatures:
     settings : CropSettings
         Size, resolution and orientations.
 
-    Example
-    -------
+    Examples
+    --------
     >>> patches = PatchFeatures(CropSettings(1, 96, 6))
     >>> patches.set_crop(np.zeros((200, 200), np.uint8), np.eye(2, 3))
     >>> patches.at(np.full((68, 2), 48, np.float32), 8).shape

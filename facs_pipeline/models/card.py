@@ -21,8 +21,8 @@ def card_text(card: Mapping[str, Any]) -> str:
     card : Mapping of str to Any
         The card of a model file, see `facs_pipeline.foundation.files.model_file`.
 
-    Example
-    -------
+    Examples
+    --------
     >>> print(card_text({"title": "Nothing", "kind": "test", "content_sha256": "0f", "images": 3}))
     Nothing
       kind      test

@@ -66,8 +66,8 @@ class SyntheticFace:
     rest_points : ndarray
         Landmarks of the resting face `[68, 2]`, in pixels of the image.
 
-    Example
-    -------
+    Examples
+    --------
     >>> face = SyntheticFace(identity=1, size=160)
     >>> image, points = face.draw({12: 4.0, 25: 2.0})
     >>> image.shape, points.shape

@@ -100,8 +100,8 @@ def expression(
     InputError
         If an argument is none of the values above.
 
-    Example
-    -------
+    Examples
+    --------
     >>> smile = expression("happiness", "fake", seed=3)
     >>> smile.intensities.shape, bool(smile.intensities.max() <= 5)
     ((75, 13), True)

@@ -56,8 +56,8 @@ class Frame(NamedTuple):
     image : ndarray of uint8
         Grey (luma) `[h, w]` or BGR `[h, w, 3]`, upright, with square pixels.
 
-    Example
-    -------
+    Examples
+    --------
     >>> [frame.time_s for frame in read_frames("phone.mp4")][:3]  # doctest: +SKIP
     [0.0, 0.0333, 0.0667]
     """
@@ -124,8 +124,8 @@ def read_frames(path: str | os.PathLike[str], *, colour: bool = False, image_fps
     VideoError
         If nothing can be decoded, or decoding stops at damaged data; frames before the damage have been yielded.
 
-    Example
-    -------
+    Examples
+    --------
     >>> for frame in read_frames("interview.mp4"):  # doctest: +SKIP
     ...     print(frame.index, frame.time_s, frame.image.shape)
     """

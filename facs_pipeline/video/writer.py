@@ -39,8 +39,8 @@ class VideoWriter:
     fps : float
         Nominal frames per second, for the encoder's rate control and the length of the last frame.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import numpy as np, tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "grey.mp4"
     >>> with VideoWriter(path, fps=25) as video:

@@ -16,7 +16,7 @@ from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.emotions import series as emotion_series
 from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel
-from facs_pipeline.extraction.emotions import emotion_inputs, table_points
+from facs_pipeline.extraction.predicted_emotions import emotion_inputs, table_points
 from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.tables.au_table import au_table_columns

@@ -15,7 +15,7 @@ from skimage.data import astronaut
 from facs_pipeline.datasets.open_faces import open_faces
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.training.face_images import measure_face_images
-from facs_pipeline.extraction.emotions import prediction_columns
+from facs_pipeline.extraction.predicted_emotions import prediction_columns
 from facs_pipeline.foundation.errors import InputError
 
 BGR = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR)

@@ -21,7 +21,7 @@ from facs_pipeline.explanations.contributions import difference_weights
 from facs_pipeline.explanations.emotions import Explanation, draw_explanation, explain_face
 from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
 from facs_pipeline.explanations.kernel_contributions import kernel_contributions
-from facs_pipeline.extraction.emotions import emotion_inputs
+from facs_pipeline.extraction.predicted_emotions import emotion_inputs
 from facs_pipeline.features import registration, vector
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.landmarks.pose import MEAN_HEAD

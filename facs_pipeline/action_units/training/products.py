@@ -58,8 +58,8 @@ def fit_products(
         If axes within persons are asked for and nobody has `FEWEST_FACES` faces; if more axes are asked for than
         there are columns, or than the faces differ on.
 
-    Example
-    -------
+    Examples
+    --------
     >>> X = np.random.default_rng(0).normal(size=(60, 5)) * [9, 1, 1, 1, 1]
     >>> products = fit_products(X, np.repeat(["anna", "ben"], 30), (1, 2), np.ones(5))
     >>> products.coordinates(X).std(axis=0).round(1)

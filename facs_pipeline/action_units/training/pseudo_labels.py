@@ -96,8 +96,8 @@ def intensities(blendshapes: np.ndarray, names: Sequence[str], aus: Sequence[int
     InputError
         If an action unit has no blendshape, or the scores lack one that is needed.
 
-    Example
-    -------
+    Examples
+    --------
     >>> intensities(np.array([[0.5, 0.3]]), ["mouthSmileLeft", "mouthSmileRight"], [12])
     array([[2.]], dtype=float32)
     """

@@ -101,8 +101,8 @@ def train_on_codings(
     InputError
         If the data cannot be used, or are too few.
 
-    Example
-    -------
+    Examples
+    --------
     >>> options = AUTrainingOptions(Path("disfa.npz"), FeatureSource("cache"))
     >>> train_on_codings(read_disfa("DISFA"), options).model.aus  # doctest: +SKIP
     (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)

@@ -98,8 +98,8 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
     Werner, Saxen, Al-Hamadi, BMVC 2015; Saxen, Werner, Al-Hamadi, "Real vs. Fake Emotion Challenge: Learning to
     Rank Authenticity From Facial Activity Descriptors", ICCVW 2017.
 
-    Example
-    -------
+    Examples
+    --------
     >>> random = np.random.default_rng(0)
     >>> X = random.normal(size=(300, 5)); y = np.clip(X[:, 0] + 1, 0, 5)
     >>> bool(SVREnsemble(n_estimators=3).fit(X, y).score(X, y) > 0.5)

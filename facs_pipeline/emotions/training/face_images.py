@@ -118,7 +118,7 @@ def _measure(images: list[np.ndarray]) -> dict[str, np.ndarray]:
     for grey in images:
         [face] = analyser.analyse_image(grey, default_place=True)
         columns["points"].append(face.points)
-        columns["detected"].append(face.found)
+        columns["detected"].append(face.detected)
         columns["crops"].append(registered_crop_48(grey, face.points))
         columns["pixels"].append(small_image(grey))
         columns["features"].append(face.features)

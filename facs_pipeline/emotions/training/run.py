@@ -145,8 +145,8 @@ class EmotionTraining:
         Hash of the training faces.
     progress : Progress
 
-    Example
-    -------
+    Examples
+    --------
     >>> training = EmotionTraining.prepare(LabelledData("fer2013.csv"))  # doctest: +SKIP
     >>> training.train("compact").figures["accuracy"]  # doctest: +SKIP
     0.66

@@ -5,8 +5,8 @@ instead of drawing frames again; every measure is computed for all action units 
 side is NaN (unknown) are left out, separately for each action unit. A measure that is not defined, such as
 the correlation with a constant, is NaN.
 
-Example
--------
+Examples
+--------
 >>> import numpy as np
 >>> coded = np.array([[0.0], [1.0], [2.0], [3.0]])
 >>> round(float(pearson(coded, 2 * coded + 1)[0]), 3), round(float(ccc(coded, coded + 1)[0]), 3)

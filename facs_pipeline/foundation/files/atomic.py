@@ -94,8 +94,8 @@ def free_name(stem: str, taken: set[str]) -> str:
 
     Letter case does not tell files apart everywhere.
 
-    Example
-    -------
+    Examples
+    --------
     >>> taken = set()
     >>> free_name("Anna", taken), free_name("anna", taken)
     ('Anna', 'anna_2')

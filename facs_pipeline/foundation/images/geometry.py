@@ -48,8 +48,8 @@ class Registration:
     shape : ndarray
         Points `[k, 2]`.
 
-    Example
-    -------
+    Examples
+    --------
     >>> square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     >>> matrix(*Registration(square)(2 * square + [3, 4])).tolist()
     [[0.5, -0.0, -1.5], [0.0, 0.5, -2.0]]

@@ -18,8 +18,8 @@ def mirrored_directions(n: int) -> np.ndarray:
 
     An angle a turns into pi - a.
 
-    Example
-    -------
+    Examples
+    --------
     >>> mirrored_directions(4).tolist()
     [2, 1, 0, 3]
     """

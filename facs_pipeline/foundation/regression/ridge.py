@@ -227,8 +227,8 @@ class BatchedRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     intercept_ : float or ndarray
         Of one target, or of each `[k]`.
 
-    Example
-    -------
+    Examples
+    --------
     >>> X = np.arange(12.0).reshape(6, 2) % 5
     >>> BatchedRidge(alpha=1e-6).fit(X, X[:, 0] - X[:, 1]).predict([[3, 1]]).round(3)
     array([2.])

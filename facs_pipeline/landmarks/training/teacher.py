@@ -87,8 +87,8 @@ class Teacher:
     FileNotFoundError
         If there is no such file.
 
-    Example
-    -------
+    Examples
+    --------
     >>> with Teacher("face_landmarker.task") as teacher:  # doctest: +SKIP
     ...     points, scores = teacher.label_still(grey)
     """

@@ -68,8 +68,8 @@ def warp(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tup
         Landmarks `[68, 2]`, pixels. In about one warp of a hundred some point is not exact: where the face is folded,
         it has no single place.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from skimage.data import astronaut
     >>> from facs_pipeline.landmarks.model import default_landmarks
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import joblib
@@ -26,27 +26,29 @@ from facs_pipeline.tables.reader import table_points
 from facs_pipeline.tables.schema import EMOTIONS
 from facs_pipeline.video.reader import read_frames
 
-_TASK, _BATCH = 50, 1000
+_PIECE, _BATCH = 50, 1000
 
 
 class PredictedImages(NamedTuple):
-    """Faces of some images.
+    """The m faces of some images.
 
     Attributes
     ----------
-    paths : tuple [m] of Path
+    paths : tuple of Path
         The image of each face.
-    face_ids : ndarray [m] of int
-        Number of the face in its image.
-    seen : FaceImages [m]
-    probabilities : ndarray [m, c]
+    face_ids : ndarray of int
+        Numbers [m] of the faces within their images.
+    images : FaceImages
+        What the model was given of them.
+    probabilities : ndarray
+        [m, c], of each emotion of the model.
     skipped : tuple of Skipped
         Images that could not be read.
     """
 
     paths: tuple[Path, ...]
     face_ids: np.ndarray
-    seen: FaceImages
+    images: FaceImages
     probabilities: np.ndarray
     skipped: tuple[Skipped, ...]
 
@@ -57,9 +59,18 @@ def prediction_columns(emotions: Sequence[str]) -> list[str]:
 
 
 def emotion_inputs(images: Sequence[np.ndarray], faces: Sequence[AnalysedFace]) -> FaceImages:
-    """What emotion models are given of m faces, each in its grey image.
+    """What emotion models are given of faces.
 
-    `FaceImages.rows` counts the faces; what a mirror would show is left out, it is needed for training only.
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8
+        The grey image [h, w] of each face.
+    faces : sequence of AnalysedFace
+
+    Returns
+    -------
+    FaceImages
+        Its rows count the faces. Mirror images, which only training needs, are left out.
     """
     crops, pixels = [], []
     for grey, face in zip(images, faces, strict=True):
@@ -70,7 +81,7 @@ def emotion_inputs(images: Sequence[np.ndarray], faces: Sequence[AnalysedFace]) 
     return FaceImages(
         np.arange(m),
         np.array([face.points for face in faces], np.float32).reshape(m, 68, 2),
-        np.array([face.found for face in faces], bool),
+        np.array([face.detected for face in faces], bool),
         np.array(crops, np.uint8).reshape(m, SIDE, SIDE),
         np.array(pixels, np.uint8).reshape(m, SIDE, SIDE),
         np.array([face.features for face in faces], np.uint8).reshape(m, vector.N_FEATURES),
@@ -83,7 +94,7 @@ def predict_images(
     model: EmotionModel,
     paths: Sequence[Path],
     *,
-    faces: str = "one",
+    faces: Literal["one", "all"] = "one",
     jobs: int = 1,
     unfinished: ResultStore | None = None,
     progress: Progress = SILENT,
@@ -92,49 +103,67 @@ def predict_images(
 
     Parameters
     ----------
-    faces : ``"one"`` for the main face of each image, ``"all"`` for all of them.
-    jobs : processes; the result does not depend on it.
-    unfinished : keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
+    model : EmotionModel
+    paths : sequence of Path
+    faces : "one" or "all"
+        The main face of each image, or all of them.
+    jobs : int
+        Processes; the result does not depend on it.
+    unfinished : ResultStore, optional
+        Stores what is done, in pieces of 50 images, for a run that goes on after this one was killed.
     progress : Progress
         Told of the images read.
+
+    Yields
+    ------
+    PredictedImages
     """
     paths = list(paths)
-    pieces = [paths[start : start + _TASK] for start in range(0, len(paths), _TASK)]
+    pieces = [paths[start : start + _PIECE] for start in range(0, len(paths), _PIECE)]
     run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
-    unfinished = unfinished or ResultStore(None)
-    done = run(joblib.delayed(_see_files)(piece, faces, unfinished) for piece in pieces)
-    counted = _counted(done, progress.task("images", len(paths), "images"))
-    while batch := list(islice(counted, _BATCH // _TASK)):
-        seen = _joined([part[2] for part in batch])
-        probabilities = np.empty((0, len(model.emotions)))
-        if len(seen.detected):
-            probabilities = model.predict_proba(seen, jobs=jobs)
-        yield PredictedImages(
-            tuple(path for part in batch for path in part[0]),
-            np.array([face for part in batch for face in part[1]], np.int64),
-            seen,
-            probabilities,
-            tuple(skipped for part in batch for skipped in part[3]),
-        )
+    store = unfinished or ResultStore(None)
+    measured = run(joblib.delayed(_measure_piece)(piece, faces, store) for piece in pieces)
+    with progress.task("images", len(paths), "images") as task:
+        while batch := list(islice(_counted(measured, task), _BATCH // _PIECE)):
+            images = _joined([piece.images for piece in batch])
+            probabilities = np.empty((0, len(model.emotions)))
+            if len(images.detected):
+                probabilities = model.predict_proba(images, jobs=jobs)
+            yield PredictedImages(
+                tuple(path for piece in batch for path in piece.paths),
+                np.array([face for piece in batch for face in piece.face_ids], np.int64),
+                images,
+                probabilities,
+                tuple(skipped for piece in batch for skipped in piece.skipped),
+            )
 
 
-_SeenFiles = tuple[list[Path], list[int], FaceImages, list[Skipped], int]
+class _Piece(NamedTuple):
+    """Some images with their faces: the image and the number of each face, and how many images there were."""
+
+    paths: list[Path]
+    face_ids: list[int]
+    images: FaceImages
+    skipped: list[Skipped]
+    n_images: int
 
 
-def _counted(parts: Iterator[_SeenFiles], task: Task) -> Iterator[_SeenFiles]:
-    with task:
-        for part in parts:
-            task.advance(part[4])
-            yield part
+def _counted(pieces: Iterator[_Piece], task: Task) -> Iterator[_Piece]:
+    for piece in pieces:
+        task.advance(piece.n_images)
+        yield piece
 
 
-def _see_files(paths: list[Path], faces: str, unfinished: ResultStore) -> _SeenFiles:
-    about = {"for": "emotions", **about_stills(paths, faces, default_landmarks())}
-    return unfinished.get(about, lambda: _seen_files(paths, faces))
+def _measure_piece(paths: list[Path], faces: Literal["one", "all"], store: ResultStore) -> _Piece:
+    inputs = {"for": "emotions", **about_stills(paths, faces, default_landmarks())}
+    return store.get(inputs, lambda: _measured(paths, faces))
 
 
-def _seen_files(paths: list[Path], faces: str) -> _SeenFiles:
-    owners, face_ids, parts, skipped = [], [], [], []
+def _measured(paths: list[Path], faces: Literal["one", "all"]) -> _Piece:
+    owners: list[Path] = []
+    face_ids: list[int] = []
+    parts: list[FaceImages] = []
+    skipped: list[Skipped] = []
     analyser = FaceAnalyser(action_units=None, faces=faces)
     for still in read_stills(paths, analyser, default_place=True):
         if isinstance(still, Skipped):
@@ -143,19 +172,21 @@ def _seen_files(paths: list[Path], faces: str) -> _SeenFiles:
         owners += [still.path] * len(still.faces)
         face_ids += [face.face_id for face in still.faces]
         parts.append(emotion_inputs([still.grey] * len(still.faces), still.faces))
-    return owners, face_ids, _joined(parts), skipped, len(paths)
+    return _Piece(owners, face_ids, _joined(parts), skipped, len(paths))
 
 
 def _joined(parts: Sequence[FaceImages]) -> FaceImages:
     parts = [part for part in parts if len(part.detected)] or [emotion_inputs([], [])]
-    _, *whole = (np.concatenate(values) for values in list(zip(*parts, strict=True))[:7])
-    return FaceImages(np.arange(len(whole[1])), *whole, skipped=())
+    points, detected, crops, pixels, features, mirrored = (
+        np.concatenate([part[column] for part in parts]) for column in range(1, 7)
+    )
+    return FaceImages(np.arange(len(detected)), points, detected, crops, pixels, features, mirrored, ())
 
 
-def image_table(found: PredictedImages, emotions: Sequence[str]) -> pd.DataFrame:
+def image_table(predicted: PredictedImages, emotions: Sequence[str]) -> pd.DataFrame:
     """Rows of the table of predictions of images."""
-    names = [_text(path) for path in found.paths]
-    return _table(names, None, None, found.face_ids, found.seen.detected, found.probabilities, emotions)
+    names = [_text(path) for path in predicted.paths]
+    return _table(names, None, None, predicted.face_ids, predicted.images.detected, predicted.probabilities, emotions)
 
 
 def video_table(name: str | Path, frames: pd.DataFrame, emotions: Sequence[str]) -> pd.DataFrame:
@@ -163,7 +194,11 @@ def video_table(name: str | Path, frames: pd.DataFrame, emotions: Sequence[str])
 
     Parameters
     ----------
-    frames : its action-unit table with a column ``emotion_<name>`` for each emotion.
+    name : str or Path
+        Of the video.
+    frames : DataFrame
+        Its action-unit table with a column ``emotion_<name>`` for each emotion.
+    emotions : sequence of str
     """
     probabilities = frames[[f"emotion_{emotion}" for emotion in emotions]].to_numpy(float)
     return _table(
@@ -182,7 +217,7 @@ def _table(
     frame: np.ndarray | None,
     timestamp: np.ndarray | None,
     face_ids: np.ndarray,
-    found: np.ndarray,
+    detected: np.ndarray,
     probabilities: np.ndarray,
     emotions: Sequence[str],
 ) -> pd.DataFrame:
@@ -194,7 +229,7 @@ def _table(
         "frame": pd.array([pd.NA] * len(names) if frame is None else frame, dtype="Int64"),
         "timestamp": np.full(len(names), np.nan) if timestamp is None else timestamp,
         "face_id": pd.array(face_ids, dtype="Int64"),
-        "found": found.astype(int),
+        "found": detected.astype(int),
         "emotion": [emotions[number] if given else None for number, given in zip(first, answered, strict=True)],
         "confidence": rounded.max(axis=1) if len(names) else np.empty(0),
     }
@@ -212,11 +247,18 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
 
     Parameters
     ----------
-    table : the video's action-unit table, whose landmarks say where the faces are.
+    model : EmotionModel
+    video : str or Path
+        Video file, or folder of images.
+    table : DataFrame
+        The video's action-unit table, whose landmarks tell where the faces are.
+    jobs : int
+        Processes; the result does not depend on it.
 
     Returns
     -------
-    The columns frame, timestamp, face_id, success and ``emotion_<name>`` (NaN without a face).
+    DataFrame
+        The columns frame, timestamp, face_id, success and ``emotion_<name>`` (NaN without a face).
     """
     points = table_points(table)
     analyser = FaceAnalyser(action_units=None)
@@ -227,7 +269,7 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
     def answer() -> None:
         rows = [row for row, _ in waiting]
         if rows:
-            probabilities[rows] = model.predict_proba(_joined([seen for _, seen in waiting]), jobs=jobs)
+            probabilities[rows] = model.predict_proba(_joined([images for _, images in waiting]), jobs=jobs)
         waiting.clear()
 
     success = table["success"].to_numpy(bool)
@@ -238,9 +280,9 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
         if len(waiting) >= _BATCH:
             answer()
     answer()
-    found = table[["frame", "timestamp", "face_id", "success"]].reset_index(drop=True)
+    rows = table[["frame", "timestamp", "face_id", "success"]].reset_index(drop=True)
     of_emotions = pd.DataFrame(probabilities, columns=[f"emotion_{emotion}" for emotion in model.emotions])
-    return pd.concat([found, of_emotions], axis=1)
+    return pd.concat([rows, of_emotions], axis=1)
 
 
 def telling_rows(frames: pd.DataFrame, emotions: Sequence[str]) -> list[int]:
