@@ -94,10 +94,14 @@ def draw_heat(
 
     Parameters
     ----------
-    face, heat : ndarray [120, 120], uint8 and float.
-    points : ndarray [n, 2], landmarks in pixels of the face.
-    values : ndarray [n], whose size is the size of each landmark's circle, and whose sign its colour.
-    come_from : ndarray [n, 2], optional, from where a line is drawn to each of them.
+    face, heat : ndarray
+        Ndarray [120, 120], uint8 and float.
+    points : ndarray
+        Ndarray [n, 2], landmarks in pixels of the face.
+    values : ndarray
+        Ndarray [n], whose size is the size of each landmark's circle, and whose sign its colour.
+    come_from : ndarray or None
+        Ndarray [n, 2], optional, from where a line is drawn to each of them.
 
     Returns
     -------

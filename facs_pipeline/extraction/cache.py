@@ -99,8 +99,10 @@ class Cache:
 
     Parameters
     ----------
-    folder : where the results lie.
-    key : the user's secret key, see `facs_pipeline.foundation.files.artifacts.load_key`.
+    folder : str or PathLike
+        Where the results lie.
+    key : bytes
+        The user's secret key, see `facs_pipeline.foundation.files.artifacts.load_key`.
     """
 
     def __init__(self, folder: str | os.PathLike, key: bytes) -> None:

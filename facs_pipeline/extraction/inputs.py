@@ -54,7 +54,8 @@ def find_videos(arguments: Sequence[str | os.PathLike], *, exclude: Iterable[Pat
     ----------
     arguments : what the user named; a list's lines are relative to the list, and may be in double quotes and have
         backslashes, as Windows writes paths.
-    exclude : folders that are not searched, such as the output folder.
+    exclude : iterable of Path
+        Folders that are not searched, such as the output folder.
 
     Returns
     -------

@@ -26,7 +26,8 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
     path : UTF-8 CSV or parquet with the column ``video`` and any of ``subject``, ``emotion``, ``label``. ``video``
         holds a path (absolute, relative to this file or to the current folder, or its last parts), a file name, or
         any of these without the ending.
-    videos : the videos of this run.
+    videos : sequence of VideoInput
+        The videos of this run.
 
     Returns
     -------
@@ -81,9 +82,12 @@ def load_metadata(
 
     Parameters
     ----------
-    path : table with `video` (path, relative to `root`) and any of `subject`, `emotion`, `label`; other columns stay.
-    root : folder the videos are relative to; default: the table's own folder.
-    more_emotions : emotions beside the usual eight that the table may use.
+    path : str or PathLike
+        Table with `video` (path, relative to `root`) and any of `subject`, `emotion`, `label`; other columns stay.
+    root : str or PathLike or None
+        Folder the videos are relative to; default: the table's own folder.
+    more_emotions : sequence of str
+        Emotions beside the usual eight that the table may use.
 
     Returns
     -------

@@ -57,11 +57,16 @@ def write_overlay(
 
     Parameters
     ----------
-    video_path : the video (or folder of images) that the table was made from.
-    au_table_path : its action-unit table, ``.csv`` or ``.parquet``.
-    out_path : the annotated video, ``.mp4``; it has the time stamps of the original.
-    image_fps : frames per second of a folder of images.
-    on_frame : called with the number of frames written so far.
+    video_path : str or PathLike
+        The video (or folder of images) that the table was made from.
+    au_table_path : str or PathLike
+        Its action-unit table, ``.csv`` or ``.parquet``.
+    out_path : str or PathLike
+        The annotated video, ``.mp4``; it has the time stamps of the original.
+    image_fps : float
+        Frames per second of a folder of images.
+    on_frame : Callable[[int], None] or None
+        Called with the number of frames written so far.
 
     Returns
     -------
@@ -154,8 +159,10 @@ class OverlaySheet:
 
     Parameters
     ----------
-    shape : (height, width) of the video in pixels.
-    aus : action units, one bar each.
+    shape : tuple
+        (height, width) of the video in pixels.
+    aus : tuple of int
+        Action units, one bar each.
 
     Examples
     --------
@@ -219,10 +226,14 @@ class OverlaySheet:
 
         Parameters
         ----------
-        picture : [h, w, 3] uint8, BGR.
-        faces : what was found; empty for a frame without a face.
-        number : of the frame, from 1.
-        time_s : of the frame, in seconds.
+        picture : ndarray
+            [h, w, 3] uint8, BGR.
+        faces : list of DrawnFace
+            What was found; empty for a frame without a face.
+        number : int
+            Of the frame, from 1.
+        time_s : float
+            Of the frame, in seconds.
 
         Returns
         -------

@@ -56,9 +56,12 @@ class Pool:
 
     Parameters
     ----------
-    workers : number of processes.
-    run : what all jobs have in common; the first line each worker reads.
-    timeout_s : a worker from which nothing is heard for so long has hung and is ended.
+    workers : int
+        Number of processes.
+    run : dict of str to Any
+        What all jobs have in common; the first line each worker reads.
+    timeout_s : float
+        A worker from which nothing is heard for so long has hung and is ended.
     """
 
     def __init__(self, workers: int, run: dict[str, Any], timeout_s: float) -> None:

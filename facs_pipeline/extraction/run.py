@@ -43,8 +43,10 @@ def extract_features(
 
     Parameters
     ----------
-    videos : one or several files, folders, globs, ``.txt`` lists, folders of images.
-    options : see `Options`; its defaults unless given.
+    videos : str or PathLike or sequence of str or PathLike
+        One or several files, folders, globs, ``.txt`` lists, folders of images.
+    options : Options or None
+        See `Options`; its defaults unless given.
     progress : Progress
         Told of the frames decoded, of videos that failed, and why a stage is computed again.
 

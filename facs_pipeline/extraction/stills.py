@@ -112,10 +112,14 @@ def measure_stills(
 
     Parameters
     ----------
-    faces : ``"one"`` for the main face of each image, ``"all"`` for all of them.
-    landmarks : landmark model file; the embedded one unless given.
-    jobs : processes; the result, in the order of `paths`, does not depend on it.
-    unfinished : keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
+    faces : "one" or "all"
+        ``"one"`` for the main face of each image, ``"all"`` for all of them.
+    landmarks : str or PathLike or None
+        Landmark model file; the embedded one unless given.
+    jobs : int
+        Processes; the result, in the order of `paths`, does not depend on it.
+    unfinished : ResultStore or None
+        Keeps what is done, in pieces of 50 images, for a run that goes on after this one was killed.
     progress : Progress
         Told of the images done.
 

@@ -18,7 +18,8 @@ class VideoHashes:
 
     Parameters
     ----------
-    path : JSON file that keeps them from run to run; a damaged one counts as empty.
+    path : Path
+        JSON file that keeps them from run to run; a damaged one counts as empty.
     """
 
     def __init__(self, path: Path) -> None:

@@ -46,7 +46,7 @@ def versions_of(*packages: str) -> dict[str, str | None]:
 
     Parameters
     ----------
-    packages : str
+    *packages : str
         Names on PyPI. ``opencv`` stands for the OpenCV in use: several packages bring one, the last installed counts.
 
     Returns

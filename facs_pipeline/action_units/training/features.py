@@ -107,8 +107,7 @@ def clip_features(
     ----------
     clips : sequence of CodedClip
         Their coded frames are numbered clip by clip, frame by frame.
-    cache, mirror, landmarks, jobs, progress
-        As for `picture_features`.
+    cache, mirror, landmarks, jobs, progress : as in `picture_features`
 
     Raises
     ------
