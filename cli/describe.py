@@ -41,7 +41,10 @@ seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ wan
     help="Subtract the resting face: the median of the calmest tenth of each video's frames.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
+    "--format",
+    "form",
+    type=click.Choice(["csv", "parquet"]),
+    help="Format of --out.  [default: by its ending, else csv]",
 )
 def command(
     tables: tuple[str, ...],

@@ -48,7 +48,10 @@ count above the person's resting face (--baseline video); py-feat's values (0..1
 )  # fmt: skip
 @click.option("--elan", type=click.Path(path_type=Path), metavar="DIR", help="Write <video>.eaf for each video there.")
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: by the ending of --out, else csv."
+    "--format",
+    "form",
+    type=click.Choice(["csv", "parquet"]),
+    help="Format of --out.  [default: by its ending, else csv]",
 )
 def command(
     tables: tuple[str, ...],

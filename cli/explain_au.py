@@ -90,7 +90,7 @@ def command(
     """Why the action units of the faces in INPUTS have their intensities.
 
     INPUTS are images, videos, folders of them (searched recursively) and globs. The models are linear, so each
-    intensity is shared out exactly among what was looked at: drawn as a heat map over the face, and in words.
+    intensity is shared out exactly among what it is computed from: drawn as a heat map over the face, and in words.
     """
     from facs_pipeline.explanations.run import ExplanationOptions, explain_action_units
 

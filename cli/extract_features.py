@@ -43,7 +43,7 @@ SHOWN_REMARKS = 10
 )  # fmt: skip
 @click.option(
     "--emotion-model", type=click.Path(path_type=Path),
-    help="Emotion model file that looks at a video's features (compact); implies --emotion.  [default: the package's]",
+    help="Emotion model file that takes a video's features (compact); implies --emotion.  [default: the package's]",
 )  # fmt: skip
 @click.option("--landmarks", type=click.Path(path_type=Path), help="Landmark model file.  [default: the package's]")
 @click.option(

@@ -79,10 +79,20 @@ Examples:
 @click.option(
     "--aus",
     type=Numbers("FACS numbers such as 1,2,12"),
-    help="Action units to train, e.g. 1,2,12. Default: all coded or usable ones.",
+    help="Action units to train, e.g. 1,2,12.  [default: all coded or usable ones]",
 )
-@click.option("--regressor", type=click.Choice(["svr", "ridge"]), default="svr", show_default=True)
-@click.option("--block-weights", type=BlockWeights(), help="Default: lbp=1,hog=4,landmarks=17,products=10,modes=2.")
+@click.option(
+    "--regressor",
+    type=click.Choice(["svr", "ridge"]),
+    default="svr",
+    show_default=True,
+    help="Ensembles of SVRs on balanced subsamples, as published, or ridge regression on all rows.",
+)
+@click.option(
+    "--block-weights",
+    type=BlockWeights(),
+    help="What each block of features counts.  [default: lbp=1,hog=4,landmarks=17,products=10,modes=2]",
+)
 @click.option(
     "--modes",
     type=Numbers("two numbers such as 50,40"),
@@ -99,12 +109,12 @@ Examples:
 @click.option("--mirror", is_flag=True, help="Also train on mirrored faces.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Of coded videos, each N-th frame.")
 @click.option("--folds", type=click.IntRange(3), default=5, show_default=True, help="For the cross-validation.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path),
-    help="Folder for labels and features between runs. Default: OUT's .cache.",
+    help="Folder for labels and features between runs.  [default: OUT's .cache]",
 )
 def command(
     disfa: str | None,

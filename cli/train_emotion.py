@@ -39,7 +39,7 @@ Exit codes: 0 done, 2 wrong usage or data that cannot be used.
 @click.option("--subset", type=click.IntRange(20), help="Train on so many faces only, drawn at random.")
 @click.option("--learning-curve", is_flag=True,
               help="Also train on 1/8, 1/4, 1/2 of the faces, drawn by emotion; takes about as long.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder for faces and features.  [default: OUT/cache]")
 @data_options
 def command(

@@ -45,9 +45,11 @@ Examples:
 )
 @click.option("--ridge", type=click.FloatRange(0, min_open=True), default=0.7, show_default=True, help="Penalty.")
 @click.option("--hold-out", type=click.FloatRange(0, 50), default=10.0, show_default=True, help="% of persons.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes for the teacher.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder for labels between runs. Default: OUT's .cache.")
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="Folder for labels between runs.  [default: OUT's .cache]"
+)
 def command(
     teacher: str,
     images: tuple[PictureSource, ...],
