@@ -1,7 +1,7 @@
 """Why an action unit's intensity is what it is: what each number of a face adds, compared with another face.
 
-The model is linear, or, with face modes, quadratic within limits, and may be corrected by similar faces; each way the
-difference between two faces is shared out among their numbers without a rest.
+The model is linear, or, with pairwise products, quadratic within limits, and may have a kernel correction. Either way
+the difference between two faces is shared out among their numbers without a rest.
 """
 
 from __future__ import annotations
@@ -126,11 +126,11 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     Notes
     -----
     With weights w and the faces' numbers x and r: ``w * (x - r)``, the Shapley values of a linear model for a single
-    reference (Lundberg and Lee, NeurIPS 2017). Products of face modes and similar faces add to the weights what holds
-    between these two faces (`ActionUnitModel.weights_between`). Products of shape modes are quadratic in the landmarks;
-    their part is shared out among these by the gradient half way between the faces, which is exact for quadratic
-    functions (Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017), and what rounding to
-    bytes leaves over, in proportion.
+    reference (Lundberg and Lee, NeurIPS 2017). Pairwise products and the kernel correction add to the weights what
+    holds between these two faces (`ActionUnitModel.weights_between`). Products of shape modes are quadratic in the
+    landmarks; their part is shared out among these by the gradient half way between the faces, which is exact for
+    quadratic functions (Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017), and what
+    rounding to bytes leaves over, in proportion.
 
     Examples
     --------

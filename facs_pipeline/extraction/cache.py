@@ -16,7 +16,7 @@ from typing import Any
 
 from facs_pipeline.extraction.stage import FRAMES, Stage
 from facs_pipeline.extraction.stages import STAGES
-from facs_pipeline.extraction.version_0_1 import earlier_about
+from facs_pipeline.extraction.version_0_1 import identity_in_0_1
 from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
 
 
@@ -69,7 +69,7 @@ def stage_keys(video_sha256: str, stages: Sequence[Stage]) -> dict[str, StageKey
             "settings": stage.settings.key(),
             "inputs": {name: keys[name].key for name in stage.inputs if name != FRAMES},
         }
-        before = earlier_about(
+        before = identity_in_0_1(
             stage, video_sha256, {name: key.earlier.key for name, key in keys.items() if key.earlier}
         )
         earlier = StageKey(stage.name, _hash(before), before) if before else None

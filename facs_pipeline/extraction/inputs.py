@@ -135,9 +135,9 @@ def _in_folder(folder: Path, excluded: set[Path]) -> list[VideoInput]:
                 visited.add(real)
                 folders.append(name)
         others = [Path(name) for name in files if not name.startswith(".")]
-        films = [name for name in others if name.suffix.lower() in VIDEO_SUFFIXES]
-        if films:
-            videos += [_video(here / name) for name in sorted(films, key=lambda name: natural_key(name.name))]
+        beside = [name for name in others if name.suffix.lower() in VIDEO_SUFFIXES]
+        if beside:
+            videos += [_video(here / name) for name in sorted(beside, key=lambda name: natural_key(name.name))]
         elif any(name.suffix.lower() in IMAGE_SUFFIXES for name in others):
             videos.append(VideoInput(_absolute(here), _absolute(here).name, is_images=True))
     return videos

@@ -16,7 +16,7 @@ from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotions.face_images import SIDE, FaceImages, registered_crop_48
 from facs_pipeline.emotions.model import EmotionModel
-from facs_pipeline.extraction.stills import about_stills, read_stills
+from facs_pipeline.extraction.stills import read_stills, stills_inputs
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.progress import SILENT, Progress, Task
@@ -155,7 +155,7 @@ def _counted(pieces: Iterator[_Piece], task: Task) -> Iterator[_Piece]:
 
 
 def _measure_piece(paths: list[Path], faces: Literal["one", "all"], store: ResultStore) -> _Piece:
-    inputs = {"for": "emotions", **about_stills(paths, faces, default_landmarks())}
+    inputs = {"for": "emotions", **stills_inputs(paths, faces, default_landmarks())}
     return store.get(inputs, lambda: _measured(paths, faces))
 
 

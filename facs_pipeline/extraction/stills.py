@@ -133,9 +133,9 @@ def measure_stills(
     unfinished = unfinished or ResultStore(None)
     done = run(joblib.delayed(_measure)(piece, faces, landmarks, unfinished) for piece in pieces)
     with progress.task("images", len(paths), "images") as task:
-        for piece, found in zip(pieces, done, strict=True):
+        for piece, faces_there in zip(pieces, done, strict=True):
             task.advance(len(piece))
-            yield from found
+            yield from faces_there
 
 
 def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataFrame:
@@ -165,7 +165,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
     return pd.concat([pd.DataFrame(first), measured], axis=1)[names]
 
 
-def about_stills(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:
+def stills_inputs(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:
     """What the faces and features of images depend on, as `ResultStore.get` takes it."""
     stamps = []
     for path in paths:
@@ -181,7 +181,7 @@ def _measure(
 ) -> list[StillFace | Skipped]:
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
     return unfinished.get(
-        about_stills(paths, faces, model), lambda: _measured(paths, FaceAnalyser(model, None, faces=faces))
+        stills_inputs(paths, faces, model), lambda: _measured(paths, FaceAnalyser(model, None, faces=faces))
     )
 
 

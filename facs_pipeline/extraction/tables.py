@@ -46,7 +46,7 @@ def write_run(
         _write_csv(out / "descriptors.csv", header, _descriptor_rows(results, metadata))
         _write_csv(out / "videos.csv", *_videos(results, options))
         with atomic_write(out / "run.json") as file:
-            json.dump(_about(results, options, seconds), file, indent=1, ensure_ascii=True)
+            json.dump(_record(results, options, seconds), file, indent=1, ensure_ascii=True)
             file.write("\n")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -84,7 +84,7 @@ def _write_csv(path: Path, header: Iterable[str], rows: Iterable[list[Any]]) -> 
         writer.writerows(rows)
 
 
-def _about(
+def _record(
     results: list[VideoResult],
     options: Options,
     seconds: dict[str, float],

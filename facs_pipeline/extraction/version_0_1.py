@@ -33,7 +33,7 @@ _STAGES: dict[str, tuple[int, int, Mapping[str, Any], str | None]] = {
 }
 
 
-def earlier_about(stage: Stage, video_sha256: str, keys: Mapping[str, str]) -> dict[str, Any] | None:
+def identity_in_0_1(stage: Stage, video_sha256: str, keys: Mapping[str, str]) -> dict[str, Any] | None:
     """What version 0.1 kept about the same result, None where it had none.
 
     Parameters
