@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from facs_pipeline.foundation.evaluation.accuracy import wilson_interval
 from facs_pipeline.report import charts
@@ -15,33 +15,59 @@ BARS = 8
 
 
 class Cell(NamedTuple):
-    """A cell as shown, and what it sorts by (a number, or its text)."""
+    """A cell of a table.
+
+    Attributes
+    ----------
+    text : str
+        As it is shown.
+    sort : float or str
+        What it sorts by.
+    """
 
     text: str
     sort: float | str
 
 
 EMPTY = Cell("", "")
+"""What is not known."""
+
+
+class Table(NamedTuple):
+    """A table for the template.
+
+    Attributes
+    ----------
+    head : list of str
+        Names of the columns [m].
+    rows : list of list of Cell
+        [n, m].
+    """
+
+    head: list[str]
+    rows: list[list[Cell]]
 
 
 def percent(value: Any) -> Cell:
+    """A share 0..1 in percent; empty where it is no number."""
     return Cell(f"{100 * value:.1f} %", value) if is_number(value) else EMPTY
 
 
 def interval(value: Any) -> Cell:
+    """An interval of shares [2], 0..1, in percent; empty where it is none."""
     return Cell(f"{100 * value[0]:.1f} to {100 * value[1]:.1f} %", value[0]) if numbers(value, 2) else EMPTY
 
 
 def number(value: Any, form: str = ".3f") -> Cell:
+    """A number in the format `form`; empty where it is none."""
     return Cell(f"{value:{form}}", value) if is_number(value) else EMPTY
 
 
 def megabytes(value: Any) -> Cell:
-    return (
-        Cell(f"{value / 1e6:,.2f} MB" if value < 1e8 else f"{value / 1e6:,.0f} MB", value)
-        if is_number(value)
-        else EMPTY
-    )
+    """Bytes in MB; empty where it is no number."""
+    if not is_number(value):
+        return EMPTY
+    return Cell(f"{value / 1e6:,.2f} MB" if value < 1e8 else f"{value / 1e6:,.0f} MB", value)
 
 
 def _f_beta(value: Any) -> Cell:
@@ -75,8 +101,8 @@ _COLUMNS: list[tuple[str, Callable[[dict[str, Any]], Cell]]] = [
 ]
 
 
-def accuracy_table(task: dict[str, Any]) -> dict[str, Any]:
-    """Columns and rows of the task's table.
+def accuracy_table(task: dict[str, Any]) -> Table:
+    """The task's table.
 
     Columns that no model fills are left out. A published figure stands in the row of the model that names it in its
     field ``published``, the others in rows of their own, all in columns of their own.
@@ -97,28 +123,33 @@ def accuracy_table(task: dict[str, Any]) -> dict[str, Any]:
     ]
     head = ["Model", *(name for name, _cell in columns), *_PUBLISHED]
     if not published:
-        return {"head": head[: -len(_PUBLISHED)], "rows": [row[: -len(_PUBLISHED)] for row in rows]}
-    # After accuracy, interval and chance measured here, where both are seen together; source and protocol stay last.
+        return Table(head[: -len(_PUBLISHED)], [row[: -len(_PUBLISHED)] for row in rows])
+    # Beside accuracy, interval and chance measured here; source and protocol stay last.
     at = 2 + max((i for i, (name, _cell) in enumerate(columns) if name.startswith(("95 %", "Chance"))), default=0)
-    for row in (head, *rows):
-        row[at:at] = [row.pop(-len(_PUBLISHED)), row.pop(1 - len(_PUBLISHED))]
-    return {"head": head, "rows": rows}
+    return Table(_published_moved(head, at), [_published_moved(row, at) for row in rows])
 
 
+def _published_moved(row: list[_Entry], to: int) -> list[_Entry]:
+    """The published figure and its interval, which stand before source and protocol at the end, moved forward."""
+    own, figure, rest = row[: -len(_PUBLISHED)], row[-len(_PUBLISHED) : 2 - len(_PUBLISHED)], row[2 - len(_PUBLISHED) :]
+    return [*own[:to], *figure, *own[to:], *rest]
+
+
+_Entry = TypeVar("_Entry")
 _PUBLISHED = ("Published accuracy", "Published, 95 % (Wilson)", "Source", "Same protocol")
 
 
 def _published_cells(figure: Published | None, task: dict[str, Any], *, named: bool = False) -> list[Cell]:
     if figure is None:
         return [EMPTY] * len(_PUBLISHED)
-    value = percent(figure.accuracy) if is_number(figure.accuracy) else Cell(str(figure.accuracy), "")
+    value = Cell(figure.accuracy, "") if isinstance(figure.accuracy, str) else percent(figure.accuracy)
     source = f"{figure.system}: {figure.source}" if named else figure.source
     same = same_protocol(figure, task["protocol"], task["data"])
     # Nobody has published intervals; this one follows from the number of samples.
-    sure = EMPTY
-    if figure.n and is_number(figure.accuracy):
-        sure = interval(list(wilson_interval(round(figure.accuracy * figure.n), figure.n)))
-    return [value, sure, Cell(source, source), Cell(same, same)]
+    wilson = EMPTY
+    if figure.n and not isinstance(figure.accuracy, str):
+        wilson = interval(list(wilson_interval(round(figure.accuracy * figure.n), figure.n)))
+    return [value, wilson, Cell(source, source), Cell(same, same)]
 
 
 def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> dict[str, Any]:
@@ -126,8 +157,12 @@ def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> d
 
     Parameters
     ----------
-    model : cleaned; id : unique on the page.
-    pictures : data URI of what a mistake names as its ``picture``, ``explanation``, ``video`` or ``partner``.
+    model : dict
+        One of a cleaned task, see `facs_pipeline.report.shapes.clean_task`.
+    id : str
+        Unique on the page.
+    pictures : mapping of str to str
+        What a mistake names as its ``picture``, ``explanation``, ``video`` or ``partner`` -> data URI.
     """
     words = [cell.text for cell in (percent(model["accuracy"]), interval(model.get("wilson_95"))) if cell.text]
     chance = percent(model.get("chance")).text
@@ -146,7 +181,7 @@ def model_view(model: dict[str, Any], id: str, pictures: Mapping[str, str]) -> d
 
 
 PICTURE_FIELDS = {"picture": "", "video": "", "partner": "the other video of the pair", "explanation": "what moved it"}
-"""Fields of a mistake that name a picture -> what is said of it; an explanation is drawn large."""
+"""Fields of a mistake that name a picture -> its caption; an explanation is drawn large."""
 
 
 def _mistake(row: dict[str, Any], pictures: Mapping[str, str]) -> dict[str, Any]:
@@ -183,9 +218,9 @@ def _confusion(model: dict[str, Any]) -> dict[str, Any] | None:
     return {"classes": model["classes"], "rows": rows}
 
 
-def _figure(curves: Sequence[charts.XY], *, title: str, description: str, **options: Any) -> dict[str, Any]:
+def _figure(curves: Sequence[charts.XY], axes: charts.Axes, *, title: str, description: str, id: str) -> dict[str, Any]:
     """A square chart, a key where it has several curves, and the words that say the same."""
-    svg = charts.square(curves, title=title, description=description, **options)
+    svg = charts.square(curves, axes, title=title, description=description, id=id)
     keys = [(f"c{number % 8}", curve.name) for number, curve in enumerate(curves)] if len(curves) > 1 else []
     return {"svg": svg, "title": title, "description": description if not keys else "", "keys": keys}
 
@@ -197,17 +232,20 @@ def _reliability(model: dict[str, Any], id: str) -> dict[str, Any] | None:
     x, y = [row["confidence"] for row in rows], [row["right"] for row in rows]
     low, high = [row.get("low", row["right"]) for row in rows], [row.get("high", row["right"]) for row in rows]
     words = "; ".join(f"confidence {a:.2f}: {b:.0%} right of {row['n']}" for a, b, row in zip(x, y, rows, strict=True))
-    return _figure(
-        [charts.XY(model["name"], x, y, low, high)], x_label="confidence", y_label="share right", title="Reliability",
-        description=words, id=f"{id}-rel", diagonal=True,
-    )  # fmt: skip
+    axes = charts.Axes("confidence", "share right", diagonal=True)
+    curve = charts.XY(model["name"], x, y, low, high)
+    return _figure([curve], axes, title="Reliability", description=words, id=f"{id}-rel")
+
+
+_ROC = charts.Axes("false positive rate", "true positive rate", diagonal=True)
+_PRECISION_RECALL = charts.Axes("recall", "precision")
 
 
 def _class_curves(model: dict[str, Any], id: str) -> list[dict[str, Any]]:
-    found = []
-    for key, x, y, figure, labels in (
-        ("roc", "fpr", "tpr", "auc", ("false positive rate", "true positive rate", "ROC, area under the curve")),
-        ("pr", "recall", "precision", "average_precision", ("recall", "precision", "Precision and recall, average")),
+    figures = []
+    for key, x, y, figure, title, axes in (
+        ("roc", "fpr", "tpr", "auc", "ROC, area under the curve", _ROC),
+        ("pr", "recall", "precision", "average_precision", "Precision and recall, average", _PRECISION_RECALL),
     ):
         curves = model.get(key)
         if not curves:
@@ -217,13 +255,9 @@ def _class_curves(model: dict[str, Any], id: str) -> list[dict[str, Any]]:
             for name, curve in curves.items()
         }
         shown = [charts.XY(names[name], curve[x], curve[y]) for name, curve in curves.items()]
-        found.append(
-            _figure(
-                shown, x_label=labels[0], y_label=labels[1], title=labels[2], description=", ".join(names.values()),
-                id=f"{id}-{key}", diagonal=key == "roc",
-            )
-        )  # fmt: skip
-    return found
+        description = ", ".join(names.values())
+        figures.append(_figure(shown, axes, title=title, description=description, id=f"{id}-{key}"))
+    return figures
 
 
 def _learning(model: dict[str, Any], id: str) -> dict[str, Any] | None:
@@ -235,8 +269,6 @@ def _learning(model: dict[str, Any], id: str) -> dict[str, Any] | None:
     chance = model.get("chance")
     words += f"; chance {chance:.1%}, dashed" if is_number(chance) else ""
     low, high = [row.get("low", row["accuracy"]) for row in rows], [row.get("high", row["accuracy"]) for row in rows]
-    return _figure(
-        [charts.XY(model["name"], x, y, low, high)], x_label="training samples", y_label="accuracy",
-        title="Learning curve", description=words, id=f"{id}-learn", x_range=(0, max(x)),
-        level=chance,
-    )  # fmt: skip
+    axes = charts.Axes("training samples", "accuracy", x_range=(0, max(x)), level=chance)
+    curve = charts.XY(model["name"], x, y, low, high)
+    return _figure([curve], axes, title="Learning curve", description=words, id=f"{id}-learn")

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.report import charts
-from facs_pipeline.report.accuracy import EMPTY, Cell, megabytes, number
+from facs_pipeline.report.accuracy import EMPTY, Cell, Table, megabytes, number
 from facs_pipeline.report.published import published_for, same_protocol
 from facs_pipeline.report.shapes import is_number
 
@@ -19,11 +20,11 @@ _HIDDEN = ("title", "kind", "content_sha256", "format_version")
 
 
 def unit_name(au: int) -> str:
-    """``AU12 Lip corner puller``"""
+    """Number and name, such as ``AU12 Lip corner puller``."""
     return f"AU{au:02d} {AU_NAMES.get(au, '')}".strip()
 
 
-def intensity_table(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def intensity_table(entries: Sequence[dict[str, Any]]) -> Table | None:
     """The accuracy table of action-unit intensity: one row per model, means over its action units; None without any."""
     rows = []
     for entry in entries:
@@ -61,8 +62,10 @@ def intensity_table(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     if rows:
         labels = " and ".join(sorted({row[head.index("Labels")].text for row in rows}))
         rows += _published_rows(head, labels)
-    kept = [i for i, name in enumerate(head) if name == "Model" or any(row[i].text for row in rows)]
-    return {"head": [head[i] for i in kept], "rows": [[row[i] for i in kept] for row in rows]} if rows else None
+    if not rows:
+        return None
+    filled = [i for i, name in enumerate(head) if name == "Model" or any(row[i].text for row in rows)]
+    return Table([head[i] for i in filled], [[row[i] for i in filled] for row in rows])
 
 
 def _lowest_interval(row: dict[str, Any] | None) -> Cell:
@@ -77,10 +80,10 @@ def _published_rows(head: Sequence[str], labels: str) -> list[list[Cell]]:
     rows = []
     for figure in published_for("action-unit intensity"):
         same = same_protocol(figure, "", labels)
-        said = figure.accuracy
+        r = figure.accuracy
         filled = {
             "Model": Cell(figure.system, figure.system),
-            "Published mean r": Cell(said, said) if isinstance(said, str) else number(said, ".2f"),
+            "Published mean r": Cell(r, r) if isinstance(r, str) else number(r, ".2f"),
             "Source": Cell(figure.source, figure.source),
             "Same protocol": Cell(same, same),
         }
@@ -142,7 +145,7 @@ def _errors(rows: dict[str, Any]) -> dict[str, Any] | None:
     } if columns else None  # fmt: skip
 
 
-def _agreement_plot(rows: Sequence[dict[str, Any]], index: int):
+def _agreement_plot(rows: Sequence[dict[str, Any]], index: int) -> Markup:
     usable = [row for row in rows if is_number(row["r"])]
     curve = charts.XY(
         "r",
@@ -159,17 +162,17 @@ def _agreement_plot(rows: Sequence[dict[str, Any]], index: int):
 def _scatters(scatter: dict[str, Any], index: int) -> list[dict[str, Any]]:
     """Per action unit the counts of labels against predictions as a picture, and both distributions."""
     counts, step = scatter.get("counts"), scatter.get("step")
-    if not isinstance(counts, dict) or not is_number(step) or not step > 0:
+    if not isinstance(counts, dict) or not isinstance(step, int | float) or not is_number(step) or not step > 0:
         return []
-    found = []
+    scatters = []
     for au, lines in sorted(counts.items(), key=lambda item: int(item[0]) if str(item[0]).isdecimal() else 99):
         matrix = _matrix(lines)
         if matrix is None or not str(au).isdecimal():
             continue
         n, bins = int(matrix.sum()), np.arange(len(matrix))
         near = int(matrix[np.abs(bins[:, None] - bins) <= 1].sum())
-        edges, name, id = np.arange(len(matrix) + 1) * step, unit_name(int(au)), f"m{index + 1}-s{int(au)}"
-        found.append(
+        edges, name, id = (np.arange(len(matrix) + 1) * step).tolist(), unit_name(int(au)), f"m{index + 1}-s{int(au)}"
+        scatters.append(
             {
                 "au": name,
                 "n": n,
@@ -184,7 +187,7 @@ def _scatters(scatter: dict[str, Any], index: int) -> list[dict[str, Any]]:
                 ),
             }
         )  # fmt: skip
-    return found
+    return scatters
 
 
 def _matrix(lines: Any) -> np.ndarray | None:

@@ -96,13 +96,13 @@ def _blinks_in_words(video: Video, drawn: int) -> str:
 
 def curve(style: str, times: np.ndarray, values: np.ndarray, *, extremes: bool = False) -> charts.Line:
     """A line with few enough points to draw; see `series.thin`."""
-    kept = thin(times, values, extremes=extremes)
+    rows = thin(times, values, extremes=extremes)
     # A gap between two drawn points must stay a gap.
-    shown = values[kept].copy()
+    drawn = values[rows].copy()
     missing = np.flatnonzero(~np.isfinite(values))
-    if len(missing) and len(kept) < len(values):
-        shown[np.unique(np.clip(np.searchsorted(kept, missing), 0, len(kept) - 1))] = np.nan
-    return charts.Line(style, times[kept], shown)
+    if len(missing) and len(rows) < len(values):
+        drawn[np.unique(np.clip(np.searchsorted(rows, missing), 0, len(rows) - 1))] = np.nan
+    return charts.Line(style, times[rows], drawn)
 
 
 def top_of(many: Sequence[VideoSeries]) -> int:
@@ -151,7 +151,8 @@ class Intensities:
             for k, au in enumerate(series.aus):
                 values = np.clip(series.intensities[:, k], 0, 5)
                 values = values[np.isfinite(values)]
-                self._counts[au] = self._counts.get(au, 0) + np.histogram(values, self._FINE)[0]
+                before = self._counts.get(au, np.zeros(len(self._FINE) - 1, np.int64))
+                self._counts[au] = before + np.histogram(values, self._FINE)[0]
                 self._sums[au] = self._sums.get(au, 0.0) + float(values.sum())
 
     def rows(self) -> list[dict[str, Any]]:
@@ -167,7 +168,7 @@ class Intensities:
                         "au": unit_name(au), "n": n, "mean": self._sums[au] / n,
                         "p95": float(self._FINE[1 + np.searchsorted(np.cumsum(counts), 0.95 * n)]),
                         "active": float(counts[100:].sum() / n),
-                        "plot": charts.histogram(coarse, np.arange(0, 5.25, 0.25), title=title, id=f"h{au}"),
+                        "plot": charts.histogram(coarse, np.arange(0, 5.25, 0.25).tolist(), title=title, id=f"h{au}"),
                     }
                 )  # fmt: skip
         return rows

@@ -7,6 +7,7 @@ them, and lines differ in their dashes as well. Numbers have a fixed number of d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,17 @@ SQUARE = 300
 
 
 class Line(NamedTuple):
-    """A line of a lane: `style` is its CSS class, `x` seconds [n], `y` values [n], NaN where it is interrupted."""
+    """A line of a lane.
+
+    Attributes
+    ----------
+    style : str
+        Its CSS class.
+    x : ndarray of float
+        Seconds [n].
+    y : ndarray of float
+        Values [n], NaN where it is interrupted.
+    """
 
     style: str
     x: np.ndarray
@@ -25,8 +36,22 @@ class Line(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """One strip of a `lanes` chart: its label, its lines, the range of its axis, what to print at its right end, and
-    stretches (from, to) in seconds that are marked, in the `style` of that CSS class.
+    """One strip of a `lanes` chart.
+
+    Attributes
+    ----------
+    label : str
+        Printed at its left end.
+    lines : list of Line
+        What is drawn.
+    low, high : float
+        Range of its axis.
+    note : str
+        Printed at its right end.
+    marks : sequence of (float, float)
+        Stretches in seconds that are marked.
+    style : str
+        CSS class of the marks.
     """
 
     label: str
@@ -51,10 +76,16 @@ def lanes(
 
     Parameters
     ----------
-    rows : from top to bottom.
-    span : (first, last) second of the axis.
-    gaps : (from, to) seconds drawn hatched over all lanes: no face.
-    title, description : for readers who do not see the picture; id : unique on the page.
+    rows : sequence of Lane
+        From top to bottom.
+    span : (float, float)
+        First and last second of the axis.
+    gaps : sequence of (float, float)
+        Stretches in seconds drawn hatched over all lanes: no face.
+    title, description : str
+        For readers who do not see the picture.
+    id : str
+        Unique on the page.
     """
     first, last = span
     length = max(last - first, 1e-6)
@@ -69,7 +100,7 @@ def lanes(
         x, width = 100 * (start - first) / length, 100 * (end - start) / length
         out.append(f'<rect class="gap" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="0" height="{bottom}"/>')
     for number, row in enumerate(rows):
-        top = TOP + number * (LANE + GAP)
+        top: float = TOP + number * (LANE + GAP)
         out.append(f'<rect class="frame" x="0" y="{top}" width="100%" height="{LANE}"/>')
         for start, end in row.marks:
             x, width = 100 * (start - first) / length, max(100 * (end - start) / length, 0.2)
@@ -102,15 +133,15 @@ def _paths(line: Line, first: float, length: float, row: Lane) -> list[str]:
     x = np.round(1000 * (np.asarray(line.x) - first) / length)
     y = np.asarray(line.y, float)
     scaled = np.round(100 * (1 - (np.clip(y, row.low, row.high) - row.low) / max(row.high - row.low, 1e-9)))
-    seen = np.isfinite(scaled) & np.isfinite(x)
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], seen.astype(int), [0]))))
+    drawn = np.isfinite(scaled) & np.isfinite(x)
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], drawn.astype(int), [0]))))
     out = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         px, py = x[start:end].astype(int), scaled[start:end].astype(int)
         # A point within a level stretch adds nothing.
-        kept = np.ones(len(px), bool)
-        kept[1:-1] = (py[1:-1] != py[:-2]) | (py[1:-1] != py[2:])
-        px, py = px[kept], py[kept]
+        turns = np.ones(len(px), bool)
+        turns[1:-1] = (py[1:-1] != py[:-2]) | (py[1:-1] != py[2:])
+        px, py = px[turns], py[turns]
         steps = zip(np.diff(px).tolist(), np.diff(py).tolist(), strict=True)
         out.append(f"M{px[0]} {py[0]}" + "".join(f"l{dx} {dy}" for dx, dy in steps))
     return [f'<path class="{line.style}" d="{"".join(out)}"/>'] if out else []
@@ -131,7 +162,17 @@ def ticks(first: float, last: float, most: int = 6) -> list[float]:
 
 
 class XY(NamedTuple):
-    """A curve of a square chart: name, x and y in 0..1, and the interval of y where there is one."""
+    """A curve of a square chart.
+
+    Attributes
+    ----------
+    name : str
+        What it is of.
+    x, y : sequence of float
+        Its points [n].
+    low, high : sequence of float
+        The interval of each y [n], or nothing.
+    """
 
     name: str
     x: Sequence[float]
@@ -140,43 +181,69 @@ class XY(NamedTuple):
     high: Sequence[float] = ()
 
 
-def square(
-    curves: Sequence[XY],
-    *,
-    x_label: str,
-    y_label: str,
-    title: str,
-    description: str,
-    id: str,
-    diagonal: bool = False,
-    level: float | None = None,
-    dots: bool = False,
-    x_range: tuple[float, float] = (0.0, 1.0),
-    y_range: tuple[float, float] = (0.0, 1.0),
-) -> Markup:
-    """A chart with both axes over a given range, by default 0 to 1; `diagonal` is the line of calibration or chance,
-    `level` a horizontal one at that height.
+@dataclass(frozen=True)
+class Axes:
+    """Axes of a square chart, and the lines that its curves are held against.
+
+    Attributes
+    ----------
+    x_label, y_label : str
+        What they measure.
+    x_range, y_range : (float, float)
+        Their ends.
+    diagonal : bool
+        Whether the line of calibration or chance is drawn, from corner to corner.
+    level : float, optional
+        Height of a horizontal line.
+    """
+
+    x_label: str
+    y_label: str
+    x_range: tuple[float, float] = (0.0, 1.0)
+    y_range: tuple[float, float] = (0.0, 1.0)
+    diagonal: bool = False
+    level: float | None = None
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point lies, 0..1 to the right and downwards."""
+        right = (x - self.x_range[0]) / ((self.x_range[1] - self.x_range[0]) or 1)
+        up = (y - self.y_range[0]) / ((self.y_range[1] - self.y_range[0]) or 1)
+        return right, 1 - up
+
+
+def square(curves: Sequence[XY], axes: Axes, *, title: str, description: str, id: str) -> Markup:
+    """A chart as high as it is wide.
+
+    Parameters
+    ----------
+    curves : sequence of XY
+        Drawn as lines; those with intervals have dots as well.
+    axes : Axes
+        What the curves are drawn over.
+    title, description : str
+        For readers who do not see the picture.
+    id : str
+        Unique on the page.
     """
     left, top, size = 46, 12, SQUARE - 66
 
     def at(x: float, y: float) -> tuple[float, float]:
-        right = (x - x_range[0]) / ((x_range[1] - x_range[0]) or 1)
-        up = (y - y_range[0]) / ((y_range[1] - y_range[0]) or 1)
-        return left + size * right, top + size * (1 - up)
+        right, down = axes.place(x, y)
+        return left + size * right, top + size * down
 
     out = [
         f'<svg class="square" viewBox="0 0 {SQUARE} {SQUARE}" role="img" aria-labelledby="{id}-t {id}-d">',
         f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>',
         f'<rect class="frame" x="{left}" y="{top}" width="{size}" height="{size}"/>',
     ]
-    if diagonal:
+    if axes.diagonal:
         out.append(f'<line class="zero" x1="{left}" y1="{top + size}" x2="{left + size}" y2="{top}"/>')
-    if level is not None:
-        y = at(0, level)[1]
+    if axes.level is not None:
+        y = at(0, axes.level)[1]
         out.append(f'<line class="zero" x1="{left}" x2="{left + size}" y1="{y:.1f}" y2="{y:.1f}"/>')
     for share in (0, 0.25, 0.5, 0.75, 1):
-        x_value = x_range[0] + share * (x_range[1] - x_range[0])
-        y_value = y_range[0] + share * (y_range[1] - y_range[0])
+        x_value = axes.x_range[0] + share * (axes.x_range[1] - axes.x_range[0])
+        y_value = axes.y_range[0] + share * (axes.y_range[1] - axes.y_range[0])
         x, y = left + size * share, top + size * (1 - share)
         out.append(f'<text class="tick" x="{x:.0f}" y="{top + size + 14}" text-anchor="middle">{x_value:.4g}</text>')
         out.append(f'<text class="tick" x="{left - 5}" y="{y + 4:.0f}" text-anchor="end">{y_value:.4g}</text>')
@@ -185,23 +252,34 @@ def square(
         for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
             (px, y0), (_, y1) = at(x, low), at(x, high)
             out.append(f'<line class="c{number % 8}" x1="{px:.1f}" x2="{px:.1f}" y1="{y0:.1f}" y2="{y1:.1f}"/>')
-        if not dots:
-            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-            out.append(f'<polyline class="c{number % 8}" points="{points}"/>')
-        if dots or curve.low:
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        out.append(f'<polyline class="c{number % 8}" points="{points}"/>')
+        if curve.low:
             out += [f'<circle class="d{number % 8}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places]
     middle = left + size / 2
-    out.append(f'<text class="axis" x="{middle}" y="{SQUARE - 22}" text-anchor="middle">{escape(x_label)}</text>')
+    out.append(f'<text class="axis" x="{middle}" y="{SQUARE - 22}" text-anchor="middle">{escape(axes.x_label)}</text>')
     y_mid = top + size / 2
     out.append(
         f'<text class="axis" x="11" y="{y_mid}" text-anchor="middle" transform="rotate(-90 11 {y_mid})">'
-        f"{escape(y_label)}</text></svg>"
+        f"{escape(axes.y_label)}</text></svg>"
     )
     return Markup("".join(out))
 
 
 def heat(counts: np.ndarray, step: float, *, title: str, description: str, id: str) -> Markup:
-    """Counts [m, m], rows from left to right and columns upwards, as cells the darker the more there are."""
+    """Counts as cells, the darker the more there are.
+
+    Parameters
+    ----------
+    counts : ndarray of int
+        [m, m]; rows go from left to right, columns upwards.
+    step : float
+        Width of a bin.
+    title, description : str
+        For readers who do not see the picture.
+    id : str
+        Unique on the page.
+    """
     bins, cell, left, top = len(counts), 100 / len(counts), 24, 4
     tall = np.log1p(max(int(counts.max()), 1))
     out = [

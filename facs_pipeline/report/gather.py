@@ -28,10 +28,22 @@ class Video:
 
     Attributes
     ----------
-    id : unique on the page; name : as the tables call it.
-    status : ``ok``, ``no_face``, ``failed``, or ``unknown`` where `videos.csv` is missing.
-    facts : the row of `videos.csv`, text; metadata : column -> text.
-    table : of its action units, None where there is none; place : where the video was, ``""`` if unknown.
+    id : str
+        Unique on the page.
+    name : str
+        As the tables call it.
+    status : str
+        ``ok``, ``no_face``, ``failed``, or ``unknown`` where `videos.csv` is missing.
+    reason : str
+        Why, where it failed.
+    facts : dict of str to str
+        The row of `videos.csv`.
+    metadata : dict of str to str
+        What the user knows of it, by column.
+    table : Path or None
+        Of its action units; None where there is none.
+    place : str
+        Where the video was, ``""`` if unknown.
     """
 
     id: str
@@ -56,7 +68,17 @@ class Video:
 
 @dataclass
 class Run:
-    """One folder of an extraction: `about` is its run.json, empty where that is missing or broken."""
+    """One folder of an extraction.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder.
+    about : dict
+        Its run.json, empty where that is missing or broken.
+    videos : list of Video
+        In the order of videos.csv.
+    """
 
     folder: Path
     about: dict[str, Any]
@@ -65,7 +87,17 @@ class Run:
 
 @dataclass
 class Ranking:
-    """One folder of a ranking: `report` is authenticity.json (None without an evaluation), the tables may be empty."""
+    """One folder of a ranking.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder.
+    report : dict or None
+        authenticity.json; None without an evaluation.
+    predictions, reasons : DataFrame
+        The tables of that name, as text; they may be empty.
+    """
 
     folder: Path
     report: dict[str, Any] | None
@@ -75,7 +107,21 @@ class Ranking:
 
 @dataclass
 class Gathered:
-    """Everything found; `notes` says what is missing or broken, in sentences that name the file."""
+    """All results.
+
+    Attributes
+    ----------
+    runs : list of Run
+        Extractions.
+    rankings : list of Ranking
+        Rankings of real against fake.
+    tasks : list of dict
+        Contents of accuracy.json, with the file and folder they are from.
+    cards : list of dict
+        Models: ``file``, ``card`` and ``size_bytes``.
+    notes : list of str
+        What is missing or broken, in sentences that name the file.
+    """
 
     runs: list[Run] = field(default_factory=list)
     rankings: list[Ranking] = field(default_factory=list)
@@ -94,20 +140,22 @@ def gather(folders: Sequence[str | os.PathLike] = (), *, metadata: str | os.Path
 
     Parameters
     ----------
-    folders : result folders; without any, those that the commands write to by default.
-    metadata : CSV with the column ``video`` and further columns to group results by; default: the one the extraction
-        was given, where it is still there.
+    folders : sequence of str or PathLike
+        Result folders; without any, those that the commands write to by default.
+    metadata : str or PathLike, optional
+        CSV with the column ``video`` and further columns to group results by; by default the one the extraction was
+        given, where it is still there.
 
     Raises
     ------
     InputError
         If a folder does not exist, or none holds any result.
     """
-    found, seen = Gathered(), set()
+    found, read = Gathered(), set()
     for folder in _roots(folders):
         for place in _search(folder):
-            if place.resolve() not in seen:
-                seen.add(place.resolve())
+            if place.resolve() not in read:
+                read.add(place.resolve())
                 _read_folder(place, found)
     if not (found.runs or found.rankings or found.tasks or found.cards):
         names = ", ".join(str(folder) for folder in folders) or "here"
@@ -186,6 +234,11 @@ def _read_table(path: Path, needed: str, notes: list[str], columns: Sequence[str
     return table
 
 
+def _rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Rows of a table of text, as column -> text."""
+    return [{str(column): str(cell) for column, cell in row.items()} for row in table.to_dict("records")]
+
+
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -201,7 +254,7 @@ def _read_run(folder: Path, number: int, notes: list[str]) -> Run:
             f"{folder / 'run.json'}: does not say where the videos are (an older version?); no pictures of them"
         )
     places = _dict(about.get("videos"))
-    rows = _read_table(folder / "videos.csv", "video", notes).to_dict("records")
+    rows = _rows(_read_table(folder / "videos.csv", "video", notes))
     tables = {
         path.stem: path
         for suffix in ("parquet", "csv")
@@ -210,7 +263,7 @@ def _read_run(folder: Path, number: int, notes: list[str]) -> Run:
     if not rows:
         rows = [{"video": name, "status": "unknown"} for name in sorted(tables)]
     known = _read_table(folder / "descriptors.csv", "video", notes, ["video", *_METADATA])
-    metadata = {row["video"]: row for row in known.to_dict("records")}
+    metadata = {row["video"]: row for row in _rows(known)}
     videos = []
     for index, row in enumerate(rows):
         name = str(row["video"])
@@ -273,7 +326,7 @@ def _add_metadata(found: Gathered, given: Path | None) -> None:
         if path is None or not path.is_file():
             continue
         matched = 0
-        rows = _read_table(path, "video", found.notes).to_dict("records")
+        rows = _rows(_read_table(path, "video", found.notes))
         by_name = {Path(str(row["video"])).stem: row for row in rows} | {str(row["video"]): row for row in rows}
         for video in run.videos:
             row = by_name.get(video.name) or by_name.get(Path(video.place).name if video.place else video.name)
@@ -305,7 +358,7 @@ def _add_cards(found: Gathered) -> None:
         if card.get("content_sha256") in used - known:
             # What training wrote beside the model knows more: times are not in the model itself.
             beside = path.with_suffix(".json")
-            told = _read_json(beside, found.notes) if beside.is_file() else {}
-            if told.get("content_sha256") == card["content_sha256"]:
-                card = told | card
+            written = _read_json(beside, found.notes) if beside.is_file() else {}
+            if written.get("content_sha256") == card["content_sha256"]:
+                card = written | card
             found.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})

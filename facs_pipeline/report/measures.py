@@ -14,7 +14,7 @@ import pandas as pd
 from facs_pipeline.authenticity.explanation import in_words
 from facs_pipeline.foundation.evaluation.classification import MISTAKES, class_figures, subgroup_figures
 from facs_pipeline.report.gather import Ranking
-from facs_pipeline.report.shapes import is_number, numbers, to_number
+from facs_pipeline.report.shapes import is_number, numbers, records, to_number
 
 REASONS = 3
 
@@ -25,9 +25,14 @@ def two_class_figures(labels: Sequence[str], decisions: Sequence[str], probabili
 
     Parameters
     ----------
-    labels, decisions : [n] names of classes.
-    probability : [n] of the first class, 0..1, NaN where there is none.
-    scores : [n] higher for the first class.
+    labels, decisions : sequence of str
+        Names of classes [n].
+    probability : ndarray of float
+        Of the first class [n], 0..1, NaN where there is none.
+    scores : ndarray of float
+        Higher for the first class [n].
+    classes : (str, str)
+        Names of both.
     """
     places = {name: number for number, name in enumerate(classes)}
     truth, decided = (np.array([places[name] for name in names]) for names in (labels, decisions))
@@ -45,8 +50,10 @@ def task_of_ranking(ranking: Ranking, metadata: Mapping[str, Mapping[str, str]])
 
     Parameters
     ----------
-    ranking : as gathered.
-    metadata : video -> column -> text, for results by subgroup.
+    ranking : Ranking
+        As gathered.
+    metadata : mapping
+        Video -> column -> text, for results by subgroup.
     """
     known = _scored(ranking.predictions)
     reported = (ranking.report or {}).get("models", {})
@@ -131,20 +138,21 @@ def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) ->
 
 
 def _mistakes(rows: pd.DataFrame, reasons: pd.DataFrame) -> list[dict[str, Any]]:
-    """The most confident wrong decisions, one per pair, with the statistics that spoke for them where those are known.
+    """The most confident wrong decisions, one per pair, with the statistics in their favour where those are known.
 
     Of the two videos of a pair the one wrongly called real is named; the other one is its ``partner``.
     """
     wrong = rows[rows["label"] != rows["decision"]]
     order = np.lexsort((wrong["video"].to_numpy(str), wrong["decision"] != "real", -wrong["score"].abs().to_numpy()))
-    found, told = [], set()
-    for row in wrong.iloc[order].to_dict("records"):
+    mistakes: list[dict[str, Any]] = []
+    named: set[frozenset[str]] = set()
+    for row in records(wrong.iloc[order]):
         pair = frozenset((row["video"], row["partner"])) if row["partner"] else frozenset((row["video"],))
-        if pair in told or len(found) == MISTAKES:
+        if pair in named or len(mistakes) == MISTAKES:
             continue
-        told.add(pair)
+        named.add(pair)
         probability = row["probability"]
-        found.append(
+        mistakes.append(
             {
                 "video": row["video"],
                 "partner": row["partner"],
@@ -152,27 +160,27 @@ def _mistakes(rows: pd.DataFrame, reasons: pd.DataFrame) -> list[dict[str, Any]]
                 "predicted": row["decision"],
                 "score": float(row["score"]),
                 "probability": None if not np.isfinite(probability) else float(max(probability, 1 - probability)),
-                "reasons": _spoke_for(row, reasons)[:REASONS],
+                "reasons": _reasons_for(row, reasons)[:REASONS],
             }
         )
-    return found
+    return mistakes
 
 
-def _spoke_for(row: Mapping[str, Any], reasons: pd.DataFrame) -> list[str]:
+def _reasons_for(row: Mapping[str, Any], reasons: pd.DataFrame) -> list[str]:
     """What moved the pair towards the decision on this video, in words with the measured values, strongest first."""
     own = reasons[(reasons["model"] == "") | (reasons["model"] == row["model"])]
     first = (own["video_a"] == row["video"]) & (own["video_b"] == row["partner"])
     second = (own["video_b"] == row["video"]) & (own["video_a"] == row["partner"])
-    found = []
-    for reason in own[first | second].to_dict("records"):
+    lines = []
+    for reason in records(own[first | second]):
         a, b, part = (to_number(reason[name]) for name in ("value_a", "value_b", "contribution"))
         if a is None or b is None or part is None:
-            found.append(reason["reason"])
+            lines.append(reason["reason"])
             continue
         is_a = reason["video_a"] == row["video"]
         if (part > 0) == (is_a == (row["decision"] == "real")):
             names = ("this video", "the other one")
             words = in_words(reason["column"], a, b, *(names if is_a else names[::-1]))
             this, other = (a, b) if is_a else (b, a)
-            found.append(f"{words} ({this:.3g} against {other:.3g})")
-    return found
+            lines.append(f"{words} ({this:.3g} against {other:.3g})")
+    return lines

@@ -36,7 +36,17 @@ _HERE = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Written:
-    """Files of a report: `pages` (the first is the report), `data` (JSON), and what the report says is missing."""
+    """Files of a report.
+
+    Attributes
+    ----------
+    pages : list of Path
+        HTML; the first is the report.
+    data : Path
+        The same as JSON.
+    notes : list of str
+        What the report says is missing.
+    """
 
     pages: list[Path]
     data: Path
@@ -51,10 +61,14 @@ def write_report(
 
     Parameters
     ----------
-    found : by `gather`.
-    out : the HTML file; pages 2, 3 .. and the JSON stand beside it under names that begin alike.
-    pictures : ``"quick"``, ``"all"`` or ``"none"``; see `pictures.strips`.
-    per_page : videos per page.
+    found : Gathered
+        By `gather`.
+    out : str or PathLike
+        The HTML file; pages 2, 3 .. and the JSON stand beside it under names that begin alike.
+    pictures : "quick", "all" or "none"
+        See `pictures.strips`.
+    per_page : int
+        Videos per page.
     progress : Progress
         Told of the tables read and the videos of which pictures were taken.
 
@@ -91,14 +105,16 @@ def _write_pages(
     names = [quote(page.name) for page in pages]
     page_of = {video.id: i for i, chunk in enumerate(chunks) for video in chunk}
     places = {name: (page_of[video.id], f"#{video.id}") for name, video in book.by_name.items()}
+    made = time_of_making()
     common = {
         "found": found,
-        "made": time_of_making(),
+        "made": made,
         "pages": names,
         "environment": environment(),
         "runs": [run_view(run) for run in found.runs],
     }
-    template, first = _template(), {}
+    template = _template()
+    first: dict[str, Any] = {}
 
     def links(here: int) -> dict[str, Any]:
         on = [name if i != here else "" for i, name in enumerate(names)]
@@ -125,7 +141,7 @@ def _write_pages(
     }
     with atomic_write(out) as file:
         file.write(_render(template, common | first | main | links(0)))
-    return pages, common["made"]
+    return pages, made
 
 
 def _tasks(found: Gathered, notes: list[str]) -> list[dict[str, Any]]:
@@ -196,8 +212,12 @@ class _Book:
 
     Attributes
     ----------
-    by_name : name -> video, of several the first.
-    intensities : distribution over all videos so far; thumbs : name -> a picture, of the videos named as `wanted`.
+    by_name : dict of str to Video
+        Of several videos of a name the first.
+    intensities : Intensities
+        Distribution over all videos so far.
+    thumbs : dict of str to str
+        Name -> a picture, of the videos named as `wanted`.
     """
 
     def __init__(self, found: Gathered, wanted: set[str], pictures: str) -> None:

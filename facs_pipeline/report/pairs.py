@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from facs_pipeline.report import charts
 from facs_pipeline.report.au_models import unit_name
@@ -14,14 +15,26 @@ from facs_pipeline.report.cards import curve, top_of
 from facs_pipeline.report.gather import Ranking, Video
 from facs_pipeline.report.pictures import Strip
 from facs_pipeline.report.series import VideoSeries
-from facs_pipeline.report.shapes import to_number
+from facs_pipeline.report.shapes import records, to_number
 
 UNITS = 6
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two videos that were compared: `a` and `b` by name, `id` unique in the report, `models` the decisions."""
+    """Two videos that were compared.
+
+    Attributes
+    ----------
+    id : str
+        Unique in the report.
+    a, b : str
+        The videos by name.
+    models : list of dict
+        The decision of each model.
+    ranking : Ranking
+        What they are from.
+    """
 
     id: str
     a: str
@@ -32,21 +45,21 @@ class Pair:
 
 def pairs_of(ranking: Ranking, number: int) -> list[Pair]:
     """Every pair of a ranking; with several partners there is no single other video to draw, so those are left out."""
-    rows = ranking.predictions.to_dict("records")
+    rows = records(ranking.predictions)
     named = {(row["model"], row["video"]): row for row in rows}
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         if row["partner"] and (row["model"], row["partner"]) in named:
-            key = tuple(sorted((row["video"], row["partner"])))
-            if row["video"] == key[0]:
-                pairs.setdefault(key, []).append(_decision(row, named[row["model"], key[1]]))
+            first, second = sorted((row["video"], row["partner"]))
+            if row["video"] == first:
+                pairs.setdefault((first, second), []).append(_decision(row, named[row["model"], second]))
     return [
         Pair(f"p{number}-{index + 1}", a, b, models, ranking) for index, ((a, b), models) in enumerate(pairs.items())
     ]
 
 
 def _decision(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
-    """What one model said; votes, in percent, of those whose score is a share of votes."""
+    """One model's decision; votes, in percent, of those whose score is a share of votes."""
     score, probability = to_number(a["score"]), to_number(a["probability"])
     votes = 50 + 50 * score if a["model"].startswith("rank-svm") and score is not None else None
     return {"a": a, "b": b, "score": score, "probability": probability, "votes": votes}
@@ -59,8 +72,14 @@ def pair_card(
 
     Parameters
     ----------
-    videos : by name; series : of both videos by their ids, as far as there are any.
-    elsewhere : pictures by the ids of videos whose own card is on another page.
+    pair : Pair
+        The pair.
+    videos : mapping of str to Video
+        By name.
+    series : mapping of str to VideoSeries
+        Of both videos by their ids, as far as there are any.
+    elsewhere : mapping of str to Strip
+        Pictures by the ids of videos whose own card is on another page.
     """
     reasons = pair.ranking.reasons
     own = reasons[(reasons["video_a"] == pair.a) & (reasons["video_b"] == pair.b)]
@@ -70,7 +89,7 @@ def pair_card(
     both = [series[video.id] for video in known if video.id in series]
     card: dict[str, Any] = {
         "id": pair.id, "a": pair.a, "b": pair.b, "models": pair.models, "plot": "", "ids": [], "elsewhere": [],
-        "reasons": [_reason(row) for row in own.to_dict("records")], "with_models": own["model"].nunique() > 1,
+        "reasons": [_reason(row) for row in records(own)], "with_models": own["model"].nunique() > 1,
     }  # fmt: skip
     if len(both) == 2:
         card["plot"] = _plot(pair, both, own["column"].tolist())
@@ -95,7 +114,7 @@ def _reason(row: dict[str, Any]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _plot(pair: Pair, both: Sequence[VideoSeries], columns: Sequence[str]):
+def _plot(pair: Pair, both: Sequence[VideoSeries], columns: Sequence[str]) -> Markup:
     shared = [au for au in both[0].aus if au in both[1].aus]
     named = [int(name[2:4]) for name in columns if name[:2] == "AU" and name[2:4].isdecimal()]
     wanted = [au for au in dict.fromkeys(named) if au in shared]
@@ -103,7 +122,8 @@ def _plot(pair: Pair, both: Sequence[VideoSeries], columns: Sequence[str]):
         # Without reasons: the units in which the two videos differ most.
         peaks = {au: abs(_peak(both[0], au) - _peak(both[1], au)) for au in shared}
         wanted = sorted(sorted(shared), key=lambda au: -peaks[au])
-    top, rows = top_of(both), []
+    top = top_of(both)
+    rows: list[charts.Lane] = []
     for au in wanted[:UNITS]:
         lines = [
             curve(f"pair c{number}", one.times_s - one.times_s[0], one.smoothed[:, one.aus.index(au)])

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import av
 import cv2
@@ -19,7 +20,7 @@ from facs_pipeline.video.reader import folder_images, open_container, probe, rea
 
 HEIGHT, QUALITY = 80, 60
 SHOWN = 8
-"""Pictures of a strip that are seen at once; the others are for the pointer on the curves."""
+"""Pictures of a strip that are shown at once; the others are for the pointer on the curves."""
 COUNTS = {"quick": 16, "all": 100}
 """Pictures of a video at most, by mode."""
 SPARSE, SPARSE_COST = 4, 0.65
@@ -35,14 +36,22 @@ BYTES_A_SECOND, PIXELS_A_SECOND = 10e6, 900e6
 
 @dataclass(frozen=True)
 class Strip:
-    """Pictures of one video in the order of time: `pictures` are (seconds, data URI); `note` says what is missing."""
+    """Pictures of one video.
+
+    Attributes
+    ----------
+    pictures : list of (float, str)
+        Seconds and data URI, in the order of time.
+    note : str
+        What is missing.
+    """
 
     pictures: list[tuple[float, str]]
     note: str = ""
 
     @property
-    def seen(self) -> list[bool]:
-        """[n] which pictures are seen at once: at most `SHOWN`, evenly spread."""
+    def shown_at_once(self) -> list[bool]:
+        """[n] which pictures are shown at once: at most `SHOWN`, evenly spread."""
         n = len(self.pictures)
         chosen = {int((k + 0.5) * n / min(SHOWN, n)) for k in range(min(SHOWN, n))}
         return [i in chosen for i in range(n)]
@@ -56,11 +65,15 @@ def strips(
 
     Parameters
     ----------
-    places : paths of videos or image folders, ``""`` where unknown.
-    durations_s : of the videos, 0 where unknown; pictures are spread evenly over it.
-    mode : ``"quick"`` decodes whole videos, the cheapest first, up to `QUICK_WORK` in all and key frames of the
-        others, ``"all"`` decodes every video, ``"none"`` takes no pictures.
-    count : pictures per video at most; default: `COUNTS`.
+    places : sequence of str
+        Paths of videos or image folders, ``""`` where unknown.
+    durations_s : sequence of float
+        Of the videos, 0 where unknown; pictures are spread evenly over it.
+    mode : "quick", "all" or "none"
+        The first decodes whole videos, the cheapest first, up to `QUICK_WORK` in all and key frames of the others; the
+        second decodes every video; the third takes no pictures.
+    count : int, optional
+        Pictures per video at most; by default `COUNTS`.
     task : Task
         Told of every video that is done.
     """
@@ -72,7 +85,7 @@ def strips(
     # Decoding leaves the interpreter's lock, so threads do.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         found = []
-        for strip in pool.map(lambda one: _strip(*one, count), zip(places, durations_s, whole, strict=True)):
+        for strip in pool.map(_strip, places, durations_s, whole, repeat(count)):
             task.advance()
             found.append(strip)
         return found
@@ -127,7 +140,8 @@ def _decode(place: str, targets: np.ndarray, whole: bool, sparse: bool) -> list[
     Targets of minus infinity take one frame after the other.
     """
     # One for all frames: making it anew takes ten times as long as using it.
-    found, wanted, shrink = [], 0, VideoReformatter()
+    found: list[tuple[float, str]] = []
+    wanted, shrink = 0, VideoReformatter()
     with open_container(place) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1

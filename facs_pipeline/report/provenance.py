@@ -63,7 +63,7 @@ def _stages(about: dict[str, Any]) -> list[tuple[str, float, float | None]]:
     if not isinstance(seconds, dict):
         return []
     frames = about.get("frames")
-    frames = frames if is_number(frames) and frames > 0 else None
+    frames = frames if isinstance(frames, int | float) and is_number(frames) and frames > 0 else None
     return [
         (str(name).replace("_", " "), float(value), 1000 * value / frames if frames else None)
         for name, value in seconds.items()

@@ -6,8 +6,20 @@ from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """One published figure: `accuracy` (of action units: the mean Pearson r) in 0..1 or words, `source`, the `protocol`
-    under which it was measured, and `n` samples, 0 where that is not known.
+    """One published figure.
+
+    Attributes
+    ----------
+    system : str
+        What was measured.
+    accuracy : float or str
+        0..1, or in words; of action units the mean Pearson r.
+    source : str
+        Who published it, and where.
+    protocol : str
+        Under which it was measured.
+    n : int
+        Samples; 0 where that is not known.
     """
 
     system: str

@@ -25,15 +25,26 @@ _EMOTION = re.compile(r"emotion_(?!confidence$)\w[\w -]*")
 
 @dataclass(frozen=True)
 class VideoSeries:
-    """The followed face of one video; of several faces, the one that is seen longest.
+    """The tracked face of one video; of several faces, the one that is there longest.
 
     Attributes
     ----------
-    times_s : [n] seconds; aus : [k] numbers.
-    intensities : [n, k] 0..5, NaN without a face; smoothed : [n, k] the same after the descriptors' filter.
-    pose : [n, 3] pitch, yaw, roll in degrees, NaN without a face or where the table has none.
-    faces : how many faces the table has.
-    emotions : [e] names; probabilities : [n, e] 0..1 of each, NaN without a face; none without ``--emotion``.
+    times_s : ndarray of float64
+        Seconds [n].
+    aus : tuple of int
+        Action units [k].
+    intensities : ndarray of float64
+        [n, k], 0..5, NaN without a face.
+    smoothed : ndarray of float64
+        The same after the descriptors' filter.
+    pose : ndarray of float64
+        Pitch, yaw and roll [n, 3] in degrees, NaN without a face or where the table has none.
+    faces : int
+        How many faces the table has.
+    emotions : tuple of str
+        Names [e]; empty without ``--emotion``.
+    probabilities : ndarray of float64
+        Of each [n, e], 0..1, NaN without a face.
     """
 
     times_s: np.ndarray
@@ -115,7 +126,7 @@ def _wanted(name: str) -> bool:
 
 
 def _main_face(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """One row per frame: the face seen longest where it is there, else a row that is empty."""
+    """One row per frame: the face that is there longest, else a row that is empty."""
     if "face_id" not in table or "frame" not in table:
         return table, 1
     counts = table["face_id"].value_counts()
@@ -130,17 +141,17 @@ def _main_face(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _smooth(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """The descriptors' smoothing, back at the video's own times; the raw values where the face is seen too briefly."""
-    seen = np.isfinite(values).all(axis=1) & np.isfinite(times)
+    """The descriptors' smoothing, back at the video's own times; the raw values where the face is there too briefly."""
+    visible = np.isfinite(values).all(axis=1) & np.isfinite(times)
     out = np.full_like(values, np.nan)
-    if seen.sum() < 4 or (np.diff(times[seen]) <= 0).any() or np.ptp(times[seen]) < 0.05:
-        out[seen] = values[seen]
+    if visible.sum() < 4 or (np.diff(times[visible]) <= 0).any() or np.ptp(times[visible]) < 0.05:
+        out[visible] = values[visible]
         return out
-    first = times[seen][0]
-    even = smooth_series(resample_series(values[seen], times[seen], RATE_HZ), RATE_HZ)
+    first = times[visible][0]
+    even = smooth_series(resample_series(values[visible], times[visible], RATE_HZ), RATE_HZ)
     grid = first + np.arange(len(even)) / RATE_HZ
     for k in range(values.shape[1]):
-        out[seen, k] = np.interp(times[seen], grid, even[:, k])
+        out[visible, k] = np.interp(times[visible], grid, even[:, k])
     return out
 
 
@@ -155,10 +166,10 @@ def thin(times: np.ndarray, values: np.ndarray, *, extremes: bool = False, point
         return np.arange(n)
     if not extremes:
         return np.unique(np.linspace(0, n - 1, points).astype(int))
-    kept = []
+    drawn: list[int] = []
     for part in np.array_split(np.arange(n), points // 2):
         finite = part[np.isfinite(values[part])]
-        kept += (
+        drawn += (
             sorted({finite[np.argmin(values[finite])], finite[np.argmax(values[finite])]}) if len(finite) else [part[0]]
         )
-    return np.array(kept)
+    return np.array(drawn)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 
 def is_number(value: Any) -> bool:
@@ -25,6 +26,11 @@ def to_number(text: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return value if np.isfinite(value) else None
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table, as column -> cell."""
+    return [{str(column): cell for column, cell in row.items()} for row in table.to_dict("records")]
 
 
 def clean_task(task: dict[str, Any], notes: list[str]) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class TestVideos:
             times = [time for time, _uri in strip.pictures]
             assert len(times) == min(COUNTS[mode], 75)
             assert times == sorted(times)
-            assert sum(strip.seen) == 8
+            assert sum(strip.shown_at_once) == 8
             assert not strip.note
         # Every frame of a short video: what the pointer shows is that frame.
         assert np.diff(times) == pytest.approx(0.04, abs=1e-6)
