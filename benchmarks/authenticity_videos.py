@@ -31,10 +31,12 @@ from facs_pipeline.authenticity.scoring import out_of_fold_scores, right
 from facs_pipeline.authenticity.study import prepare
 from facs_pipeline.demo import run_demo
 from facs_pipeline.dynamics.descriptors import EMBEDDED_AUS, describe_series
+from facs_pipeline.synthesis.recordings import RecordingSettings
 from facs_pipeline.tables.descriptor_table import DescriptorTable, table_from_frame
 
 RANKERS = ("rank-svm", "rank-svm-tuned", "lightgbm", "windows-svm")
 DRAWS = 10
+RECORDINGS = RecordingSettings()
 
 
 class Level(NamedTuple):
@@ -49,10 +51,10 @@ LEVELS = [Level(difference) for difference in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)]
 LEVELS += [Level(0.5, noise=0.3), Level(0.5, noise=0.6), Level(0.5, grain=10.0)]
 
 
-def render(folder: Path, level: Level, jobs: int, **people: Any) -> Path:
+def render(folder: Path, level: Level, jobs: int, *, recordings: RecordingSettings = RECORDINGS, **people: Any) -> Path:
     """Videos and their features in `folder`, unless they are there already."""
     if not (folder / "results" / "descriptors.csv").is_file():
-        run_demo(folder, jobs=jobs, **people, **level._asdict())
+        run_demo(folder, replace(recordings, **level._asdict()), jobs=jobs, **people)
     return folder
 
 
@@ -84,13 +86,14 @@ def measure(
     levels: Sequence[Level] = LEVELS,
     rankers: Sequence[str] = RANKERS,
     jobs: int = 2,
+    recordings: RecordingSettings = RECORDINGS,
     **people: Any,
 ) -> list[dict]:
     """One row per level: how it was made, and figures of rankers on videos and of the Rank-SVM on the true curves."""
     rows = []
     for level in levels:
         name = "-".join(f"{key}{value:g}" for key, value in level._asdict().items())
-        folder = render(work / name, level, jobs, **people)
+        folder = render(work / name, level, jobs, recordings=recordings, **people)
         data = read_ranking_data(features=folder / "results")
         table = true_curves(folder)
         truth = RankingData(table, pair_up(table.subjects, table.emotions, table.labels))

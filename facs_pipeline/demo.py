@@ -13,7 +13,7 @@ import pandas as pd
 
 from facs_pipeline.extraction.run import Options, RunResult, extract_features
 from facs_pipeline.foundation.progress import SILENT, Progress
-from facs_pipeline.synthesis.recordings import write_recordings
+from facs_pipeline.synthesis.recordings import RecordingSettings, write_recordings
 
 # A correlation needs something that moves: half an intensity unit is what a trained coder would call a trace.
 _MOVES = 0.5
@@ -43,6 +43,7 @@ class Demo:
 
 def run_demo(
     out: str | os.PathLike,
+    settings: RecordingSettings | None = None,
     *,
     identities: int = 7,
     emotions: Sequence[str] = ("happiness", "surprise", "anger"),
@@ -55,7 +56,7 @@ def run_demo(
     Parameters
     ----------
     out : folder; gets ``videos/`` and ``results/``.
-    identities, emotions, seed : see `facs_pipeline.synthesis.recordings.write_recordings`.
+    settings, identities, emotions, seed : see `facs_pipeline.synthesis.recordings.write_recordings`.
     jobs : workers; None for one per core.
     progress : Progress
         Told of the pipeline's progress.
@@ -75,7 +76,7 @@ def run_demo(
     videos, results = out / "videos", out / "results"
     start = time.perf_counter()
     metadata = write_recordings(
-        videos, identities=identities, emotions=emotions, seed=seed, jobs=jobs or os.cpu_count() or 1
+        videos, settings, identities=identities, emotions=emotions, seed=seed, jobs=jobs or os.cpu_count() or 1
     )
     drawing_s = time.perf_counter() - start
     options = Options(out=results, jobs=jobs, metadata=videos / "metadata.csv")

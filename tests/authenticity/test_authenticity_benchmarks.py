@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facs_pipeline.synthesis.recordings import RecordingSettings
+
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
@@ -26,8 +28,7 @@ def test_from_rendered_videos_to_a_table_and_a_plot(tmp_path, capsys):
         identities=4,
         emotions=["happiness"],
         seed=0,
-        duration_s=1.6,
-        size=224,
+        recordings=RecordingSettings(duration_s=1.6, size=224),
     )
     assert [row["difference"] for row in levels] == [0, 1]
     for row in levels:
