@@ -55,9 +55,12 @@ def run_demo(
 
     Parameters
     ----------
-    out : folder; gets ``videos/`` and ``results/``.
-    settings, identities, emotions, seed : see `facs_pipeline.synthesis.recordings.write_recordings`.
-    jobs : workers; None for one per core.
+    out : str or PathLike
+        Folder; gets ``videos/`` and ``results/``.
+    settings, identities, emotions, seed : RecordingSettings or None
+        See `facs_pipeline.synthesis.recordings.write_recordings`.
+    jobs : int or None
+        Workers; None for one per core.
     progress : Progress
         Told of the pipeline's progress.
 
@@ -94,7 +97,8 @@ def agreement_with_truth(pairs: Sequence[tuple[Path, Path]]) -> pd.DataFrame:
 
     Parameters
     ----------
-    pairs : (action-unit table, table of the truth) per video; tables that do not exist are passed over.
+    pairs : Sequence[tuple]
+        (action-unit table, table of the truth) per video; tables that do not exist are passed over.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from facs_pipeline.emotions.model import EmotionModel, KernelStage, input_featur
 from facs_pipeline.explanations import face_regions
 from facs_pipeline.explanations.average_face import AverageFace, average_face
 from facs_pipeline.explanations.contributions import difference_weights
-from facs_pipeline.explanations.emotions import Explanation, draw_explanation, explain_face
+from facs_pipeline.explanations.emotions import EmotionExplanation, draw_explanation, explain_face
 from facs_pipeline.explanations.face_regions import AU_REGIONS, REGIONS, region_map
 from facs_pipeline.explanations.kernel_contributions import kernel_contributions
 from facs_pipeline.extraction.predicted_emotions import emotion_inputs
@@ -46,7 +46,7 @@ def linear(seen: FaceImages, inputs, weights=None, k: int = 3) -> EmotionModel:
     return EmotionModel("test", ["happy", "sad", "fear"][:k], LinearHead(coef, np.arange(k) / 10, 0.5), inputs=inputs)
 
 
-def shares_of(found: Explanation) -> np.ndarray:
+def shares_of(found: EmotionExplanation) -> np.ndarray:
     """The numbers' contributions, which must be there."""
     assert found.contributions is not None
     return found.contributions
@@ -220,7 +220,7 @@ def test_contributions_need_a_decision_that_can_be_shared_out(seen):
     with pytest.raises(ValueError, match="'other': its decision cannot be shared out"):
         explain_face(other, seen, 0, method="contributions")
     with pytest.raises(ValueError, match="'heat'; expected auto"):
-        explain_face(linear(seen, ALL), seen, 0, method="heat")
+        explain_face(linear(seen, ALL), seen, 0, method="heat")  # type: ignore[arg-type]  # what is tested
 
 
 def test_the_picture_shows_face_and_heat(seen, grey):
