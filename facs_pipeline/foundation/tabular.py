@@ -337,6 +337,8 @@ def _csv_pieces(
                 sep=separator,
                 skipinitialspace=True,
                 low_memory=False,
+                # The same digits whatever the version of pandas.
+                float_precision="round_trip",
                 usecols=lambda name: wanted(str(name).strip()),
                 dtype=dict.fromkeys(text, str),
                 iterator=True,
