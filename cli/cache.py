@@ -42,11 +42,11 @@ def check_results(folder: Path) -> int:
     """Verify every stored result; exit code 1 if one is damaged or foreign. Such results are never loaded."""
     from facs_pipeline.extraction.cache_folder import check_cache, open_cache
 
-    found = check_cache(open_cache(folder, ConsoleProgress()))
-    for path, reason in found.bad:
+    checked = check_cache(open_cache(folder, ConsoleProgress()))
+    for path, reason in checked.bad:
         click.echo(f"{path}: {reason}")
-    bad = len(found.bad)
-    click.echo(f"{found.good} good, {bad} bad" + ("; the next run computes bad ones again" if bad else ""))
+    bad = len(checked.bad)
+    click.echo(f"{checked.good} good, {bad} bad" + ("; the next run computes bad ones again" if bad else ""))
     return 1 if bad else 0
 
 

@@ -163,14 +163,14 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     progress = ConsoleProgress()
     faces = open_faces(path, kind, angles=ANGLES, progress=progress)
-    found = check_faces(faces, threshold=threshold, progress=progress)
+    checked = check_faces(faces, threshold=threshold, progress=progress)
     n_subjects = len(set(faces.subjects.tolist()) - {""})
     click.echo(
-        f"{faces.name}: {int(found.counts.to_numpy().sum()):,} usable images, {len(found.skipped):,} left out; "
+        f"{faces.name}: {int(checked.counts.to_numpy().sum()):,} usable images, {len(checked.skipped):,} left out; "
         f"{n_subjects or 'unknown'} subjects"
     )
-    click.echo(_count_table(found.counts))
-    for problem in found.problems:
+    click.echo(_count_table(checked.counts))
+    for problem in checked.problems:
         click.echo(f"\n{problem.kind}: {problem.text}")
         for text in problem.files[:_SHOWN]:
             click.echo(f"    {text}")
@@ -179,12 +179,12 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
             click.echo(f"    and {len(problem.files) - _SHOWN:,} more; {option} FILE writes them all")
         click.echo(f"  {problem.advice}")
     if duplicates is not None:
-        atomic_csv(found.duplicates, duplicates)
-        click.echo(f"\n{duplicates}: {len(found.duplicates):,} near-duplicates and copies")
+        atomic_csv(checked.duplicates, duplicates)
+        click.echo(f"\n{duplicates}: {len(checked.duplicates):,} near-duplicates and copies")
     if skipped is not None:
-        atomic_csv(pd.DataFrame(found.skipped, columns=["source", "reason"]), skipped)
-        click.echo(f"\n{skipped}: {len(found.skipped):,} left out")
-    return 1 if found.problems else 0
+        atomic_csv(pd.DataFrame(checked.skipped, columns=["source", "reason"]), skipped)
+        click.echo(f"\n{skipped}: {len(checked.skipped):,} left out")
+    return 1 if checked.problems else 0
 
 
 def _count_table(counts: pd.DataFrame) -> str:
@@ -193,9 +193,9 @@ def _count_table(counts: pd.DataFrame) -> str:
     return table.rename_axis(index=None, columns=None).to_string(formatters=["{:,}".format] * len(table.columns))
 
 
-def _report(found: SaseFe, metadata: Path | None) -> int:
-    click.echo(_counts(found.videos))
-    for problem in found.problems:
+def _report(checked: SaseFe, metadata: Path | None) -> int:
+    click.echo(_counts(checked.videos))
+    for problem in checked.problems:
         click.echo(f"\n{problem.kind}: {problem.text}")
         if problem.kind != "missing":
             for file in problem.files:
@@ -203,11 +203,11 @@ def _report(found: SaseFe, metadata: Path | None) -> int:
         click.echo(f"  {problem.advice}")
     if metadata is not None:
         metadata.parent.mkdir(parents=True, exist_ok=True)
-        table = found.videos.drop(columns="split")
+        table = checked.videos.drop(columns="split")
         table["video"] = [str(Path(video).absolute()) for video in table["video"]]
         atomic_csv(table, metadata)
         click.echo(f"\n{metadata}: {len(table)} usable videos; give it to facs extract-features --metadata")
-    return 1 if found.problems else 0
+    return 1 if checked.problems else 0
 
 
 def _counts(videos: pd.DataFrame) -> str:

@@ -67,9 +67,9 @@ def command(
     from facs_pipeline.tables.files import write_table
 
     options = SeriesOptions(aus, fps, min_confidence, baseline)
-    found = describe_tables(tables, options, metadata=metadata, exclude=[out], progress=ConsoleProgress())
-    write_table(found.table, out, form)
-    numbers = ", ".join(map(str, found.aus))
-    click.echo(f"{out}: {len(found.table)} rows from {found.tables} tables, action units {numbers}")
-    if found.failed:
+    described = describe_tables(tables, options, metadata=metadata, exclude=[out], progress=ConsoleProgress())
+    write_table(described.table, out, form)
+    numbers = ", ".join(map(str, described.aus))
+    click.echo(f"{out}: {len(described.table)} rows from {described.tables} tables, action units {numbers}")
+    if described.failed:
         click.get_current_context().exit(1)

@@ -78,21 +78,21 @@ def command(
     if not 0 < offset <= onset:
         raise click.BadParameter(f"{offset:g}; expected above 0, and at most --onset {onset:g}", param_hint="--offset")
     options, levels = SeriesOptions(aus, fps, min_confidence, baseline), EventLevels(onset, offset, shortest)
-    found = find_table_events(tables, options, levels, exclude=[out], progress=ConsoleProgress())
-    write_table(found.table, out, form)
+    events = find_table_events(tables, options, levels, exclude=[out], progress=ConsoleProgress())
+    write_table(events.table, out, form)
     if elan is not None:
-        write_elan(found, elan)
-    _print_summary(found)
-    click.echo(f"{out}: {len(found.table)} events in {found.videos} videos{f'; for ELAN: {elan}' if elan else ''}")
-    if found.failed:
+        write_elan(events, elan)
+    _print_summary(events)
+    click.echo(f"{out}: {len(events.table)} events in {events.videos} videos{f'; for ELAN: {elan}' if elan else ''}")
+    if events.failed:
         click.get_current_context().exit(1)
 
 
-def _print_summary(found: TableEvents) -> None:
-    if not len(found.table):
+def _print_summary(events: TableEvents) -> None:
+    if not len(events.table):
         click.echo("No movement reaches the onset level.")
         return
     click.echo("action unit  events  per minute  median s  strongest")
-    for one in found.summary():
+    for one in events.summary():
         where = f"{one.strongest:.1f} in {one.video} at {one.apex_s:.2f} s"
         click.echo(f"AU{one.au:02d}         {one.n_events:>6}  {one.per_minute:>10.1f}  {one.median_s:>8.2f}  {where}")

@@ -42,15 +42,15 @@ def command(folders: tuple[Path, ...], out: Path, metadata: Path | None, picture
     from facs_pipeline.report.gather import gather
     from facs_pipeline.report.page import write_report
 
-    found = gather(folders, metadata=metadata)
-    written = write_report(found, out, pictures=pictures, progress=ConsoleProgress())
+    gathered = gather(folders, metadata=metadata)
+    written = write_report(gathered, out, pictures=pictures, progress=ConsoleProgress())
     for note in written.notes[:10]:
         click.echo(f"Note: {note}", err=True)
     if len(written.notes) > 10:
         click.echo(f"Note: and {len(written.notes) - 10} more, in the report", err=True)
     more = f" and {len(written.pages) - 1} further pages" if len(written.pages) > 1 else ""
     size = sum(page.stat().st_size for page in written.pages) / 1e6
-    click.echo(f"Report: {out}{more} ({size:.1f} MB, {len(found.videos)} videos), data: {written.data}")
+    click.echo(f"Report: {out}{more} ({size:.1f} MB, {len(gathered.videos)} videos), data: {written.data}")
     if open_it:
         import webbrowser
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.extraction.run import Options, RunResult, extract_features
+from facs_pipeline.extraction.options import Options
+from facs_pipeline.extraction.result import RunResult
+from facs_pipeline.extraction.run import extract_features
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.synthesis.recordings import RecordingSettings, write_recordings
 
@@ -25,12 +27,18 @@ class Demo:
 
     Attributes
     ----------
-    videos : folder of the synthetic videos, with ``metadata.csv`` and ``truth/``.
-    results : folder of the pipeline's tables.
-    metadata : DataFrame, one row a video: video, subject, emotion, label.
-    run : what the pipeline returned.
-    agreement : DataFrame, see `agreement_with_truth`.
-    drawing_s : seconds spent on making the videos.
+    videos : Path
+        Folder of the synthetic videos, with ``metadata.csv`` and ``truth/``.
+    results : Path
+        Folder of the pipeline's tables.
+    metadata : DataFrame
+        One row a video: video, subject, emotion, label.
+    run : RunResult
+        What the pipeline returned.
+    agreement : DataFrame
+        See `agreement_with_truth`.
+    drawing_s : float
+        Seconds spent on making the videos.
     """
 
     videos: Path
@@ -57,10 +65,16 @@ def run_demo(
     ----------
     out : str or PathLike
         Folder; gets ``videos/`` and ``results/``.
-    settings, identities, emotions, seed : RecordingSettings or None
-        See `facs_pipeline.synthesis.recordings.write_recordings`.
-    jobs : int or None
-        Workers; None for one per core.
+    settings : RecordingSettings, optional
+        How the videos are drawn.
+    identities : int
+        Number of synthetic people.
+    emotions : sequence of str
+        Of each of them, see `facs_pipeline.synthesis.recordings.write_recordings`.
+    seed : int
+        Another one gives other movements.
+    jobs : int, optional
+        Workers; by default one per core.
     progress : Progress
         Told of the pipeline's progress.
 
@@ -93,20 +107,21 @@ def run_demo(
 
 
 def agreement_with_truth(pairs: Sequence[tuple[Path, Path]]) -> pd.DataFrame:
-    """How well found intensities follow the ones that drove synthetic videos.
+    """How well measured intensities follow the ones that drove synthetic videos.
 
     Parameters
     ----------
-    pairs : Sequence[tuple]
-        (action-unit table, table of the truth) per video; tables that do not exist are passed over.
+    pairs : sequence of (Path, Path)
+        Action-unit table and table of the truth of each video; tables that do not exist are passed over.
 
     Returns
     -------
-    DataFrame, one row per AU in both tables, indexed by its number:
-        ``r``, the mean over videos of the Pearson correlation over the frames with a face; ``videos``, the number of
-        videos in which the AU was driven over at least half an intensity unit and over which the mean was taken.
+    DataFrame
+        One row per AU in both tables, indexed by its number: ``r``, the mean over videos of the Pearson correlation
+        over the frames with a face; ``videos``, the number of videos in which the AU was driven over at least half an
+        intensity unit and over which the mean was taken.
     """
-    found: dict[int, list[float]] = {}
+    of_unit: dict[int, list[float]] = {}
     for table_path, truth_path in pairs:
         if not (table_path.exists() and truth_path.exists()):
             continue
@@ -117,8 +132,8 @@ def agreement_with_truth(pairs: Sequence[tuple[Path, Path]]) -> pd.DataFrame:
             if driven not in table or len(table) < 3 or np.ptp(table[driven]) < _MOVES:
                 continue
             values = table[column].to_numpy(float)
-            # A curve that does not move at all has followed nothing.
+            # A curve that does not move follows nothing.
             r = np.corrcoef(values, table[driven])[0, 1] if np.ptp(values) > 0 else 0.0
-            found.setdefault(int(driven[2:]), []).append(float(r))
-    rows = [(au, float(np.mean(values)), len(values)) for au, values in sorted(found.items())]
+            of_unit.setdefault(int(driven[2:]), []).append(float(r))
+    rows = [(au, float(np.mean(values)), len(values)) for au, values in sorted(of_unit.items())]
     return pd.DataFrame(rows, columns=["au", "r", "videos"]).set_index("au")

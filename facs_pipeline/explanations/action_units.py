@@ -138,8 +138,8 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
     >>> grey = astronaut().mean(axis=2).astype(np.uint8)
     >>> from facs_pipeline.landmarks.model import default_landmarks
     >>> face = Face.at(grey, default_landmarks().find(grey, (170.0, 80.0, 110.0, 110.0)).points)
-    >>> found = explain_action_unit(ActionUnitModel.load_default(), 12, face, average())
-    >>> max(found.by_region(), key=found.by_region().get)
+    >>> explanation = explain_action_unit(ActionUnitModel.load_default(), 12, face, average())
+    >>> max(explanation.by_region(), key=explanation.by_region().get)
     'mouth'
     """
     if au not in model.aus:
@@ -220,22 +220,30 @@ def _among_sure(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------- in words and in a picture
 
 
-def title(found: ActionUnitExplanation) -> str:
+def title(explanation: ActionUnitExplanation) -> str:
     """For example ``AU12 lip corner puller 3.4``."""
-    return f"AU{found.au:02d} {AU_NAMES[found.au].lower()} {found.intensity:.1f}"
+    return f"AU{explanation.au:02d} {AU_NAMES[explanation.au].lower()} {explanation.intensity:.1f}"
 
 
-def reasons(found: ActionUnitExplanation, reference: Face) -> list[str]:
+def reasons(explanation: ActionUnitExplanation, reference: Face) -> list[str]:
     """In words, strongest first: which parts of the face, and which kinds of numbers."""
-    moved = f"{_signed(found.score - found.reference_score)} compared with {reference.name}"
-    limited = abs(found.score - found.intensity) + abs(found.reference_score - found.reference_intensity) >= _NAMED_FROM
-    before = f": {found.reference_score:.1f} to {found.score:.1f} before both are limited to 0..5" if limited else ""
-    lines = [f"{moved} ({found.reference_intensity:.1f}){before}"]
+    moved = f"{_signed(explanation.score - explanation.reference_score)} compared with {reference.name}"
+    limited = (
+        abs(explanation.score - explanation.intensity)
+        + abs(explanation.reference_score - explanation.reference_intensity)
+        >= _NAMED_FROM
+    )
+    before = (
+        f": {explanation.reference_score:.1f} to {explanation.score:.1f} before both are limited to 0..5"
+        if limited
+        else ""
+    )
+    lines = [f"{moved} ({explanation.reference_intensity:.1f}){before}"]
     for verb, sign in (("raised", 1), ("lowered", -1)):
-        regions = [(name, value) for name, value in found.by_region().items() if sign * value >= _NAMED_FROM]
+        regions = [(name, value) for name, value in explanation.by_region().items() if sign * value >= _NAMED_FROM]
         listed = ", ".join(f"{name} {value:+.1f}" for name, value in regions[:_NAMED])
         lines.append(f"{verb} by {listed or 'nothing'}")
-    kinds = {kind: _signed(value) for kind, value in found.by_kind().items()}
+    kinds = {kind: _signed(value) for kind, value in explanation.by_kind().items()}
     lines.append(
         f"of it: where the landmarks lie {kinds['landmarks']}, gradients (HOG) {kinds['gradients']}, "
         f"texture (LBP) {kinds['texture']}"
@@ -243,7 +251,7 @@ def reasons(found: ActionUnitExplanation, reference: Face) -> list[str]:
     return lines
 
 
-def draw_explanation(found: ActionUnitExplanation, face: Face, reference: Face, *, side: int = 300) -> np.ndarray:
+def draw_explanation(explanation: ActionUnitExplanation, face: Face, reference: Face, *, side: int = 300) -> np.ndarray:
     """The face compared with, the face, and the face under its heat map; what they mean is written below.
 
     Returns
@@ -254,14 +262,16 @@ def draw_explanation(found: ActionUnitExplanation, face: Face, reference: Face, 
     """
     panels = [
         draw_face(one.texture, side, f"{one.name}: {intensity:.1f}")
-        for one, intensity in ((reference, found.reference_intensity), (face, found.intensity))
+        for one, intensity in ((reference, explanation.reference_intensity), (face, explanation.intensity))
         if one.texture is not None
     ]
     if face.texture is None or face.points is None:
         raise ValueError(f"{face.name} cannot be drawn; only what is compared with may be an average")
     come_from = shape_modes.landmark_places(reference.features[vector.BLOCKS["landmarks"]])
-    panels.append(draw_heat(face.texture, found.heat, face.points[INNER_49], found.landmarks, side, come_from))
-    return picture(panels, title(found), ("raises it", "lowers it"), reasons(found, reference))
+    panels.append(
+        draw_heat(face.texture, explanation.heat, face.points[INNER_49], explanation.landmarks, side, come_from)
+    )
+    return picture(panels, title(explanation), ("raises it", "lowers it"), reasons(explanation, reference))
 
 
 def _signed(value: float) -> str:

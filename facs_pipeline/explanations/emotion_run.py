@@ -118,14 +118,14 @@ def predict_emotions(
     >>> result.table["emotion"].value_counts()  # doctest: +SKIP
     """
     options = options or PredictionOptions()
-    found = find_images_and_videos(inputs)
+    files = find_images_and_videos(inputs)
     model = EmotionModel.load(options.model) if options.model else EmotionModel.load_default()
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")
     run = _Run(model, options, options.jobs or available_cores(), unfinished, progress)
-    run.skipped += found.skipped
-    tables = [*run.images(found.images), *run.videos(found.videos)]
+    run.skipped += files.skipped
+    tables = [*run.images(files.images), *run.videos(files.videos)]
     table = None
     if tables:
         table = pd.concat(tables, ignore_index=True)

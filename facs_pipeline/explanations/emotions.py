@@ -130,24 +130,24 @@ def explain_face(
     second, first = np.argsort(probabilities, kind="stable")[-2:].tolist()
     names = model.emotions[first], model.emotions[second]
     if method == "occlusion" or not has_contributions(model):
-        found = _by_occlusion(model, face, first)
+        answer = _by_occlusion(model, face, first)
     else:
         numbers = AverageFace.load_default().numbers(model.inputs) if reference is None else reference
-        found = _by_contributions(model, face, np.asarray(numbers, np.float64), first, second)
-    reasons = [*found.reasons, _action_unit_reason(face.images, *names)]
+        answer = _by_contributions(model, face, np.asarray(numbers, np.float64), first, second)
+    reasons = [*answer.reasons, _action_unit_reason(face.images, *names)]
     if not face.images.detected[0]:
         reasons.append("no face was found: what is shown is where the face of a tight crop usually is")
-    exact = found.exact
+    exact = answer.exact
     return EmotionExplanation(
         emotion=names[0],
         probability=float(probabilities[first]),
         runner_up=names[1],
         runner_up_probability=float(probabilities[second]),
         method="contributions" if exact else "occlusion",
-        heat=found.heat,
+        heat=answer.heat,
         face=face.texture,
         points=face.points,
-        regions=dict(sorted(found.regions.items(), key=lambda item: -abs(item[1]))),
+        regions=dict(sorted(answer.regions.items(), key=lambda item: -abs(item[1]))),
         landmarks=exact.landmarks if exact else np.zeros(49),
         contributions=exact.values if exact else None,
         log_odds=exact.log_odds if exact else np.nan,
@@ -156,8 +156,8 @@ def explain_face(
     )
 
 
-class _Found(NamedTuple):
-    """What either method finds."""
+class _Answer(NamedTuple):
+    """What either method gives."""
 
     heat: np.ndarray
     regions: dict[str, float]
@@ -165,21 +165,21 @@ class _Found(NamedTuple):
     exact: Contributions | None = None
 
 
-def _by_occlusion(model: EmotionModel, face: RegisteredFace, emotion: int) -> _Found:
-    found = occlusion(model, face, emotion)
-    drops = {name: found.probability - covered for name, covered in found.covered.items()}
-    return _Found(found.heat, drops, _reasons_of_occlusion(model.emotions[emotion], found.probability, found.covered))
+def _by_occlusion(model: EmotionModel, face: RegisteredFace, emotion: int) -> _Answer:
+    heat, covered, probability = occlusion(model, face, emotion)
+    drops = {name: probability - without for name, without in covered.items()}
+    return _Answer(heat, drops, _reasons_of_occlusion(model.emotions[emotion], probability, covered))
 
 
 def _by_contributions(
     model: EmotionModel, face: RegisteredFace, reference: np.ndarray, first: int, second: int
-) -> _Found:
-    found = contributions(model, face, reference, first, second)
-    regions = sums_by_region(found.heat, face.points)
+) -> _Answer:
+    exact = contributions(model, face, reference, first, second)
+    regions = sums_by_region(exact.heat, face.points)
     if "products" in model.inputs:
-        regions[SHAPE] = found.shape
+        regions[SHAPE] = exact.shape
     reasons = _reasons_of_contributions(model.emotions[first], model.emotions[second], regions)
-    return _Found(found.heat, regions, reasons, found)
+    return _Answer(exact.heat, regions, reasons, exact)
 
 
 # ------------------------------------------------------------------------------------------------------- in words

@@ -175,16 +175,16 @@ def explain_action_units(
     unknown = [au for au in options.aus if au not in model.aus]
     if unknown:
         raise ArgumentError(f"AU{unknown[0]}: the model measures {', '.join(map(str, model.aus))}", "aus")
-    found = find_images_and_videos(inputs)
-    if found.images and options.against not in (None, "average"):
+    files = find_images_and_videos(inputs)
+    if files.images and options.against not in (None, "average"):
         raise ArgumentError("a still has no other frame; use average", "against")
-    if found.images and options.frame is not None:
+    if files.images and options.frame is not None:
         raise ArgumentError("a still has no frames", "frame")
     make_writable(options.out, "name another folder with --out")
     run = _Run(model, replace(options, aus=tuple(dict.fromkeys(options.aus))), progress)
-    run.skipped += found.skipped
-    run.images(found.images)
-    run.videos(found.videos)
+    run.skipped += files.skipped
+    run.images(files.images)
+    run.videos(files.videos)
     return run.finish()
 
 

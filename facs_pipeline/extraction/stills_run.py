@@ -110,19 +110,19 @@ def extract_stills(
     if options.landmarks:
         # Worker processes read it again; a file that cannot be used is refused before they start.
         load_landmarks(options.landmarks)
-    found = find_images_and_videos(inputs)
+    files = find_images_and_videos(inputs)
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")
     measured = measure_stills(
-        found.images,
+        files.images,
         faces=options.faces,
         landmarks=options.landmarks,
         jobs=options.jobs or available_cores(),
         unfinished=unfinished,
         progress=progress,
     )
-    skipped: list[Skipped] = list(found.skipped)
+    skipped: list[Skipped] = list(files.skipped)
     batch: list[StillFace] = []
     tables: list[pd.DataFrame] = []
     for one in measured:
@@ -140,4 +140,4 @@ def extract_stills(
     if tables:
         write_table(table, options.out)
         unfinished.clear()
-    return StillsResult(table, tuple(skipped), found.videos)
+    return StillsResult(table, tuple(skipped), files.videos)

@@ -88,8 +88,8 @@ def describe_tables(
 
     Examples
     --------
-    >>> found = describe_tables(["openface/"], SeriesOptions(aus=(6, 12)))  # doctest: +SKIP
-    >>> found.table["AU12_value_mean"]  # doctest: +SKIP
+    >>> described = describe_tables(["openface/"], SeriesOptions(aus=(6, 12)))  # doctest: +SKIP
+    >>> described.table["AU12_value_mean"]  # doctest: +SKIP
     """
     options = options or SeriesOptions()
     paths = find_tables(tables, exclude=[*exclude, metadata])

@@ -167,28 +167,28 @@ def find_table_events(
 
     Examples
     --------
-    >>> found = find_table_events(["results/"])  # doctest: +SKIP
-    >>> found.table.query("action_unit == 12")[["video", "onset_s", "apex_intensity"]]  # doctest: +SKIP
+    >>> events = find_table_events(["results/"])  # doctest: +SKIP
+    >>> events.table.query("action_unit == 12")[["video", "onset_s", "apex_intensity"]]  # doctest: +SKIP
     """
     options = options or SeriesOptions(aus="all", baseline="video")
     levels = levels or EventLevels()
     paths = find_tables(tables, exclude=exclude)
     failures = Failures(progress)
-    found: dict[tuple[str, str], FaceEvents] = {}
+    faces: dict[tuple[str, str], FaceEvents] = {}
     for path in paths:
         with failures.caught():
             new = {}
             for one in options.read(path):
                 key = one.video, one.face_id
                 aus = choose_aus({str(path): one.aus}, options.aus)
-                require(one, aus, found[key].series.source if key in found else None)
+                require(one, aus, faces[key].series.source if key in faces else None)
                 new[key] = FaceEvents(one, list(_events(one, aus, options, levels)))
-            found |= new
-    if not found:
+            faces |= new
+    if not faces:
         raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
-    rows = [EVENTS.rounded(_row(face.series, au, event)) for face in found.values() for au, event in face.events]
+    rows = [EVENTS.rounded(_row(face.series, au, event)) for face in faces.values() for au, event in face.events]
     table = pd.DataFrame(rows, columns=list(EVENTS.names))
-    return TableEvents(table, tuple(found.values()), tuple(failures.reasons))
+    return TableEvents(table, tuple(faces.values()), tuple(failures.reasons))
 
 
 def _events(
@@ -225,12 +225,12 @@ def _row(one: AUSeries, au: int, event: Event) -> dict[str, object]:
     }
 
 
-def write_elan(found: TableEvents, folder: Path) -> list[Path]:
+def write_elan(events: TableEvents, folder: Path) -> list[Path]:
     """Write ``<video>.eaf`` for each video, which ELAN opens beside it.
 
     Parameters
     ----------
-    found : TableEvents
+    events : TableEvents
     folder : Path
         Made where it is missing.
 
@@ -246,7 +246,7 @@ def write_elan(found: TableEvents, folder: Path) -> list[Path]:
     """
     make_writable(folder, "name another folder with --elan")
     videos: dict[str, list[FaceEvents]] = {}
-    for face in found.faces:
+    for face in events.faces:
         videos.setdefault(face.series.video, []).append(face)
     taken: set[str] = set()
     written = []

@@ -20,7 +20,7 @@ BLINK_AU = 45
 
 def load_series(videos: Sequence[Video], task: Task = SILENT_TASK) -> tuple[dict[str, VideoSeries], list[str]]:
     """Curves by the videos' ids, and a note for every table that cannot be read; `task` is told of each."""
-    found, notes = {}, []
+    curves, notes = {}, []
     for video in videos:
         task.advance()
         try:
@@ -29,8 +29,8 @@ def load_series(videos: Sequence[Video], task: Task = SILENT_TASK) -> tuple[dict
             notes.append(str(error))
             continue
         if series is not None:
-            found[video.id] = series
-    return found, notes
+            curves[video.id] = series
+    return curves, notes
 
 
 def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[str, Any]:

@@ -151,22 +151,22 @@ def gather(folders: Sequence[str | os.PathLike] = (), *, metadata: str | os.Path
     InputError
         If a folder does not exist, or none holds any result.
     """
-    found, read = Gathered(), set()
+    gathered, read = Gathered(), set()
     for folder in _roots(folders):
         for place in _search(folder):
             if place.resolve() not in read:
                 read.add(place.resolve())
-                _read_folder(place, found)
-    if not (found.runs or found.rankings or found.tasks or found.cards):
+                _read_folder(place, gathered)
+    if not (gathered.runs or gathered.rankings or gathered.tasks or gathered.cards):
         names = ", ".join(str(folder) for folder in folders) or "here"
         raise InputError(
             f"{names}: no results found; expected what facs extract-features (run.json, videos.csv, action_units/) or "
             "facs rank-authenticity (authenticity.json, predictions.csv) writes. Run one of them first, or facs demo"
-            + "".join(f"\n  {note}" for note in found.notes)
+            + "".join(f"\n  {note}" for note in gathered.notes)
         )
-    _add_metadata(found, None if metadata is None else Path(metadata))
-    _add_cards(found)
-    return found
+    _add_metadata(gathered, None if metadata is None else Path(metadata))
+    _add_cards(gathered)
+    return gathered
 
 
 def _roots(folders: Sequence[str | os.PathLike]) -> list[Path]:
@@ -189,21 +189,21 @@ def _search(folder: Path, depth: int = 0) -> Iterator[Path]:
                 yield from _search(folder / name, depth + 1)
 
 
-def _read_folder(folder: Path, found: Gathered) -> None:
+def _read_folder(folder: Path, gathered: Gathered) -> None:
     if any((folder / name).exists() for name in ("run.json", "videos.csv", "action_units")):
-        found.runs.append(_read_run(folder, len(found.runs), found.notes))
+        gathered.runs.append(_read_run(folder, len(gathered.runs), gathered.notes))
     if any((folder / name).is_file() for name in ("authenticity.json", "predictions.csv")):
-        _read_ranking(folder, found)
+        _read_ranking(folder, gathered)
     for path in sorted(folder.glob("*.json")):
         if path.name in ("run.json", "authenticity.json", "videos.json") or path.stat().st_size > 50_000_000:
             continue
-        content = _read_json(path, found.notes if path.name == "accuracy.json" else [])
+        content = _read_json(path, gathered.notes if path.name == "accuracy.json" else [])
         if content.get("format") == FORMAT and isinstance(content.get("models"), list):
-            found.tasks.append({**content, "source": str(path), "folder": str(folder)})
+            gathered.tasks.append({**content, "source": str(path), "folder": str(folder)})
         elif content.get("kind") in ("action-units", "landmarks"):
             model = path.with_suffix(".npz")
             size = model.stat().st_size if model.is_file() else None
-            found.cards.append({"file": str(path), "card": content, "size_bytes": size})
+            gathered.cards.append({"file": str(path), "card": content, "size_bytes": size})
 
 
 def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
@@ -298,14 +298,16 @@ def _table_of(folder: Path, name: str, tables: dict[str, Path]) -> Path | None:
     return tables.get(name)
 
 
-def _read_ranking(folder: Path, found: Gathered) -> None:
+def _read_ranking(folder: Path, gathered: Gathered) -> None:
     path = folder / "authenticity.json"
-    report = _read_json(path, found.notes) if path.is_file() else {}
+    report = _read_json(path, gathered.notes) if path.is_file() else {}
     if report and not _dict(report.get("models")):
-        found.notes.append(f"{path}: names no models (an older version?); facs rank-authenticity --evaluate renews it")
+        gathered.notes.append(
+            f"{path}: names no models (an older version?); facs rank-authenticity --evaluate renews it"
+        )
         report = {}
-    predictions = _read_table(folder / "predictions.csv", "video", found.notes)
-    reasons = _read_table(folder / "reasons.csv", "video_a", found.notes)
+    predictions = _read_table(folder / "predictions.csv", "video", gathered.notes)
+    reasons = _read_table(folder / "reasons.csv", "video_a", gathered.notes)
     for column in ("model", "partner", "subject", "emotion", "label", "score", "decision", "probability", "note"):
         if column not in predictions:
             predictions[column] = ""
@@ -313,20 +315,20 @@ def _read_ranking(folder: Path, found: Gathered) -> None:
         if column not in reasons:
             reasons[column] = ""
     if report or len(predictions):
-        found.rankings.append(Ranking(folder, report or None, predictions, reasons))
+        gathered.rankings.append(Ranking(folder, report or None, predictions, reasons))
 
 
-def _add_metadata(found: Gathered, given: Path | None) -> None:
+def _add_metadata(gathered: Gathered, given: Path | None) -> None:
     """Every column of the user's metadata, so that results can be shown by gender or age group as well."""
     if given is not None and not given.is_file():
         raise InputError(f"{given}: no such file; expected a CSV with the column video")
-    for run in found.runs:
+    for run in gathered.runs:
         named = _dict(run.about.get("options")).get("metadata")
         path = given or (Path(named) if isinstance(named, str) else None)
         if path is None or not path.is_file():
             continue
         matched = 0
-        rows = _rows(_read_table(path, "video", found.notes))
+        rows = _rows(_read_table(path, "video", gathered.notes))
         by_name = {Path(str(row["video"])).stem: row for row in rows} | {str(row["video"]): row for row in rows}
         for video in run.videos:
             row = by_name.get(video.name) or by_name.get(Path(video.place).name if video.place else video.name)
@@ -335,30 +337,30 @@ def _add_metadata(found: Gathered, given: Path | None) -> None:
                 if column != "video" and column not in video.metadata and isinstance(value, str) and value:
                     video.metadata[str(column)] = value
         if given is not None and rows and not matched:
-            found.notes.append(
+            gathered.notes.append(
                 f"{path}: none of its {len(rows)} videos is in {run.folder / 'videos.csv'}; "
                 f"expected names such as {run.videos[0].name if run.videos else 'interview'} in the column video"
             )
 
 
-def _add_cards(found: Gathered) -> None:
+def _add_cards(gathered: Gathered) -> None:
     """Cards of the package's models where a run was made with them."""
     from facs_pipeline.foundation.files.model_file import load_model
 
-    known = {str(entry["card"].get("content_sha256")) for entry in found.cards}
+    known = {str(entry["card"].get("content_sha256")) for entry in gathered.cards}
     folder = Path(__file__).resolve().parents[1] / "models"
-    models = [_dict(run.about.get("models")) for run in found.runs]
+    models = [_dict(run.about.get("models")) for run in gathered.runs]
     used = {str(_dict(model).get("sha256")) for entry in models for model in entry.values()}
     for path in sorted(folder.glob("*.npz")):
         try:
             card = load_model(path).card
         except ModelError as error:
-            found.notes.append(str(error))
+            gathered.notes.append(str(error))
             continue
         if card.get("content_sha256") in used - known:
             # What training wrote beside the model knows more: times are not in the model itself.
             beside = path.with_suffix(".json")
-            written = _read_json(beside, found.notes) if beside.is_file() else {}
+            written = _read_json(beside, gathered.notes) if beside.is_file() else {}
             if written.get("content_sha256") == card["content_sha256"]:
                 card = written | card
-            found.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})
+            gathered.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})

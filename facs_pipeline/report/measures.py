@@ -113,19 +113,19 @@ def _reported(entry: Any) -> dict[str, Any]:
     """What `authenticity.json` says of a model: the pairs' accuracy counts, videos alone stand beside it."""
     if not isinstance(entry, dict):
         return {}
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     pairs, videos = entry.get("pairs"), entry.get("videos")
     if isinstance(pairs, dict) and is_number(pairs.get("accuracy")):
-        found |= {key: pairs[key] for key in ("n", "accuracy", "wilson_95", "chance") if key in pairs}
-        found["subject_interval_95"] = pairs.get("subject_bootstrap_95")
-        found["p"] = pairs.get("permutation_p_retrained", pairs.get("permutation_p"))
+        figures |= {key: pairs[key] for key in ("n", "accuracy", "wilson_95", "chance") if key in pairs}
+        figures["subject_interval_95"] = pairs.get("subject_bootstrap_95")
+        figures["p"] = pairs.get("permutation_p_retrained", pairs.get("permutation_p"))
     if isinstance(videos, dict) and is_number(videos.get("accuracy")):
-        found["alone"] = {key: videos.get(key) for key in ("n", "accuracy", "wilson_95", "chance")}
+        figures["alone"] = {key: videos.get(key) for key in ("n", "accuracy", "wilson_95", "chance")}
     if is_number(entry.get("train_s")):
-        found |= {key: entry.get(key) for key in ("train_s", "predict_s")}
+        figures |= {key: entry.get(key) for key in ("train_s", "predict_s")}
     elif is_number(entry.get("seconds")):
-        found["total_s"] = entry["seconds"]
-    return found | {key: entry[key] for key in ("size_bytes", "learning_curve") if key in entry}
+        figures["total_s"] = entry["seconds"]
+    return figures | {key: entry[key] for key in ("size_bytes", "learning_curve") if key in entry}
 
 
 def _subgroups(rows: pd.DataFrame, metadata: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:

@@ -54,14 +54,14 @@ class Written:
 
 
 def write_report(
-    found: Gathered, out: str | os.PathLike, *, pictures: str = "quick", per_page: int = PER_PAGE,
+    gathered: Gathered, out: str | os.PathLike, *, pictures: str = "quick", per_page: int = PER_PAGE,
     progress: Progress = SILENT,
 ) -> Written:  # fmt: skip
     """Write the report of everything gathered.
 
     Parameters
     ----------
-    found : Gathered
+    gathered : Gathered
         By `gather`.
     out : str or PathLike
         The HTML file; pages 2, 3 .. and the JSON stand beside it under names that begin alike.
@@ -80,13 +80,13 @@ def write_report(
     out = Path(out)
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out}: expected a file name that ends in .html")
-    notes = list(found.notes)
-    tasks = _tasks(found, notes)
+    notes = list(gathered.notes)
+    tasks = _tasks(gathered, notes)
     try:
-        pages, made = _write_pages(found, tasks, notes, out, pictures, per_page, progress)
+        pages, made = _write_pages(gathered, tasks, notes, out, pictures, per_page, progress)
         data = out.with_suffix(".json")
         with atomic_write(data) as file:
-            content = as_data(found, tasks, notes, made, [page.name for page in pages])
+            content = as_data(gathered, tasks, notes, made, [page.name for page in pages])
             json.dump(content, file, indent=1, ensure_ascii=True, allow_nan=False)
             file.write("\n")
     except OSError as error:
@@ -95,23 +95,25 @@ def write_report(
 
 
 def _write_pages(
-    found: Gathered, tasks: list[dict[str, Any]], notes: list[str], out: Path, pictures: str, per_page: int,
+    gathered: Gathered, tasks: list[dict[str, Any]], notes: list[str], out: Path, pictures: str, per_page: int,
     progress: Progress,
 ) -> tuple[list[Path], str]:  # fmt: skip
     """All pages, the first one last: what it says of all videos is known only then."""
-    chunks = [found.videos[i : i + per_page] for i in range(0, len(found.videos), per_page)] or [[]]
+    chunks = [gathered.videos[i : i + per_page] for i in range(0, len(gathered.videos), per_page)] or [[]]
     pages = [out if i == 0 else out.with_name(f"{out.stem}-{i + 1}{out.suffix}") for i in range(len(chunks))]
-    book = _Book(found, {str(row.get(field)) for row in _mistakes(tasks) for field in ("video", "partner")}, pictures)
+    book = _Book(
+        gathered, {str(row.get(field)) for row in _mistakes(tasks) for field in ("video", "partner")}, pictures
+    )
     names = [quote(page.name) for page in pages]
     page_of = {video.id: i for i, chunk in enumerate(chunks) for video in chunk}
     places = {name: (page_of[video.id], f"#{video.id}") for name, video in book.by_name.items()}
     made = time_of_making()
     common = {
-        "found": found,
+        "gathered": gathered,
         "made": made,
         "pages": names,
         "environment": environment(),
-        "runs": [run_view(run) for run in found.runs],
+        "runs": [run_view(run) for run in gathered.runs],
     }
     template = _template()
     first: dict[str, Any] = {}
@@ -124,7 +126,7 @@ def _write_pages(
             "provenance": f"{on[-1]}#provenance",
         }
 
-    with progress.task("videos", 2 * len(found.videos)) as task:
+    with progress.task("videos", 2 * len(gathered.videos)) as task:
         for index, chunk in enumerate(chunks):
             content = book.chapter(chunk, notes, task, first=index == 0)
             if index == 0:
@@ -134,8 +136,8 @@ def _write_pages(
                 file.write(_render(template, common | content | links(index)))
     main = {
         "tasks": [_task_view(task, number, book.thumbs) for number, task in enumerate(tasks)],
-        "intensity_table": au_models.intensity_table(found.cards),
-        "model_cards": [au_models.model_card(entry, number) for number, entry in enumerate(found.cards)],
+        "intensity_table": au_models.intensity_table(gathered.cards),
+        "model_cards": [au_models.model_card(entry, number) for number, entry in enumerate(gathered.cards)],
         "intensities": book.intensities.rows(),
         "notes": notes,
     }
@@ -144,37 +146,37 @@ def _write_pages(
     return pages, made
 
 
-def _tasks(found: Gathered, notes: list[str]) -> list[dict[str, Any]]:
-    metadata = {video.name: video.metadata for video in found.videos}
-    tasks = [clean_task(task, notes) for task in found.tasks]
-    if found.rankings:
+def _tasks(gathered: Gathered, notes: list[str]) -> list[dict[str, Any]]:
+    metadata = {video.name: video.metadata for video in gathered.videos}
+    tasks = [clean_task(task, notes) for task in gathered.tasks]
+    if gathered.rankings:
         # Brings scikit-learn with it, which takes longer to load than a small report to write.
         from facs_pipeline.report.measures import task_of_ranking
-    for ranking in found.rankings:
+    for ranking in gathered.rankings:
         task = task_of_ranking(ranking, metadata)
         if task is not None:
             tasks.append(clean_task(task, notes))
     tasks = [task for task in tasks if task["models"]]
-    for run in found.runs:
+    for run in gathered.runs:
         failed = sum(video.status == "failed" for video in run.videos)
         if failed:
             notes.append(
                 f"{run.folder}: {failed} of {len(run.videos)} videos failed, named with the reasons under Provenance; "
                 f"once they are mended, facs extract-features VIDEOS --out {run.folder} computes only those"
             )
-    evaluated = [ranking.report for ranking in found.rankings if ranking.report]
-    if found.runs and not found.rankings:
+    evaluated = [ranking.report for ranking in gathered.rankings if ranking.report]
+    if gathered.runs and not gathered.rankings:
         notes.append(
             "No ranking of real against fake: facs rank-authenticity --features "
-            f"{found.runs[0].folder} --evaluate makes one (it needs subjects, emotions and labels)"
+            f"{gathered.runs[0].folder} --evaluate makes one (it needs subjects, emotions and labels)"
         )
-    elif found.rankings and not evaluated:
+    elif gathered.rankings and not evaluated:
         notes.append("How well the ranking does is not known: facs rank-authenticity --features FOLDER --evaluate says")
     elif evaluated and max(len(report["models"]) for report in evaluated) == 1:
         notes.append("One ranker was run; facs rank-authenticity --features FOLDER --evaluate --model all compares all")
-    if not found.tasks:
+    if not gathered.tasks:
         notes.append("No accuracy of emotions: facs evaluate-emotion MODEL DATA --out FOLDER measures it")
-    if not found.runs:
+    if not gathered.runs:
         notes.append("No extraction among the folders given, so no videos are shown: facs extract-features makes one")
     return tasks
 
@@ -191,9 +193,9 @@ def _task_view(task: dict[str, Any], number: int, thumbs: dict[str, str]) -> dic
 
 def _named_pictures(task: dict[str, Any]) -> dict[str, str]:
     """Pictures that accuracy.json names for its mistakes: images in its own folder only, by the name it gives."""
-    found: dict[str, str] = {}
+    uris: dict[str, str] = {}
     if not task["folder"]:
-        return found
+        return uris
     folder = Path(task["folder"]).resolve()
     names = {str(row[field]) for row in _mistakes([task]) for field in PICTURE_FIELDS if row.get(field)}
     for name in sorted(names):
@@ -203,8 +205,8 @@ def _named_pictures(task: dict[str, Any]) -> dict[str, str]:
         except (OSError, ValueError):
             continue
         if inside and (uri := picture_uri(path)):
-            found[name] = uri
-    return found
+            uris[name] = uri
+    return uris
 
 
 class _Book:
@@ -220,12 +222,14 @@ class _Book:
         Name -> a picture, of the videos named as `wanted`.
     """
 
-    def __init__(self, found: Gathered, wanted: set[str], pictures: str) -> None:
-        self.by_name = {video.name: video for video in reversed(found.videos)}
+    def __init__(self, gathered: Gathered, wanted: set[str], pictures: str) -> None:
+        self.by_name = {video.name: video for video in reversed(gathered.videos)}
         self.intensities = cards.Intensities()
         self.thumbs: dict[str, str] = {}
         self._wanted, self._mode = wanted, pictures
-        self._pairs = [pair for number, ranking in enumerate(found.rankings) for pair in pairs_of(ranking, number + 1)]
+        self._pairs = [
+            pair for number, ranking in enumerate(gathered.rankings) for pair in pairs_of(ranking, number + 1)
+        ]
 
     def chapter(self, videos: Sequence[Video], notes: list[str], task: Task, *, first: bool) -> dict[str, Any]:
         """Cards of the videos of one page, and of the pairs whose first video is on it."""

@@ -84,11 +84,11 @@ def strips(
     whole = _affordable(places, float("inf") if mode == "all" else QUICK_WORK, count)
     # Decoding leaves the interpreter's lock, so threads do.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = []
+        taken = []
         for strip in pool.map(_strip, places, durations_s, whole, repeat(count)):
             task.advance()
-            found.append(strip)
-        return found
+            taken.append(strip)
+        return taken
 
 
 def _affordable(places: Sequence[str], budget: float, count: int) -> list[bool]:
@@ -123,9 +123,9 @@ def _strip(place: str, duration: float, whole: bool, count: int) -> Strip:
         info = probe(place)
         every = whole and 0 < info.frames <= count
         targets = np.full(count, -np.inf) if every else _targets(duration or info.duration_s, count)
-        found = _decode(place, targets, whole, sparse=info.frames >= SPARSE * count)
-        missing = not whole and len(found) < SHOWN
-        return Strip(found, "key frames only (facs report --pictures all takes the others)" if missing else "")
+        taken = _decode(place, targets, whole, sparse=info.frames >= SPARSE * count)
+        missing = not whole and len(taken) < SHOWN
+        return Strip(taken, "key frames only (facs report --pictures all takes the others)" if missing else "")
     except (VideoError, av.FFmpegError, OSError, ValueError) as error:
         return Strip([], f"no pictures: {error}")
 
@@ -140,25 +140,25 @@ def _decode(place: str, targets: np.ndarray, whole: bool, sparse: bool) -> list[
     Targets of minus infinity take one frame after the other.
     """
     # One for all frames: making it anew takes ten times as long as using it.
-    found: list[tuple[float, str]] = []
+    taken: list[tuple[float, str]] = []
     wanted, shrink = 0, VideoReformatter()
     with open_container(place) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        # Softening block edges takes a quarter of the time, and cannot be seen at this size.
+        # Softening block edges takes a quarter of the time, and does not show at this size.
         stream.codec_context.options = {"skip_loop_filter": "all"}
         if not whole or sparse:
             stream.codec_context.skip_frame = "NONREF" if whole else "NONKEY"
         for picture in container.decode(stream):
             time = float(picture.time or 0.0)
             # Key frames are few: the first one counts wherever it is.
-            if time >= targets[wanted] or not (whole or found):
-                found.append((time, _encode(_small(picture, shrink))))
+            if time >= targets[wanted] or not (whole or taken):
+                taken.append((time, _encode(_small(picture, shrink))))
                 passed = int(np.searchsorted(targets, time, side="right")) if np.isfinite(targets[0]) else 0
                 wanted = max(wanted + 1, passed)
                 if wanted >= len(targets):
                     break
-    return found
+    return taken
 
 
 def _small(picture: av.VideoFrame, shrink: VideoReformatter) -> np.ndarray:
@@ -171,12 +171,12 @@ def _small(picture: av.VideoFrame, shrink: VideoReformatter) -> np.ndarray:
 def _folder_strip(place: str, count: int, duration: float) -> Strip:
     images = folder_images(place)
     chosen = sorted({int((k + 0.5) * len(images) / count) for k in range(count)}) if images else []
-    found = []
+    taken = []
     for index in chosen:
         image = read_image(images[index], cv2.IMREAD_COLOR)
         if image is not None:
-            found.append((duration * index / max(1, len(images)), _encode(image)))
-    return Strip(found)
+            taken.append((duration * index / max(1, len(images)), _encode(image)))
+    return Strip(taken)
 
 
 def picture_uri(path: str | os.PathLike) -> str:

@@ -79,7 +79,7 @@ def plain(value: Any) -> str:
 
 
 def as_data(
-    found: Gathered, tasks: list[dict[str, Any]], notes: Sequence[str], made: str, pages: Sequence[str]
+    gathered: Gathered, tasks: list[dict[str, Any]], notes: Sequence[str], made: str, pages: Sequence[str]
 ) -> dict[str, Any]:
     """The report as JSON can hold it."""
     return _finite(
@@ -99,7 +99,7 @@ def as_data(
                         for video in run.videos
                     ],
                 }
-                for run in found.runs
+                for run in gathered.runs
             ],
             "tasks": tasks,
             "rankings": [
@@ -109,11 +109,11 @@ def as_data(
                     "predictions": ranking.predictions.to_dict("records"),
                     "reasons": ranking.reasons.to_dict("records"),
                 }
-                for ranking in found.rankings
+                for ranking in gathered.rankings
             ],
             "models": [
                 {"file": entry["file"], "size_bytes": entry.get("size_bytes"), "card": entry["card"]}
-                for entry in found.cards
+                for entry in gathered.cards
             ],
         }
     )

@@ -67,8 +67,8 @@ class VideoSeries:
     def events(self) -> dict[int, list[tuple[float, float]]]:
         """Action unit -> (onset, offset) in seconds of its movements above the resting face, see `find_events`."""
         above = subtract_resting(self.intensities, resting_intensity(self.intensities))
-        found = {au: find_events(above[:, k], self.times_s) for k, au in enumerate(self.aus)}
-        return {au: [(event.onset_s, event.offset_s) for event in events] for au, events in found.items()}
+        events_of = {au: find_events(above[:, k], self.times_s) for k, au in enumerate(self.aus)}
+        return {au: [(event.onset_s, event.offset_s) for event in events] for au, events in events_of.items()}
 
     @property
     def gaps(self) -> list[tuple[float, float]]:

@@ -204,10 +204,10 @@ def _emotion_check(
     model: ActionUnitModel, source: PictureSource, features: FeatureSource, progress: Progress
 ) -> dict[str, Any]:
     pictures = source.open()
-    found = picture_features(
+    measured = picture_features(
         pictures, features.cache, landmarks=features.landmarks, jobs=features.jobs, progress=progress
     )
-    emotions = [pictures.folder_of(number) for number in found.rows]
+    emotions = [pictures.folder_of(number) for number in measured.rows]
     if len(set(emotions)) < 2:
         raise InputError(f"{pictures.path}: --emotion-check needs images in at least two folders named for emotions")
-    return emotion_check(model, found.X, emotions)
+    return emotion_check(model, measured.X, emotions)
