@@ -46,7 +46,7 @@ def test_explanations_of_a_video_use_what_is_stored(clips: Path, results: Path, 
     before = {path: path.stat().st_mtime_ns for path in (results / "cache").rglob("*.joblib")}
     [one] = explain_action_units([clips / "anna.mp4"], options).explained
     table = pd.read_csv(results / "action_units" / "anna.csv")
-    assert one.frame == table["frame"][table["AU12_r"].idxmax()]
+    assert one.frame == table["frame"].to_numpy()[table["AU12_r"].to_numpy().argmax()]
     assert {path: path.stat().st_mtime_ns for path in (results / "cache").rglob("*.joblib")} == before
 
 

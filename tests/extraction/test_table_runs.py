@@ -23,10 +23,10 @@ from facs_pipeline.foundation.errors import InputError
 def test_descriptors_of_our_own_tables(results: Path) -> None:
     """From the rounded table the same as from the video, but for the rounding."""
     found = describe_tables([results], SeriesOptions(aus=(12,)))
-    stored = pd.read_csv(results / "descriptors.csv").set_index("video")
+    stored = pd.read_csv(results / "descriptors.csv")
     assert (found.aus, found.tables, found.failed) == ((12,), 3, ())
-    for row in found.table.itertuples():
-        assert row.AU12_value_mean == pytest.approx(stored.loc[row.video, "AU12_value_mean"], abs=1e-3)
+    assert found.table["video"].tolist() == stored["video"].tolist() == ["anna", "ben", "gap"]
+    np.testing.assert_allclose(found.table["AU12_value_mean"], stored["AU12_value_mean"], atol=1e-3)
 
 
 def test_a_table_that_cannot_be_used_is_told_and_kept(results: Path, tmp_path: Path) -> None:
