@@ -63,8 +63,10 @@ class Outputs:
     def record_table(self, name: str, key: str, baseline: Any) -> None:
         """Remember of what the table that was just written is made; an earlier one in another format goes."""
         for other in FORMATS:
-            if other != self.format:
-                replace(self, format=other, overlay=False).remove_table(name)
+            earlier = replace(self, format=other, overlay=False)
+            # A cache may serve several output folders: only this folder's own earlier table goes.
+            if other != self.format and earlier.table(name).exists():
+                earlier.remove_table(name)
         with atomic_write(self._record(name)) as file:
             json.dump(self._state(name, key, baseline), file, sort_keys=True)
 

@@ -130,6 +130,15 @@ class TestCache:
         computed, observer = again(clips, out)
         assert (computed, observer.to_do) == (set(), 0)
 
+    def test_another_output_folder_may_use_the_cache(self, clips, out, tmp_path):
+        other = Options(out=tmp_path / "other", cache=out / "cache", format="parquet", jobs=1)
+        assert not extract_features([clips], other).failed
+        assert sorted(path.name for path in (other.out / "action_units").iterdir()) == [
+            "anna.parquet", "ben.parquet", "gap.parquet",
+        ]  # fmt: skip
+        computed, observer = again(clips, out)
+        assert (computed, observer.to_do) == (set(), 0)
+
     def test_a_moved_video_is_not_decoded_again(self, clips, out, tmp_path):
         moved = shutil.copytree(clips, tmp_path / "moved")
         computed, _ = again(moved, out)
