@@ -35,7 +35,13 @@ from .analysis.calls import analyse_image as analyse_image, analyse_video as ana
 from .extraction.run import extract_features as extract_features
 from .extraction.options import Options as Options
 from .extraction.stills import measure_stills as measure_stills
+from .extraction.stills_run import extract_stills as extract_stills
+from .extraction.table_descriptors import describe_tables as describe_tables
+from .extraction.table_events import find_table_events as find_table_events
+from .explanations.run import explain_action_units as explain_action_units
+from .explanations.emotion_run import predict_emotions as predict_emotions
 from .explanations.action_units import explain_action_unit as explain_action_unit
+from .foundation.progress import Progress as Progress
 from .foundation.errors import (
     FacsError as FacsError,
     InputError as InputError,

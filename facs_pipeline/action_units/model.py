@@ -22,6 +22,7 @@ import numpy as np
 from facs_pipeline.action_units.kernel_correction import KernelCorrection
 from facs_pipeline.action_units.names import AU_NAMES, MAX_INTENSITY
 from facs_pipeline.action_units.pairwise_products import PairwiseProducts
+from facs_pipeline.deprecated import renamed_parameters
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.files.model_file import content_hash, load_model, save_model
@@ -84,6 +85,7 @@ class ActionUnitModel:
     (3, 15)
     """
 
+    @renamed_parameters(modes="products", similar="correction")
     def __init__(
         self,
         aus: Sequence[int] | np.ndarray,

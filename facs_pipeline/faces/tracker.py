@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import cv2
 import numpy as np
 
+from facs_pipeline.deprecated import renamed_parameters
 from facs_pipeline.faces.detector import face_size, find_faces, find_near, frontal_detector, search_scales
 from facs_pipeline.faces.landmark_finder import Box, LandmarkFinder, Located
 from facs_pipeline.faces.recognition import Portraits, portrait
@@ -100,6 +101,7 @@ class FaceTracker:
     ...         print(frame.index, face.face_id, face.confidence)
     """
 
+    @renamed_parameters(steady="smoothing")
     def __init__(
         self, landmark_model: LandmarkFinder, *, faces: Literal["one", "all"] = "one", smoothing: bool = True
     ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 
+from facs_pipeline.deprecated import former_method
 from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.images import geometry
@@ -69,6 +70,8 @@ class DlibLandmarks:
         corner = geometry.apply(box_from_points, np.array([[0.5, 0.5]]))[0]
         side = float(np.hypot(box_from_points[0, 0], box_from_points[1, 0]))
         return self.find(grey, (*(corner - side / 2), side, side))
+
+    follow = former_method("follow", track)
 
     def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
         """Confidence 0..1 that points `[68, 2]` lie on an unhidden face of `grey`, by the embedded model."""

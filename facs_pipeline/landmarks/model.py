@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from facs_pipeline.deprecated import former_method
 from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.foundation.errors import ModelError
 from facs_pipeline.foundation.files.model_file import load_model, save_model
@@ -198,6 +199,8 @@ class LandmarkModel:
         """
         values, found = self.locate(grey, points)
         return Located(found, self._confidence(values))
+
+    follow = former_method("follow", track)
 
     def judge(self, grey: np.ndarray, points: np.ndarray) -> float:
         """Confidence 0..1 that points `[68, 2]` found by other means lie on an unhidden face of `grey`."""

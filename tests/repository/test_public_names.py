@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import assert_type
 
+import numpy as np
 import pytest
 
 import facs_pipeline
@@ -57,15 +58,12 @@ def test_the_version_is_that_of_the_distribution():
     assert facs_pipeline.__version__ == importlib.metadata.version("facs-pipeline")
 
 
-def test_an_import_is_quick():
+def test_an_import_loads_nothing_heavy():
     code = (
-        "import sys, time; started = time.process_time(); import facs_pipeline; print(time.process_time() - started, "
-        "*sorted({'numpy', 'cv2', 'pandas', 'importlib.metadata'} & set(sys.modules)))"
+        "import sys, facs_pipeline; print(*sorted({'numpy', 'cv2', 'pandas', 'importlib.metadata'} & set(sys.modules)))"
     )
-    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(3)]
-    seconds, *heavy = min(run.stdout.split() for run in runs)
-    assert not heavy
-    assert float(seconds) < 0.1
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not run.stdout.split()
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -99,3 +97,22 @@ def test_former_names_go_in_time(old, renamed):
     assert numbers(facs_pipeline.__version__) < numbers(renamed.removed_in), (
         f"remove {old} from facs_pipeline.deprecated"
     )
+
+
+def test_parameters_and_methods_of_0_1_work():
+    grey = np.zeros((200, 200), np.uint8)
+    landmarks = facs_pipeline.default_landmarks()
+    with pytest.warns(FutureWarning, match=r"steady is now smoothing; version 0\.4\.0"):
+        assert FaceTracker(landmarks, steady=False).update(grey, 0.0) == []  # type: ignore[call-arg]
+    model = facs_pipeline.ActionUnitModel.load_default()
+    with pytest.warns(FutureWarning, match=r"is now (products|correction)") as warned:
+        again = facs_pipeline.ActionUnitModel(
+            model.aus, model.weights, model.intercept, product_weights=model.product_weights,
+            modes=model.products, similar=model.correction,  # type: ignore[call-arg]
+        )  # fmt: skip
+    assert len(warned) == 2
+    assert again.sha256 == model.sha256
+    points = landmarks.mean_shape + 50
+    with pytest.warns(FutureWarning, match=r"follow is now LandmarkModel\.track"):
+        before = landmarks.follow(grey, points)
+    assert np.array_equal(before.points, landmarks.track(grey, points).points)

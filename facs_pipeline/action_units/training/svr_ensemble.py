@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, Real  # noqa: PLC2701  as 
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from facs_pipeline.action_units.names import MAX_INTENSITY
+from facs_pipeline.deprecated import renamed_parameters
 from facs_pipeline.foundation.regression.linear import folding, linear_predict, mean_and_scale
 
 
@@ -146,6 +147,7 @@ class SVREnsemble(RegressorMixin, BaseEstimator):
         self.coef_, self.intercept_ = coef[0].mean(axis=0), float(intercept[0].mean())
         return self
 
+    @renamed_parameters(Cs="costs")
     def fit_path(
         self,
         X: np.ndarray,
