@@ -17,7 +17,7 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,8 @@ _PARQUET_ENDINGS, _PARQUET_MARK = (".parquet", ".pq"), b"PAR1"
 _SEPARATORS = ("\t", ";", ",")
 _QUOTED = re.compile(r'"[^"]*"')
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
+# Before version 3 pandas reads numbers to the last digit only where it is asked to.
+_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if int(pd.__version__.split(".")[0]) < 3 else {}
 
 
 def is_table(path: str | os.PathLike) -> bool:
@@ -337,8 +339,7 @@ def _csv_pieces(
                 sep=separator,
                 skipinitialspace=True,
                 low_memory=False,
-                # The same digits whatever the version of pandas.
-                float_precision="round_trip",
+                **_EXACT,
                 usecols=lambda name: wanted(str(name).strip()),
                 dtype=dict.fromkeys(text, str),
                 iterator=True,
