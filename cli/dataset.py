@@ -152,15 +152,14 @@ def check_still_faces(path: Path, kind: str, threshold: float, duplicates: Path 
 
 
 def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | None, skipped: Path | None) -> int:
-    import cv2
     import pandas as pd
 
     from facs_pipeline.datasets.face_check import check_faces
     from facs_pipeline.datasets.kdef import ANGLES
     from facs_pipeline.datasets.open_faces import open_faces
+    from facs_pipeline.foundation.images.decoding import silence_opencv
 
-    # Images that cannot be decoded are named below; what OpenCV says of them names no file.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()
     progress = ConsoleProgress()
     faces = open_faces(path, kind, angles=ANGLES, progress=progress)
     checked = check_faces(faces, threshold=threshold, progress=progress)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import cv2
 import joblib
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.files.result_store import ResultStore
-from facs_pipeline.foundation.images.decoding import decode_grey
+from facs_pipeline.foundation.images.decoding import decode_grey, silence_opencv
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
@@ -88,8 +87,7 @@ def read_stills(
 
     `default_place` as in `FaceAnalyser.analyse_image`.
     """
-    # What OpenCV says of an image that it cannot decode names no file.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()
     for path in paths:
         try:
             grey = read_still(path)

@@ -39,3 +39,13 @@ def decode_grey(data: bytes) -> np.ndarray:
     if image is None:
         raise ValueError("not an image that can be decoded; damaged, or not what its name says?")
     return image
+
+
+def silence_opencv() -> None:
+    """Let OpenCV say nothing of images that it cannot decode: it names no file."""
+    logging = getattr(cv2.utils, "logging", None)
+    if logging is None:
+        # Before version 4.13.
+        cv2.setLogLevel(0)
+    else:
+        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
