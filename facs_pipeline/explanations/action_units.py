@@ -57,7 +57,7 @@ class Face(NamedTuple):
         """The face with landmarks `points` [68, 2] in `grey` [h, w] uint8."""
         matrix = registration.registration(points)
         texture = registration.registered_texture(grey, points, matrix)
-        return cls(vector.face_features(grey, points), texture, geometry.apply(matrix, points), name)
+        return cls(vector.features_of_texture(texture, points), texture, geometry.apply(matrix, points), name)
 
 
 class ActionUnitExplanation(NamedTuple):
