@@ -74,7 +74,16 @@ def test_a_result_of_another_user_is_computed_anew(store, tmp_path, monkeypatch)
     compute = Computation()
     store.get({}, compute)
     monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "other" / "key"))
-    assert store.get({}, compute) == 2
+    assert ResultStore(store.folder).get({}, compute) == 2
+
+
+def test_workers_started_with_another_key_sign_with_the_stores(store, tmp_path, monkeypatch):
+    run = joblib.Parallel(n_jobs=2)
+    run(joblib.delayed(ResultStore(tmp_path / "first").get)({"piece": k}, int) for k in range(2))
+    monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "other" / "key"))
+    other = ResultStore(tmp_path / "second")
+    run(joblib.delayed(other.get)({"piece": k}, int) for k in range(2))
+    assert [other.get({"piece": k}, lambda: -1) for k in range(2)] == [0, 0]
 
 
 def test_the_file_says_what_the_result_depends_on(store):

@@ -25,7 +25,7 @@ class ResultStore:
     """A folder of results, each computed once from the same inputs.
 
     Results are signed artifacts, verified before they are unpickled: one that is damaged, or made by somebody else,
-    is computed anew. A store travels to worker processes, since it holds nothing but the folder's name.
+    is computed anew. A store travels to worker processes with the user's key, so that all sign with the same one.
 
     Parameters
     ----------
@@ -45,6 +45,7 @@ class ResultStore:
 
     def __init__(self, folder: str | os.PathLike[str] | None) -> None:
         self.folder = None if folder is None else Path(folder)
+        self._key = b"" if folder is None else load_key()[0]
 
     def get(self, inputs: Mapping[str, object], compute: Callable[[], _Result]) -> _Result:
         """The stored result of the same inputs; else what `compute` gives, which is then stored.
@@ -63,14 +64,13 @@ class ResultStore:
         """
         if self.folder is None:
             return compute()
-        key, _warning = load_key()
         path = self._path(self.folder, inputs)
         with contextlib.suppress(FileNotFoundError, BadArtifactError):
-            [result] = Artifact.open(path, key)
+            [result] = Artifact.open(path, self._key)
             return result
         result = compute()
         # A folder that cannot be written to costs a killed run its pieces, and this run nothing.
-        with contextlib.suppress(OSError), ArtifactWriter(path, key, inputs) as writer:
+        with contextlib.suppress(OSError), ArtifactWriter(path, self._key, inputs) as writer:
             writer.append(result)
             writer.finish()
         return result
