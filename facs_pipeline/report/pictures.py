@@ -16,7 +16,9 @@ from av.video.reformatter import VideoReformatter
 
 from facs_pipeline.foundation.errors import VideoError
 from facs_pipeline.foundation.progress import SILENT_TASK, Task
-from facs_pipeline.video.reader import folder_images, open_container, probe, read_image
+from facs_pipeline.video.container import open_container, video_stream
+from facs_pipeline.video.pixels import as_shown
+from facs_pipeline.video.reader import folder_images, probe, read_image
 
 HEIGHT, QUALITY = 80, 60
 SHOWN = 8
@@ -143,7 +145,7 @@ def _decode(place: str, targets: np.ndarray, whole: bool, sparse: bool) -> list[
     taken: list[tuple[float, str]] = []
     wanted, shrink = 0, VideoReformatter()
     with open_container(place) as container:
-        stream = container.streams.video[0]
+        stream = video_stream(container, place)
         stream.codec_context.thread_count = 1
         # Softening block edges takes a quarter of the time, and does not show at this size.
         stream.codec_context.options = {"skip_loop_filter": "all"}
@@ -165,7 +167,7 @@ def _small(picture: av.VideoFrame, shrink: VideoReformatter) -> np.ndarray:
     """The frame upright in BGR, at twice the height that is wanted."""
     width = max(2, round(picture.width * 2 * HEIGHT / picture.height))
     image = shrink.reformat(picture, width=width, height=2 * HEIGHT, format="bgr24").to_ndarray()
-    return np.ascontiguousarray(np.rot90(image, round(picture.rotation / 90) % 4))
+    return np.ascontiguousarray(as_shown(image, picture))
 
 
 def _folder_strip(place: str, count: int, duration: float) -> Strip:

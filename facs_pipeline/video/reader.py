@@ -1,8 +1,8 @@
 """Stage 1, video -> frames: a file or a folder of images as grey (or colour) images with their real time stamps.
 
-Time stamps are the container's presentation times, so variable frame rates are kept; the display rotation of
-phone videos and the pixel shape of DV and HDV are applied, so faces are upright and as wide as they were; the header's
-frame count is never trusted, frames end where decoding ends.
+Time stamps are the container's presentation times, so variable frame rates are kept; the display matrix of phone
+videos and the pixel shape of DV and HDV are applied, so faces are upright and as wide as they were; the header's frame
+count is never trusted, frames end where decoding ends.
 """
 
 from __future__ import annotations
@@ -12,36 +12,30 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer
-from av.stream import Disposition
-from av.video.stream import VideoStream
 
 from facs_pipeline.foundation.errors import VideoError
+from facs_pipeline.video.container import (
+    cut_short,
+    note_on_streams,
+    open_container,
+    reason_of,
+    stated_duration,
+    video_stream,
+)
+from facs_pipeline.video.decoder import decode
+from facs_pipeline.video.pixels import to_image
+from facs_pipeline.video.timestamps import Clock, RisingTimes
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"}
     | {".ogv", ".ts", ".webm", ".wmv"}
 )
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-
-# 8-bit formats whose first plane is luma as it stands
-_LUMA_FIRST = frozenset(
-    {"gray", "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "nv12", "nv21", "nv16"}
-    | {"yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p"}
-)
-_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-# Limited-range luma 16..235 -> 0..255 as factor and offset
-_TO_FULL_RANGE = np.array([[255 / 219, -16 * 255 / 219]], np.float32)
-# Pixels nearly square stay; those of cameras are 0.9 (DV) to 1.5 times as wide as high, wilder ones a broken header.
-_SQUARE, _WILDEST = 1.02, 3.0
-# PyAV had an option for tags that are no text; from version 19 on it replaces them by itself.
-_ANY_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 class Frame(NamedTuple):
@@ -80,6 +74,10 @@ class VideoInfo(NamedTuple):
         Mean frames per second.
     width, height : int
         In pixels as stored.
+    pictures_s : float
+        Duration that is stated of the pictures alone, in seconds; 0 where only that of the longest stream is.
+    start_s : float
+        Time stamp at which a player begins, in seconds: that of the first frame or sound.
     """
 
     frames: int
@@ -87,6 +85,8 @@ class VideoInfo(NamedTuple):
     fps: float
     width: int
     height: int
+    pictures_s: float = 0.0
+    start_s: float = 0.0
 
 
 def natural_key(name: str) -> list[int | str]:
@@ -100,10 +100,81 @@ def folder_images(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(images, key=lambda p: (natural_key(p.name), p.name))
 
 
-def read_frames(path: str | os.PathLike[str], *, colour: bool = False, image_fps: float = 25.0) -> Iterator[Frame]:
+class FrameReader(Iterator[Frame]):
+    """Frames in order of presentation, and what is to be known of the file: what `read_frames` gives.
+
+    Attributes
+    ----------
+    notes : list of str
+        What was corrected or chosen, in words; complete after the last frame.
+    corrected : int
+        Frames whose times are not their stamps; of those read so far.
+    """
+
+    def __init__(self, path: Path, *, colour: bool, image_fps: float) -> None:
+        self.notes: list[str] = []
+        self.corrected = 0
+        self._path, self._colour = path, colour
+        self._frames = _image_frames(path, colour, image_fps) if path.is_dir() else self._of_file()
+
+    def __next__(self) -> Frame:
+        """The next frame."""
+        return next(self._frames)
+
+    def _of_file(self) -> Iterator[Frame]:
+        path, index = self._path, 0
+        with open_container(path) as container:
+            stream = video_stream(container, path)
+            clock = Clock.of(path, container, stream)
+            self._say(note_on_streams(container, stream), clock.note, cut_short(path))
+            stamped = ((one, clock.stamp(number, one)) for number, one in enumerate(decode(container, stream)))
+            times, sizes = RisingTimes(stamped, 1 / clock.rate), _Sizes()
+            try:
+                for one, time_s in times:
+                    image = to_image(one.picture, one.pixel_aspect, colour=self._colour)
+                    sizes.add(index, image)
+                    self.corrected = times.corrected
+                    yield Frame(index, time_s, image)
+                    index += 1
+            except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+                cut = cut_short(path)
+                why = f"{reason_of(error)}; {cut}" if cut else reason_of(error)
+                raise VideoError(f"{path}: decoding stopped after {index} frames ({why})") from None
+            if index == 0:
+                raise VideoError(f"{path}: the video holds no decodable frame")
+            self._say(times.note(), sizes.note())
+
+    def _say(self, *notes: str) -> None:
+        self.notes += [note for note in notes if note]
+
+
+class _Sizes:
+    """Where a video changes its size, if it does."""
+
+    def __init__(self) -> None:
+        self._size: tuple[int, int] | None = None
+        self._changes = 0
+        self._first = ""
+
+    def add(self, index: int, image: np.ndarray) -> None:
+        height, width = image.shape[:2]
+        if self._size is not None and self._size != (width, height):
+            self._changes += 1
+            before = f"{self._size[0]} x {self._size[1]}"
+            self._first = self._first or f"from {before} to {width} x {height} px with frame {index + 1}"
+        self._size = width, height
+
+    def note(self) -> str:
+        if not self._changes:
+            return ""
+        more = f", and {self._changes - 1} times more" if self._changes > 1 else ""
+        return f"the picture's size changes {self._first}{more}; points are in the pixels of their own frame"
+
+
+def read_frames(path: str | os.PathLike[str], *, colour: bool = False, image_fps: float = 25.0) -> FrameReader:
     """Frames of a video file, or of a folder of images.
 
-    Memory stays constant: one frame is held at a time.
+    Memory stays constant: one frame is held at a time, and up to six where time stamps are in doubt.
 
     Parameters
     ----------
@@ -114,23 +185,18 @@ def read_frames(path: str | os.PathLike[str], *, colour: bool = False, image_fps
     image_fps : float
         Frames per second of a folder of images, which carries no times.
 
-    Yields
-    ------
-    Frame
-        In order of presentation; times always rise.
-
-    Raises
-    ------
-    VideoError
-        If nothing can be decoded, or decoding stops at damaged data; frames before the damage have been yielded.
+    Returns
+    -------
+    FrameReader
+        An iterator of `Frame`, in order of presentation; times always rise. Iterating raises `VideoError` if nothing
+        can be decoded, or if decoding stops at damaged data; frames before the damage have been yielded.
 
     Examples
     --------
     >>> for frame in read_frames("interview.mp4"):  # doctest: +SKIP
     ...     print(frame.index, frame.time_s, frame.image.shape)
     """
-    path = Path(path)
-    return _image_frames(path, colour, image_fps) if path.is_dir() else _file_frames(path, colour)
+    return FrameReader(Path(path), colour=colour, image_fps=image_fps)
 
 
 def probe(path: str | os.PathLike[str], *, image_fps: float = 25.0) -> VideoInfo:
@@ -145,96 +211,15 @@ def probe(path: str | os.PathLike[str], *, image_fps: float = 25.0) -> VideoInfo
     if path.is_dir():
         images = folder_images(path)
         return VideoInfo(len(images), len(images) / image_fps, image_fps, 0, 0)
-    with _open(path) as container:
-        stream = _video_stream(container, path)
-        fps = float(stream.average_rate or 0)
-        duration = _stated_duration(container, stream)
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        clock = Clock.of(path, container, stream)
+        fps = clock.rate if clock.source == "rate" else float(stream.average_rate or 0)
+        duration, of_pictures = stated_duration(container, stream)
         frames = stream.frames or round(duration * fps)
-        return VideoInfo(frames, duration, fps, stream.codec_context.width, stream.codec_context.height)
-
-
-def _stated_duration(container: InputContainer, stream: VideoStream) -> float:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    # Matroska keeps it in a tag; the container's own duration is that of the longest stream, often the sound.
-    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
-    if tag:
-        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
-    return (container.duration or 0) / 1e6
-
-
-def open_container(path: str | os.PathLike[str]) -> InputContainer:
-    """A video file opened by PyAV, whether or not its tags are text."""
-    return av.open(os.fspath(path), "r", **_ANY_TAGS)
-
-
-def _open(path: Path) -> InputContainer:
-    if not path.exists():
-        raise VideoError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path}: the file is empty (0 bytes)")
-    try:
-        return open_container(path)
-    except PermissionError:
-        raise VideoError(f"{path}: no permission to read the file") from None
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(f"{path}: not a video that can be opened ({_reason(error)})") from None
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        kinds: list[str] = sorted({s.type for s in container.streams}) or ["nothing"]
-        raise VideoError(f"{path}: no video stream, only {' and '.join(kinds).replace('video', 'a cover picture')}")
-    stream = streams[0]
-    if stream.codec_context is None:
-        raise VideoError(f"{path}: no decoder for its video stream")
-    return stream
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _file_frames(path: Path, colour: bool) -> Iterator[Frame]:
-    with _open(path) as container:
-        stream = _video_stream(container, path)
-        # One decoding thread: workers run side by side, and a single thread's output order never varies.
-        stream.thread_type = "NONE"
-        stream.codec_context.thread_count = 1
-        fps = float(stream.average_rate or stream.guessed_rate or 25)
-        pixel_aspect = float(stream.sample_aspect_ratio or 1)
-        index, last_time = 0, -np.inf
-        try:
-            for picture in container.decode(stream):
-                time_s = picture.time
-                if time_s is None or time_s <= last_time:
-                    # Damaged or missing stamps: time runs on, never backwards.
-                    time_s = last_time + 1 / fps if index else 0.0
-                yield Frame(index, float(time_s), _pixels(picture, colour, pixel_aspect))
-                index, last_time = index + 1, float(time_s)
-        except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-            raise VideoError(f"{path}: decoding stopped after {index} frames ({_reason(error)})") from None
-        if index == 0:
-            raise VideoError(f"{path}: the video holds no decodable frame")
-
-
-def _pixels(picture: av.VideoFrame, colour: bool, pixel_aspect: float) -> np.ndarray:
-    image: np.ndarray
-    if colour:
-        image = picture.to_ndarray(format="bgr24")
-    elif picture.format.name in _LUMA_FIRST:
-        plane = picture.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        image = rows[: picture.height, : picture.width]
-        full = picture.color_range == _FULL_RANGE or picture.format.name.startswith(("yuvj", "gray"))
-        image = np.ascontiguousarray(image) if full else cv2.transform(image, _TO_FULL_RANGE)
-    else:
-        image = picture.to_ndarray(format="gray")
-    if _SQUARE < max(pixel_aspect, 1 / pixel_aspect) < _WILDEST:
-        image = cv2.resize(image, None, fx=max(pixel_aspect, 1.0), fy=max(1 / pixel_aspect, 1.0))
-    turn = _TURNS.get(round(picture.rotation / 90) * 90 % 360)
-    return image if turn is None else cv2.rotate(image, turn)
+        codec = stream.codec_context
+        pictures_s = duration if of_pictures else 0.0
+        return VideoInfo(frames, duration, fps, codec.width, codec.height, pictures_s, clock.start_s)
 
 
 def _image_frames(folder: Path, colour: bool, image_fps: float) -> Iterator[Frame]:

@@ -106,6 +106,24 @@ def test_the_display_matrix_is_honoured(tmp_path, matrix, turns, colour):
     assert shown[0].flags.c_contiguous
 
 
+@pytest.mark.parametrize(
+    ("matrix", "shown_as"),
+    [
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda stored: np.swapaxes(stored, 0, 1)),
+        ((0, -1, -1, 0), lambda stored: np.swapaxes(np.rot90(stored, 2), 0, 1)),
+    ],
+    ids=["left-right", "upside down", "transposed", "transposed the other way"],
+)
+@pytest.mark.parametrize("colour", [False, True])
+def test_mirrors_of_the_display_matrix_are_honoured(tmp_path, matrix, shown_as, colour):
+    source = encode(tmp_path / "source.mp4", [ramp()] * 3, [0, 40, 80])
+    path = turned(source, tmp_path / "mirrored.mp4", *matrix)
+    stored = next(read_frames(source, colour=colour)).image
+    assert np.array_equal(next(read_frames(path, colour=colour)).image, shown_as(stored))
+
+
 @pytest.mark.parametrize("colour", [False, True])
 @pytest.mark.parametrize(
     ("pixel_aspect", "size"),
