@@ -22,11 +22,8 @@ from .action_units.training.svr_ensemble import SVREnsemble as SVREnsemble
 from .foundation.regression.ridge import BatchedRidge as BatchedRidge
 from .dynamics.blinks import count_blinks as count_blinks
 from .dynamics.events import find_events as find_events
-from .dynamics.descriptors import (
-    describe_series as describe_series,
-    descriptor_names as descriptor_names,
-    smooth_series as smooth_series,
-)
+from .dynamics.resampling import smooth_series as smooth_series
+from .dynamics.descriptors import describe_series as describe_series, descriptor_names as descriptor_names
 from .dynamics.descriptor_transformer import FacialActivityDescriptor as FacialActivityDescriptor
 from .tables.reader import read_au_table as read_au_table
 from .authenticity.rank_svm import RankSVM as RankSVM

@@ -11,8 +11,8 @@ import pandas as pd
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
 from facs_pipeline.dynamics.blinks import find_blinks
-from facs_pipeline.dynamics.descriptors import RATE_HZ, resample_series, smooth_series
 from facs_pipeline.dynamics.events import find_events
+from facs_pipeline.dynamics.resampling import LONGEST_S, RATE_HZ, resample_part, series_parts, smooth_series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_number_table
 
@@ -144,15 +144,21 @@ def _smooth(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """The descriptors' smoothing, back at the video's own times; the raw values where the face is there too briefly."""
     visible = np.isfinite(values).all(axis=1) & np.isfinite(times)
     out = np.full_like(values, np.nan)
-    if visible.sum() < 4 or (np.diff(times[visible]) <= 0).any() or np.ptp(times[visible]) < 0.05:
+    if not visible.any():
+        return out
+    if (np.diff(times[visible]) <= 0).any():
         out[visible] = values[visible]
         return out
-    first = times[visible][0]
-    even = smooth_series(resample_series(values[visible], times[visible], RATE_HZ), RATE_HZ)
-    grid = first + np.arange(len(even)) / RATE_HZ
-    for k in range(values.shape[1]):
-        out[visible, k] = np.interp(times[visible], grid, even[:, k])
+    out[visible] = np.concatenate([_smooth_part(*part) for part in series_parts(values[visible], times[visible])])
     return out
+
+
+def _smooth_part(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    if len(times) < 4 or not 0.05 <= np.ptp(times) <= LONGEST_S:
+        return values
+    even = smooth_series(resample_part(values, times, RATE_HZ), RATE_HZ)
+    grid = times[0] + np.arange(len(even)) / RATE_HZ
+    return np.stack([np.interp(times, grid, column) for column in even.T], axis=1)
 
 
 def thin(times: np.ndarray, values: np.ndarray, *, extremes: bool = False, points: int = POINTS) -> np.ndarray:

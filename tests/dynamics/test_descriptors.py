@@ -30,10 +30,9 @@ from facs_pipeline.dynamics.descriptors import (
     default_aus,
     describe_series,
     descriptor_names,
-    resample_series,
-    smooth_series,
     why_not_described,
 )
+from facs_pipeline.dynamics.resampling import LONGEST_GAP_S, LONGEST_S, resample_series, smooth_series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.synthesis.recordings import expression
 from facs_pipeline.tables.reader import read_au_table
@@ -396,3 +395,67 @@ def test_examples_in_the_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+# ---------------------------------------------------------------------------------------------------- long gaps
+
+
+def described(series: np.ndarray, times: np.ndarray) -> dict[str, float]:
+    """Statistics of AU12 by their names."""
+    values, names = describe_series(series, times, [12])
+    return {name.removeprefix("AU12_"): value for name, value in zip(names, values, strict=True)}
+
+
+def test_a_jump_of_days_costs_no_memory():
+    times = np.r_[np.arange(50) / 25, 5e6 + np.arange(50) / 25]
+    tracemalloc.start()
+    values = described(np.random.default_rng(0).random((100, 1)), times)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2e6
+    assert np.isfinite(list(values.values())).all()
+
+
+def test_what_a_gap_leaves_out_has_no_part_in_the_statistics():
+    """Rest, a day without frames, then a smile that stays: no speed, no crossing, and half of the time is above."""
+    times = np.arange(200) / 100
+    series = np.r_[np.zeros(200), np.full(200, 3.0)][:, None]
+    values = described(series, np.r_[times, 86_400 + times])
+    assert values["speed_max"] == pytest.approx(0, abs=1e-9)
+    assert values["value_segments_above_mean"] == 0
+    assert values["value_mean"] == pytest.approx(1.5)
+    assert values["value_time_above_mean"] == 0.5
+    assert values["value_time_of_max"] == pytest.approx(2.01)
+
+
+def test_gaps_up_to_the_limit_are_bridged_as_ever():
+    times = np.arange(100) / 100
+    series = np.r_[np.zeros(100), np.full(100, 3.0)][:, None]
+    below = resample_series(series, np.r_[times, times[-1] + LONGEST_GAP_S + times])
+    above = resample_series(series, np.r_[times, times[-1] + LONGEST_GAP_S + 0.5 + times])
+    assert len(below) == 100 + 100 * LONGEST_GAP_S + 99
+    assert len(above) == 200
+
+
+def test_parts_too_short_to_describe_are_left_out():
+    times = np.arange(200) / 100
+    series = np.random.default_rng(0).random((200, 1))
+    lone = described(np.r_[series, [[5.0]]], np.r_[times, 1e6])
+    assert lone == described(series, times)
+
+
+def test_frames_all_far_apart_are_not_described_and_the_reason_says_so():
+    reason = why_not_described(np.ones((20, 1)), np.arange(20) * 60.0)
+    assert reason == (
+        "a face in 1 of 1 frames, a descriptor needs at least 5 in the longest of 20 parts, "
+        "split at gaps of more than 10 s"
+    )
+
+
+def test_longer_than_a_day_is_not_described():
+    times = np.arange(0, LONGEST_S + 10, 9.0)
+    series = np.ones((len(times), 1))
+    assert why_not_described(series, times) == "faces span 24 h, a descriptor is of at most 24 h"
+    assert np.isnan(describe_series(series, times, [12])[0]).all()
+    with pytest.raises(InputError, match="expected at most 24 h"):
+        resample_series(series, times)
