@@ -163,6 +163,11 @@ class FaceAnalyser:
         return tuple(self.emotion_model.emotions) if self.emotion_model else ()
 
     @property
+    def other_person(self) -> int:
+        """After how many cuts the main face seems to be another person's; 0 where everybody is measured."""
+        return self._tracker.other_person
+
+    @property
     def delay_s(self) -> float:
         """How much later than its frame a face is given, in seconds."""
         return self._filter.reach_s if self._smooths else 0.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from facs_pipeline.dynamics.resampling import LONGEST_GAP_S
+
 ONSET_RISE = 1.0
 """Rise of AU45 over the open eye, in intensity units, that starts a blink."""
 OFFSET_RISE = 0.5
@@ -12,6 +14,8 @@ LONGEST_S = 1.0
 """Eyes closed for longer than this are closed, not blinking; spontaneous blinks last 0.1 to 0.4 s."""
 WINDOW_S = 4.0
 """Width of the running window whose lower quartile is taken for the open eye."""
+LEAST_RATE_HZ = 15.0
+"""Frames per second below which a blink may fall between two frames: the shortest last 0.1 s."""
 
 
 def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
@@ -88,6 +92,8 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
 def visible_seconds(visible: np.ndarray, times_s: np.ndarray) -> float:
     """How long a face was visible: each frame with it counts until the next frame, the last one as long as most do.
 
+    A frame before a gap of more than `facs_pipeline.dynamics.resampling.LONGEST_GAP_S` counts as long as most do, too.
+
     Parameters
     ----------
     visible : ndarray of bool
@@ -108,7 +114,9 @@ def visible_seconds(visible: np.ndarray, times_s: np.ndarray) -> float:
     if len(times_s) < 2:
         return 0.0
     steps = np.diff(times_s)
-    return float(np.append(steps, np.median(steps))[visible].sum())
+    usual = np.median(steps)
+    steps = np.where(steps > LONGEST_GAP_S, usual, steps)
+    return float(np.append(steps, usual)[visible].sum())
 
 
 def _open_eye(au45: np.ndarray, times_s: np.ndarray) -> np.ndarray:

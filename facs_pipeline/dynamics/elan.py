@@ -27,7 +27,11 @@ _MIME = {
 
 
 def write_eaf(
-    path: str | os.PathLike[str], tiers: Mapping[str, Sequence[tuple[int, Event]]], media: Path | None = None
+    path: str | os.PathLike[str],
+    tiers: Mapping[str, Sequence[tuple[int, Event]]],
+    media: Path | None = None,
+    *,
+    start_s: float = 0.0,
 ) -> None:
     """Write events to an ``.eaf`` file.
 
@@ -39,6 +43,9 @@ def write_eaf(
         Name of each tier -> its events with their action units; each becomes an annotation such as ``12C``.
     media : Path, optional
         The video, if it is known where it lies.
+    start_s : float
+        Time stamp at which players begin with the video, in seconds. It is subtracted, so that the document counts as
+        ELAN does: ``TIME_ORIGIN="0"`` says so of the media, the property ``container_start_s`` by how much.
 
     Examples
     --------
@@ -58,10 +65,15 @@ def write_eaf(
     header = ET.SubElement(document, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if media is not None:
         place = {"MEDIA_URL": media.absolute().as_uri(), "MIME_TYPE": _MIME.get(media.suffix.lower(), "unknown")}
+        if start_s:
+            # Another origin would make ELAN shift the video itself, once more.
+            place["TIME_ORIGIN"] = "0"
         # The relative path holds when both folders are moved together; from one Windows drive to another there is none.
         with contextlib.suppress(ValueError):
             place["RELATIVE_MEDIA_URL"] = Path(os.path.relpath(media, Path(path).parent)).as_posix()
         ET.SubElement(header, "MEDIA_DESCRIPTOR", place)
+    if start_s:
+        ET.SubElement(header, "PROPERTY", NAME="container_start_s").text = f"{start_s:.6f}"
     slots = ET.SubElement(document, "TIME_ORDER")
     number = 0
     for name, events in tiers.items():
@@ -69,8 +81,9 @@ def write_eaf(
         for au, event in events:
             number += 1
             # ELAN shows no annotation without a length.
-            start = round(1000 * event.onset_s)
-            for slot, moment in ((2 * number - 1, start), (2 * number, max(round(1000 * event.offset_s), start + 1))):
+            start = max(round(1000 * (event.onset_s - start_s)), 0)
+            end = max(round(1000 * (event.offset_s - start_s)), start + 1)
+            for slot, moment in ((2 * number - 1, start), (2 * number, end)):
                 ET.SubElement(slots, "TIME_SLOT", TIME_SLOT_ID=f"ts{slot}", TIME_VALUE=str(moment))
             annotation = ET.SubElement(
                 ET.SubElement(tier, "ANNOTATION"),

@@ -97,7 +97,7 @@ def describe_faces(
     cutoff_hz : float
         Cut-off frequency in Hz of the smoothing.
     tick : callable
-        Called before each face.
+        Called before each action unit of each face.
 
     Returns
     -------
@@ -118,15 +118,14 @@ def describe_faces(
         result["blinks"] = count_blinks(intensities[:, aus.index(BLINK_AU)], times_s)
         result["blinks_s"] = visible_seconds(np.isfinite(intensities[:, 0]), times_s)
     for face, (times_s, intensities) in series.items():
-        tick()
         reason = why_not_described(intensities[:, columns], times_s)
         if reason:
             result["not_described"][str(face)] = reason
             continue
         # One action unit after the other: the 100 Hz series of a long video are the largest arrays of all.
-        parts = [
-            describe_series(intensities[:, [column]], times_s, [au], cutoff_hz=cutoff_hz)[0]
-            for column, au in zip(columns, chosen, strict=True)
-        ]
+        parts = []
+        for column, au in zip(columns, chosen, strict=True):
+            tick()
+            parts.append(describe_series(intensities[:, [column]], times_s, [au], cutoff_hz=cutoff_hz)[0])
         result["faces"][str(face)] = np.concatenate(parts).tolist()
     return result

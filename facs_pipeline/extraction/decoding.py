@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.dynamics.resampling import LONGEST_GAP_S
 from facs_pipeline.extraction.frame_batch import FrameBatch, VideoFacts
 from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.video.reader import Frame, probe, read_frames
@@ -57,11 +58,15 @@ def decoded_batches(
     """
     stated = probe(path, image_fps=image_fps)
     expect(stated.frames)
-    facts = VideoFacts(frames=0, frames_with_face=0, first_s=0.0, last_s=0.0, stated_s=stated.duration_s, cuts=0)
+    facts = VideoFacts(
+        frames=0, frames_with_face=0, first_s=0.0, last_s=0.0, stated_s=stated.pictures_s, cuts=0,
+        start_s=stated.start_s, gaps=0, gaps_s=0.0, other_person=0, notes=[],
+    )  # fmt: skip
     batch = FrameBatch()
     faceless: deque[np.ndarray] = deque(maxlen=TURNED_FRAMES)
     sizes: set[tuple[int, ...]] = set()
-    for frame in _several_at_once(read_frames(path, image_fps=image_fps), timed):
+    frames = read_frames(path, image_fps=image_fps)
+    for frame in _several_at_once(frames, timed):
         if len(batch) >= BATCH_FRAMES:
             yield batch
             batch = FrameBatch()
@@ -69,7 +74,11 @@ def decoded_batches(
             faces = analyser.track(frame.image, frame.time_s)
         with timed("features"):
             batch.add(frame, faces)
-        facts["first_s"] = frame.time_s if frame.index == 0 else facts["first_s"]
+        if frame.index == 0:
+            facts["first_s"] = frame.time_s
+        elif frame.time_s - facts["last_s"] > LONGEST_GAP_S:
+            facts["gaps"] += 1
+            facts["gaps_s"] += frame.time_s - facts["last_s"]
         facts["last_s"] = frame.time_s
         facts["frames"] += 1
         facts["frames_with_face"] += bool(faces)
@@ -79,6 +88,11 @@ def decoded_batches(
             faceless.append(frame.image)
         tick(facts["frames"])
     facts["sizes"] = len(sizes)
+    facts["other_person"] = analyser.other_person
+    facts["notes"] = frames.notes
+    if frames.corrected:
+        # The header counts wrong stamps, too.
+        facts["stated_s"] = 0.0
     if not facts["frames_with_face"]:
         facts["upright_turn"] = upright_turn(faceless, analyser.landmarks)
     batch.facts = facts

@@ -21,8 +21,18 @@ class VideoFacts(TypedDict):
     first_s, last_s : float
         Times of the first and the last frame, in seconds.
     stated_s : float
-        Duration that the file states, in seconds; 0 where it states none.
+        Duration that the file states of its pictures, in seconds; 0 where it states none.
     cuts : int
+    start_s : float
+        Time stamp at which a player begins, in seconds.
+    gaps : int
+        How often two frames are more than `facs_pipeline.dynamics.resampling.LONGEST_GAP_S` apart.
+    gaps_s : float
+        Seconds of all of these together.
+    other_person : int
+        After how many cuts the one face that is tracked seems to be another person's.
+    notes : list of str
+        What the reader has to say, see `facs_pipeline.video.reader.FrameReader`.
     sizes : int
         How many different sizes its frames have.
     upright_turn : int
@@ -35,6 +45,11 @@ class VideoFacts(TypedDict):
     last_s: float
     stated_s: float
     cuts: int
+    start_s: float
+    gaps: int
+    gaps_s: float
+    other_person: int
+    notes: list[str]
     sizes: NotRequired[int]
     upright_turn: NotRequired[int]
 

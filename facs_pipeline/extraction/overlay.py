@@ -86,7 +86,7 @@ def write_overlay(
     table_path, out_path = Path(au_table_path), Path(out_path)
     aus, rows = read_drawn_faces(table_path)
     fps = probe(video_path, image_fps=image_fps).fps or 25.0
-    sheet = None
+    sheet, shape, size = None, (0, 0, 0), None
     with VideoWriter(out_path, fps=fps) as writer:
         for frame in read_frames(video_path, colour=True, image_fps=image_fps):
             number, faces = next(rows, (None, []))
@@ -96,12 +96,26 @@ def write_overlay(
                     f"{table_path}: expected rows of frame {frame.index + 1} of {video_path}, the table {found}; "
                     "make the table again from this video"
                 )
-            if sheet is None:
+            if sheet is None or frame.image.shape != shape:
+                shape = frame.image.shape
                 sheet = OverlaySheet(frame.image.shape[:2], aus)
-            writer.write(sheet.draw(frame.image, faces, number, frame.time_s), frame.time_s)
+            drawn = sheet.draw(frame.image, faces, number, frame.time_s)
+            size = size or drawn.shape[:2]
+            writer.write(_fitted(drawn, size), frame.time_s)
             if on_frame:
                 on_frame(number)
     return out_path
+
+
+def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image [h, w, 3] made to fill a height and width without distortion: a video has one size only."""
+    height, width = size
+    if image.shape[:2] == size:
+        return image
+    scale = min(height / image.shape[0], width / image.shape[1])
+    fitted = cv2.resize(image, (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)))
+    below, beside = height - fitted.shape[0], width - fitted.shape[1]
+    return cv2.copyMakeBorder(fitted, 0, below, 0, beside, cv2.BORDER_CONSTANT)
 
 
 def read_drawn_faces(path: Path) -> tuple[tuple[int, ...], Iterator[tuple[int, list[DrawnFace]]]]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.action_units.baseline import resting_intensity
-from facs_pipeline.extraction.cache import Cache, stage_keys, table_keys
+from facs_pipeline.extraction.cache import Cache, content_sha256, stage_keys, table_keys
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
@@ -32,6 +32,7 @@ from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError, load_key
 from facs_pipeline.foundation.files.atomic import discard, make_writable, remove_leftovers, temporary_path
 from facs_pipeline.foundation.progress import SILENT, Progress
+from facs_pipeline.video.reader import folder_images
 
 
 def extract_features(
@@ -201,11 +202,13 @@ class _Run:
                     estimate.update(event.job, event.kind, event.content["frames"])
                     estimate.tell(task)
                 else:
-                    result = self._result(video, event.kind, event.content)
+                    result = self._result(video, settings[video.name], event.kind, event.content)
                     results[video.name] = result
                     estimate.finish(event.job)
                     estimate.tell(task)
                     task.say(f"{len(results)}/{len(videos)} videos")
+                    if result.trouble:
+                        self.progress.warn(f"{video.name}: no descriptors, its table is kept: {result.trouble}")
                     if result.status == "failed" and not only_action_units:
                         self.progress.fail(result.reason)
                     if result.status == "failed" and self.options.fail_fast:
@@ -216,14 +219,34 @@ class _Run:
                 results[video.name] = VideoResult.failed(video, "not processed: the run stopped at the first failure")
         return results
 
-    def _result(self, video: VideoInput, kind: str, content: dict[str, Any]) -> VideoResult:
+    def _result(self, video: VideoInput, settings: VideoSettings, kind: str, content: dict[str, Any]) -> VideoResult:
         if kind == "failed":
+            finished = self._without_descriptors(video, settings, content["reason"])
+            if finished:
+                return finished
             self.outputs.remove_table(video.name)
             return VideoResult.failed(video, content["reason"])
         for stage, seconds in content["seconds"].items():
             self.seconds[stage] += seconds
         self.hashes.learn(video, content["sha256"])
-        return VideoResult.done(video, content["sha256"], content["facts"], content["descriptors"])
+        return VideoResult.done(video, content["sha256"], content["facts"], content["descriptors"], content["trouble"])
+
+    def _without_descriptors(self, video: VideoInput, settings: VideoSettings, reason: str) -> VideoResult | None:
+        """The video, if its worker came to grief only once its table was finished; else None."""
+        if not self.outputs.table(video.name).exists():
+            return None
+        stages = stages_for(self.options, settings)
+        try:
+            images = folder_images(video.path) if video.is_images else None
+            sha256 = self.hashes.known(video) or content_sha256(video.path, images)
+            keys = stage_keys(sha256, stages)
+            if not self.outputs.table_is_current(video.name, table_keys(keys, stages), settings.baseline):
+                return None
+            names = [stage.name for stage in stages if not stage.of_whole_video and stage.name != "features"]
+            facts = {name: self.cache.open(keys[name]).facts for name in names}
+        except (OSError, BadArtifactError):
+            return None
+        return VideoResult.done(video, sha256, facts, None, reason)
 
     def _cached(self, video: VideoInput, settings: VideoSettings, only_action_units: bool) -> VideoResult | None:
         sha256 = self.hashes.known(video)

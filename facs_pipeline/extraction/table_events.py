@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -256,8 +258,8 @@ def write_elan(events: TableEvents, folder: Path) -> list[Path]:
             of_face = f" face {face.series.face_id}" if len(faces) > 1 else ""
             for au, event in face.events:
                 tiers.setdefault(f"AU{au:02d}{of_face}", []).append((au, event))
-        path = folder / f"{free_name(safe_name(video), taken)}.eaf"
-        write_eaf(path, dict(sorted(tiers.items())), _media(faces[0].series.source, video))
+        path, source = folder / f"{free_name(safe_name(video), taken)}.eaf", faces[0].series.source
+        write_eaf(path, dict(sorted(tiers.items())), _media(source, video), start_s=_start_s(source, video))
         written.append(path)
     return written
 
@@ -269,3 +271,13 @@ def _media(path: Path, video: str) -> Path | None:
         return Path(videos[video]) if Path(videos[video]).is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _start_s(path: Path, video: str) -> float:
+    """Time stamp at which players begin with the video, if the table is in a folder that `extract_features` made."""
+    try:
+        with open(path.parent.parent / "videos.csv", encoding="utf-8", newline="") as file:
+            start = next(float(row["start_s"]) for row in csv.DictReader(file) if row["video"] == video)
+        return start if math.isfinite(start) else 0.0
+    except (OSError, ValueError, KeyError, TypeError, StopIteration, csv.Error):
+        return 0.0

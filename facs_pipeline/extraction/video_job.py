@@ -23,6 +23,7 @@ from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import stages_for
 from facs_pipeline.extraction.resting_faces import RestingFaces
 from facs_pipeline.extraction.stage import FRAMES, Computation, Stage, VideoSettings
+from facs_pipeline.foundation.errors import FacsError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.tables.au_table import TABLES, FaceRows
 from facs_pipeline.video.reader import folder_images
@@ -67,12 +68,15 @@ class VideoOutcome:
         See `facs_pipeline.dynamics.face_series.describe_faces`; None where only action units were asked for.
     seconds : dict of str to float
         Time spent on each stage and on writing.
+    trouble : str
+        Why the descriptors could not be computed; empty where they were.
     """
 
     sha256: str
     facts: dict[str, dict[str, Any]]
     descriptors: dict[str, Any] | None
     seconds: dict[str, float]
+    trouble: str = ""
 
 
 class VideoRun:
@@ -126,13 +130,17 @@ class VideoRun:
 
     def _attempt(self, sha256: str, keys: dict[str, StageKey]) -> VideoOutcome:
         self._compute([stage for stage in self.stages if not stage.of_whole_video], keys)
-        descriptors = None
+        descriptors, trouble = None, ""
         if not self.job.only_action_units:
             self._table(keys, self._stored(keys))
-            self._compute([stage for stage in self.stages if stage.of_whole_video], keys)
-            [descriptors] = self._chunks("descriptors", self._stored(keys))
+            try:
+                self._compute([stage for stage in self.stages if stage.of_whole_video], keys)
+                [descriptors] = self._chunks("descriptors", self._stored(keys))
+            except (FacsError, ArithmeticError, ValueError, MemoryError) as error:
+                # The table is there and right: it is kept.
+                trouble = str(error) or type(error).__name__
         facts = {name: artifact.facts for name, artifact in self._stored(keys).items()}
-        return VideoOutcome(sha256, facts, descriptors, dict(self.seconds))
+        return VideoOutcome(sha256, facts, descriptors, dict(self.seconds), trouble)
 
     def _alive(self) -> None:
         self._tick(0)

@@ -92,6 +92,8 @@ class FaceTracker:
     ----------
     cut : bool
         Whether the last frame was the first after a cut, with or without a face.
+    other_person : int
+        With ``faces="one"``, after how many cuts the face seems to be another person's.
 
     Examples
     --------
@@ -115,6 +117,7 @@ class FaceTracker:
         self._searched_s = -np.inf
         self._frames_lost = 0
         self.cut = False
+        self.other_person = 0
 
     def update(self, grey: np.ndarray, time_s: float) -> list[TrackedFace]:
         """Faces in the next frame.
@@ -247,7 +250,10 @@ class FaceTracker:
     def _recognise(self, picture: np.ndarray, points: np.ndarray, time_s: float) -> _Track | None:
         """The lost track of the person whose portrait is `picture`, None if it is somebody new."""
         if self._one:
-            return self._lost[0] if self._lost else None
+            track = self._lost[0] if self._lost else None
+            if track and track.last_s == -np.inf and track.portraits.similarity(picture) < SETTINGS.same_person:
+                self.other_person += 1
+            return track
         best, best_similarity = None, SETTINGS.same_person
         for track in self._lost:
             similarity = track.portraits.similarity(picture)

@@ -52,7 +52,8 @@ ACTION_UNITS = TableSchema(
             "decoder"),
         _au("face_id", "integer", "Number of the face, the same throughout the video; empty without a face.", "-",
             "0 ...", "face tracker"),
-        _au("timestamp", "number", "Presentation time of the frame; the first may be above 0.", "s", "0 ...",
+        _au("timestamp", "number", "Presentation time of the frame as the container has it; the first may be above 0: "
+            "players show it less start_s of videos.csv.", "s", "0 ...",
             "the container's time stamps", 6),
         _au("confidence", "number", "How sure the face tracker is; 0 without a face.", "-", "0 .. 1", "face tracker",
             4),

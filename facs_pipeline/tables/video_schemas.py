@@ -85,24 +85,28 @@ _video = partial(Column, "videos")
 VIDEOS = TableSchema(
     "videos",
     "`videos.csv`: one row per video.",
-    1,
+    2,
     (
         _video("video", "text", "Name of the video, unique in the run.", "-", "text", "file name without its ending"),
         _video("status", "text", "Whether the video was used: failed ones could not be decoded or computed.", "-",
                "ok, failed, no_face", "run"),
-        _video("reason", "text", "Why it failed, why a face has no descriptors, or that the video ends too early; "
-               "else empty.", "-", "text", "run"),
+        _video("reason", "text", "Why it failed, why a face has no descriptors, and what was corrected or is "
+               "doubtful; else empty.", "-", "text", "run"),
         _video("frames", "integer", "Decoded frames; the header's count is not trusted.", "count", "0 ...",
                "decoder"),
         _video("frames_with_face", "integer", "Frames in which at least one face was found.", "count", "0 .. frames",
                "face tracker"),
         _video("duration_s", "number", "Frames divided by fps.", "s", "0 ...", "time stamps", 3),
-        _video("fps", "number", "Mean frame rate: (frames - 1) / (last - first time stamp).", "Hz", "0 ...",
-               "time stamps", 3),
+        _video("fps", "number", "Mean frame rate: (frames - 1) / (last - first time stamp), without gaps of more "
+               "than 10 s.", "Hz", "0 ...", "time stamps", 3),
+        _video("start_s", "number", "Time stamp at which a player begins: it shows timestamp - start_s.", "s",
+               "any", "container", 6),
         _video("blinks", "integer", "Blinks counted in AU45 of the face with the most frames; empty if the model has "
                "no AU45.", "count", "0 ...", "AU45 series"),
         _video("blink_rate_hz", "number", "Those blinks per second in which that face was found.", "Hz", "0 ...",
                "AU45 series", 4),
+        _video("blink_rate_reliable", "flag", "Whether fps is at least 15; below, blinks fall between frames and the "
+               "rate is too low. Empty where it is.", "-", "0, 1", "fps"),
         _video("sha256", "text", "Hash of the video's content.", "-", "64 hexadecimal digits", "file"),
         _video("main_emotion", "text", f"The most probable label of most frames with a face. {_LABELLED}", "-",
                "an emotion of the model", "--emotion", optional=True),

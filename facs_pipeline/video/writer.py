@@ -18,6 +18,8 @@ from facs_pipeline.foundation.files.atomic import atomic_write
 
 # Fine enough for the time stamps of any camera, and what MPEG containers themselves count in.
 _CLOCK = 90_000
+# MP4 holds no frame of more than 13 hours; players show none that long.
+_LONGEST = 3600 * _CLOCK
 # In order of preference; the second is in every build of FFmpeg. x264's slower presets switch on its macroblock
 # tree, whose decisions vary from run to run even with one thread; superfast leaves it off.
 _ENCODERS = (
@@ -55,7 +57,7 @@ class VideoWriter:
         self._fps = float(fps)
         self._container: OutputContainer
         self._stream: VideoStream | None = None
-        self._last = -1
+        self._last, self._left_out = -1, 0
 
     def __enter__(self) -> VideoWriter:
         self._atomic = atomic_write(self.path, "wb")
@@ -70,7 +72,7 @@ class VideoWriter:
         image : ndarray of uint8
             BGR `[h, w, 3]`; odd sides lose their last pixel.
         time_s : float
-            When it is shown, in seconds; rising from frame to frame.
+            When it is shown, in seconds; rising from frame to frame. A pause of more than an hour lasts an hour.
 
         Raises
         ------
@@ -89,7 +91,9 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
         frame.time_base = Fraction(1, _CLOCK)
         # Equal stamps would be refused by the container.
-        self._last = frame.pts = max(self._last + 1, round(time_s * _CLOCK))
+        ticks = round(time_s * _CLOCK) - self._left_out
+        self._left_out += max(ticks - self._last - _LONGEST, 0)
+        self._last = frame.pts = min(max(self._last + 1, ticks), self._last + _LONGEST)
         self._encode(stream, frame)
 
     def _open_stream(self, width: int, height: int) -> VideoStream:

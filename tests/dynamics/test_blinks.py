@@ -77,3 +77,12 @@ def test_too_short_a_series_has_none():
 def test_shapes_must_fit():
     with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
         count_blinks(np.zeros(3), np.zeros(2))
+
+
+def test_a_gap_of_hours_is_no_time_with_a_face():
+    times = np.r_[np.arange(50) / 25, 7200 + np.arange(50) / 25]
+    assert visible_seconds(np.ones(100, bool), times) == pytest.approx(4.0)
+    # A pause of seconds counts as ever.
+    assert visible_seconds(np.ones(100, bool), np.where(times > 100, times - 7195, times)) == pytest.approx(
+        7.0, abs=0.1
+    )

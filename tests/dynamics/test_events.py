@@ -93,6 +93,19 @@ def test_elan_files_open_in_another_reader(tmp_path):
     assert media["MEDIA_URL"] == video.as_uri()
     assert media["MIME_TYPE"] == "video/mp4"
     assert media["RELATIVE_MEDIA_URL"] == "anna & ben.mp4"
+    assert "TIME_ORIGIN" not in media
     first = path.read_bytes()
     write_eaf(path, {"AU01": [(1, event), (1, event._replace(onset_s=2.0, offset_s=2.0))], "AU12": []}, video)
     assert path.read_bytes() == first
+
+
+def test_elan_counts_from_where_players_begin(tmp_path):
+    [event] = find_events(np.array(BUMP), times(9))
+    path, video = tmp_path / "camera.eaf", tmp_path / "camera.MTS"
+    video.touch()
+    later = event._replace(onset_s=event.onset_s + 1.461, offset_s=event.offset_s + 1.461)
+    write_eaf(path, {"AU01": [(1, later)]}, video, start_s=1.461)
+    document = Eaf(str(path))
+    assert [one[:2] for one in document.get_annotation_data_for_tier("AU01")] == [(80, 280)]
+    assert document.get_linked_files()[0]["TIME_ORIGIN"] == "0"
+    assert ("container_start_s", "1.461000") in document.get_properties()
