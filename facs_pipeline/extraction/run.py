@@ -76,6 +76,7 @@ class _Run:
         self.options, self.progress = options, progress
         self.out = Path(os.path.abspath(options.out))
         self.seconds: dict[str, float] = defaultdict(float)
+        self._tables_before: dict[str, int | None] = {}
 
     def run(self, arguments: Sequence[str | os.PathLike]) -> RunResult:
         start = time.perf_counter()
@@ -181,6 +182,7 @@ class _Run:
             )
         # Long videos first: otherwise the last one keeps a single worker busy while the others wait.
         pending.sort(key=lambda video: -size_on_disk(video.path))
+        self._tables_before = {video.name: self._table_stamp(video) for video in pending}
         jobs = [
             {
                 "path": str(video.path),
@@ -233,12 +235,13 @@ class _Run:
 
     def _without_descriptors(self, video: VideoInput, settings: VideoSettings, reason: str) -> VideoResult | None:
         """The video, if its worker came to grief only once its table was finished; else None."""
-        if not self.outputs.table(video.name).exists():
+        known, written = self.hashes.known(video), self._table_stamp(video)
+        if written is None or (not known and written == self._tables_before.get(video.name)):
             return None
         stages = stages_for(self.options, settings)
         try:
             images = folder_images(video.path) if video.is_images else None
-            sha256 = self.hashes.known(video) or content_sha256(video.path, images)
+            sha256 = known or content_sha256(video.path, images)
             keys = stage_keys(sha256, stages)
             if not self.outputs.table_is_current(video.name, table_keys(keys, stages), settings.baseline):
                 return None
@@ -246,7 +249,15 @@ class _Run:
             facts = {name: self.cache.open(keys[name]).facts for name in names}
         except (OSError, BadArtifactError):
             return None
+        self.hashes.learn(video, sha256)
         return VideoResult.done(video, sha256, facts, None, reason)
+
+    def _table_stamp(self, video: VideoInput) -> int | None:
+        """When the video's table was written; None where there is none."""
+        try:
+            return self.outputs.table(video.name).stat().st_mtime_ns
+        except OSError:
+            return None
 
     def _cached(self, video: VideoInput, settings: VideoSettings, only_action_units: bool) -> VideoResult | None:
         sha256 = self.hashes.known(video)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from fractions import Fraction
@@ -179,3 +181,37 @@ def test_the_table_is_kept_where_the_worker_dies_over_the_descriptors(tmp_path, 
     assert again.equals(table)
     assert len(pd.read_csv(tmp_path / "out" / "descriptors.csv")) == 1
     assert [line.split(" computed")[0] for line in progress.logs] == ["smile: descriptors"]
+
+
+def test_a_hole_of_terabytes_is_refused_before_it_is_read(tmp_path, smile):
+    """Nor does a table of the same name, of an earlier video, make anybody read it."""
+    path = write_video(tmp_path / "hole.mp4", smile[:10])
+    extracted(path, tmp_path / "out")
+    os.truncate(path, 3 * 10**12)
+    progress = Remembering()
+    start = time.monotonic()
+    [video] = extract_features([path], Options(out=tmp_path / "out", jobs=1), progress).videos
+    assert time.monotonic() - start < 60
+    assert video.status == "failed"
+    assert "of its 3000000000000 bytes are stored" in video.reason
+    assert not (tmp_path / "out" / "action_units" / "hole.csv").exists()
+
+
+def test_longer_sound_is_no_sign_of_damage(tmp_path, smile):
+    path = tmp_path / "sound.flv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *smile[0].shape[:2], "yuv420p"
+        stream.codec_context.bit_rate = 4_000_000
+        sound = container.add_stream("aac", rate=44100)
+        sound.layout = "mono"
+        for image in smile:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")))
+        container.mux(stream.encode(None))
+        for number in range(12 * 44100 // 1024):
+            block = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            block.sample_rate, block.pts = 44100, number * 1024
+            container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+    row, _, _ = extracted(path, tmp_path / "out")
+    assert row["reason"] == ""
