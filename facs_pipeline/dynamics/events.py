@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from facs_pipeline.dynamics.resampling import LONGEST_GAP_S
 from facs_pipeline.foundation.errors import InputError
 
 ONSET, OFFSET = 1.0, 0.5
@@ -59,7 +61,7 @@ def find_events(
     ----------
     intensities : ndarray
         ``[n]``, 0..5, best above the person's resting face (`facs_pipeline.subtract_resting`); NaN where there is no
-        face, which ends an event.
+        face, which ends an event, as a gap of more than `facs_pipeline.dynamics.resampling.LONGEST_GAP_S` does.
     times_s : ndarray
         Time of each frame [n] in seconds, increasing.
     onset : float
@@ -95,10 +97,25 @@ def find_events(
         raise InputError(f"expected two series [n], got shapes {list(values.shape)} and {list(times.shape)}")
     if not 0 < offset <= onset:
         raise InputError(f"levels: onset {onset:g}, offset {offset:g}; expected 0 < offset <= onset")
+    with np.errstate(over="ignore"):
+        starts = np.flatnonzero(np.diff(times) > LONGEST_GAP_S) + 1
+    events: list[Event] = []
+    for start, part, part_times in zip(
+        [0, *starts.tolist()], np.split(values, starts), np.split(times, starts), strict=True
+    ):
+        events += (_moved(event, start) for event in _events(part, part_times, onset, offset, shortest_s))
+    return events
+
+
+def _moved(event: Event, start: int) -> Event:
+    return event._replace(onset=event.onset + start, apex=event.apex + start, offset=event.offset + start)
+
+
+def _events(values: np.ndarray, times: np.ndarray, onset: float, offset: float, shortest_s: float) -> Iterator[Event]:
+    """Events of a series without long gaps."""
     with_face = np.isfinite(values)
     strong = np.concatenate([[False], np.where(with_face, values, 0.0) >= offset, [False]])
     edges = np.flatnonzero(strong[1:] != strong[:-1]).reshape(-1, 2)
-    events = []
     for first, end in edges.tolist():
         inside = values[first:end]
         onset_seen, offset_seen = first > 0 and bool(with_face[first - 1]), end < len(values) and bool(with_face[end])
@@ -109,8 +126,7 @@ def find_events(
         apex = first + int(inside.argmax())
         onset_s, apex_s, last_s = times[[first, apex, last]].tolist()
         strongest, mean = float(values[apex]), float(inside.mean())
-        events.append(Event(first, apex, last, onset_s, apex_s, last_s, strongest, mean, onset_seen, offset_seen))
-    return events
+        yield Event(first, apex, last, onset_s, apex_s, last_s, strongest, mean, onset_seen, offset_seen)
 
 
 def letter(intensity: float) -> str:

@@ -85,7 +85,9 @@ def write_overlay(
     """
     table_path, out_path = Path(au_table_path), Path(out_path)
     aus, rows = read_drawn_faces(table_path)
-    fps = probe(video_path, image_fps=image_fps).fps or 25.0
+    fps = probe(video_path, image_fps=image_fps).fps
+    # The encoder wants a rate that a video can have; frames keep their own times.
+    fps = fps if 1 <= fps <= 1000 else 25.0
     sheet, shape, size = None, (0, 0, 0), None
     with VideoWriter(out_path, fps=fps) as writer:
         for frame in read_frames(video_path, colour=True, image_fps=image_fps):

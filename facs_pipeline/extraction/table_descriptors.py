@@ -11,6 +11,7 @@ import pandas as pd
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
 from facs_pipeline.dynamics.descriptors import describe_series, descriptor_names, why_not_described
+from facs_pipeline.dynamics.resampling import LONGEST_GAP_S, series_parts
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.extraction.metadata import read_metadata, without_row
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
@@ -131,6 +132,10 @@ def _rows_of(path: Path, aus: tuple[int, ...], options: SeriesOptions, others: _
             face = f", face {one.face_id}" if one.face_id else ""
             progress.warn(f"{path}: video {one.video!r}{face} left out: {reason}")
             continue
+        parts = len(series_parts(intensities, one.times_s))
+        if parts > 1:
+            split = f"{parts} parts, split at gaps of more than {LONGEST_GAP_S:g} s in its time stamps"
+            progress.warn(f"{path}: video {one.video!r} is described from {split}")
         values = describe_series(intensities, one.times_s, aus)[0]
         cells = {"video": one.video, "face_id": one.face_id, "subject": "", "emotion": "", "label": ""}
         rows[key] = _Row(path, one.origin, {**cells, **dict(zip(names, values, strict=True))})

@@ -109,3 +109,13 @@ def test_elan_counts_from_where_players_begin(tmp_path):
     assert [one[:2] for one in document.get_annotation_data_for_tier("AU01")] == [(80, 280)]
     assert document.get_linked_files()[0]["TIME_ORIGIN"] == "0"
     assert ("container_start_s", "1.461000") in document.get_properties()
+
+
+def test_a_long_gap_in_the_time_stamps_ends_an_event():
+    held, beyond = np.array([0.0, 2.0, 3.0, 2.5, 2.5, 0.0]), np.r_[times(3), 7200 + times(3)]
+    first, second = find_events(held, beyond)
+    assert (first.onset, first.apex, first.offset, first.onset_seen, first.offset_seen) == (1, 2, 2, True, False)
+    assert (second.onset, second.apex, second.offset, second.onset_seen, second.offset_seen) == (3, 3, 5, False, True)
+    assert second.offset_s - second.onset_s < 1
+    [whole] = find_events(held, np.r_[times(3), 9 + times(3)])
+    assert (whole.onset, whole.offset) == (1, 5)

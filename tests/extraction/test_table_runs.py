@@ -29,6 +29,18 @@ def test_descriptors_of_our_own_tables(results: Path) -> None:
     np.testing.assert_allclose(found.table["AU12_value_mean"], stored["AU12_value_mean"], atol=1e-3)
 
 
+def test_a_gap_of_days_in_a_table_is_told_and_left_out(results: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(results / "action_units" / "anna.csv")
+    table.loc[table.index >= len(table) // 2, "timestamp"] += 1e6
+    table.to_csv(tmp_path / "anna.csv", index=False)
+    told = Remembering()
+    found = describe_tables([tmp_path / "anna.csv"], SeriesOptions(aus=(12,)), progress=told)
+    assert told.warnings[0].endswith(
+        "video 'anna' is described from 2 parts, split at gaps of more than 10 s in its time stamps"
+    )
+    assert found.table["AU12_value_time_of_max"].item() < 60
+
+
 def test_a_table_that_cannot_be_used_is_told_and_kept(results: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.csv").write_text("a,b\n1,2\n")
     told = Remembering()
