@@ -11,6 +11,7 @@ import numpy as np
 
 from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.regular import read_whole
 from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.au_table import au_table_columns, measured_cells
@@ -115,9 +116,7 @@ def analyse_image(picture: str | os.PathLike[str] | np.ndarray, analyser: FaceAn
     if not isinstance(picture, np.ndarray):
         name = os.fspath(picture)
         try:
-            picture = decode_grey(Path(picture).read_bytes())
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+            picture = decode_grey(read_whole(picture))
         except ValueError as error:
             raise InputError(f"{name}: {error}") from None
     table = _table(analyser.analyse_image(picture) or [None], analyser)

@@ -25,6 +25,7 @@ from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.datasets.split_names import canonical_split
 from facs_pipeline.datasets.table_files import Line, header_of, open_table
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.regular import read_whole
 from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.tables.emotion_names import EMOTIONS, canonical_emotion
 
@@ -131,6 +132,6 @@ def _face(folder: Path, names: list[str], cells: list[str]) -> tuple[str, Path, 
 
 def _grey(file: Path) -> np.ndarray:
     try:
-        return decode_grey(file.read_bytes())
-    except (ValueError, OSError) as error:
+        return decode_grey(read_whole(file))
+    except ValueError as error:
         raise InputError(f"{file}: {error}") from None

@@ -13,10 +13,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.regular import read_whole
+from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.foundation.tabular import read_text_table
 from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
@@ -54,11 +55,10 @@ class Pictures:
         InputError
             If it cannot be decoded.
         """
-        data = np.frombuffer(self.data(number), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-        if image is None:
-            raise InputError(f"{self.path}: {self.names[number]} is not an image that can be decoded")
-        return image
+        try:
+            return decode_grey(self.data(number))
+        except (ValueError, OSError) as error:
+            raise InputError(f"{self.path}: {self.names[number]}: {error}") from None
 
     def only(self, numbers: Sequence[int]) -> Pictures:
         """The images of these numbers, in this order."""
@@ -76,7 +76,7 @@ class Pictures:
     def data(self, number: int) -> bytes:
         """The file of image `number` as it lies there."""
         if self._offsets is None:
-            return (self.path / self.names[number]).read_bytes()
+            return read_whole(self.path / self.names[number])
         start, size = self._offsets[number]
         with open(self.path, "rb") as file:
             file.seek(start)

@@ -18,7 +18,8 @@ from facs_pipeline.video.reader import Frame, probe, read_frames
 
 BATCH_FRAMES = 256
 """Frames in one batch, and so in one chunk of an artifact."""
-DECODED_AT_ONCE = 8
+DECODED_AT_ONCE, DECODED_BYTES = 8, 1 << 24
+"""Frames that are decoded before their faces are searched for, but no more bytes than this: of 8K one by one."""
 TURNED_FRAMES = 2
 """Frames of a video without a face that are turned, to find out whether it lies on its side."""
 
@@ -102,9 +103,11 @@ def decoded_batches(
 
 def _several_at_once(frames: Iterator[Frame], timed: Timer) -> Iterator[Frame]:
     # Decoder and landmarks push each other's data out of the processor's cache; taking turns less often costs less.
+    at_once = 1
     while True:
         with timed("decode"):
-            several = list(islice(frames, DECODED_AT_ONCE))
+            several = list(islice(frames, at_once))
         if not several:
             return
         yield from several
+        at_once = max(1, min(DECODED_AT_ONCE, DECODED_BYTES // several[-1].image.nbytes))

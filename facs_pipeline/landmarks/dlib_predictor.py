@@ -12,7 +12,9 @@ import numpy as np
 from facs_pipeline.deprecated import former_method
 from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.files.regular import read_whole, why_no_file
 from facs_pipeline.foundation.images import geometry
+from facs_pipeline.landmarks.dlib_file import check_shape_predictor
 from facs_pipeline.landmarks.model import KIND, default_landmarks
 
 
@@ -39,22 +41,20 @@ class DlibLandmarks:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path = Path(path)
-        if not path.is_file():
-            raise ModelError(f"{path}: no such landmark file")
+        if problem := why_no_file(path):
+            raise ModelError(f"{path}: no such landmark file ({problem})")
         try:
+            content = read_whole(path)
+            n_points = check_shape_predictor(content)
             self._predictor = dlib.shape_predictor(str(path))
-        except RuntimeError as error:
-            raise ModelError(f"{path}: not a dlib shape predictor, or cut short ({error})") from None
-        n_points = self._predictor(np.zeros((64, 64), np.uint8), dlib.rectangle(8, 8, 56, 56)).num_parts
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise ModelError(f"{path}: not a dlib shape predictor, or damaged ({error})") from None
         if n_points != 68:
             raise ModelError(f"{path}: a shape predictor of {n_points} points; expected iBUG's 68")
         self._judge = default_landmarks()
         self.mean_shape = self._judge.mean_shape
-        with open(path, "rb") as file:
-            content = hashlib.file_digest(file, "sha256")
         # Confidence comes from the embedded model.
-        content.update(self._judge.sha256.encode())
-        self.sha256 = content.hexdigest()
+        self.sha256 = hashlib.sha256(content + self._judge.sha256.encode()).hexdigest()
         self.card = {"kind": KIND, "title": f"dlib shape predictor {path.name}", "content_sha256": self.sha256}
 
     def find(self, grey: np.ndarray, box: Box) -> Located:

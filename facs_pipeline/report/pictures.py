@@ -175,7 +175,7 @@ def _folder_strip(place: str, count: int, duration: float) -> Strip:
     chosen = sorted({int((k + 0.5) * len(images) / count) for k in range(count)}) if images else []
     taken = []
     for index in chosen:
-        image = read_image(images[index], cv2.IMREAD_COLOR)
+        image = read_image(images[index], colour=True)
         if image is not None:
             taken.append((duration * index / max(1, len(images)), _encode(image)))
     return Strip(taken)
@@ -183,7 +183,7 @@ def _folder_strip(place: str, count: int, duration: float) -> Strip:
 
 def picture_uri(path: str | os.PathLike) -> str:
     """One image file as a small data URI, never larger than it is; empty where it cannot be decoded."""
-    image = read_image(path, cv2.IMREAD_COLOR)
+    image = read_image(path, colour=True)
     return "" if image is None else _encode(image, min(image.shape[0], LARGEST), quality=85)
 
 

@@ -18,9 +18,13 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from facs_pipeline.foundation.errors import VideoError
+from facs_pipeline.foundation.files.regular import why_no_file
+from facs_pipeline.foundation.limits import SIZE_LIMIT, largest_picture, too_many_pixels
 from facs_pipeline.video.stated_size import stated_size
 
-RAW_FORMATS = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h263", "h261", "obu", "vc1", "mjpeg", "cavsvideo"})
+RAW_FORMATS = frozenset(
+    {"h264", "hevc", "vvc", "m4v", "mpegvideo", "h263", "h261", "obu", "vc1", "mjpeg", "jpeg_pipe", "cavsvideo"}
+)
 """Containers that are none: pictures one after the other, without time stamps."""
 _FORMATS = (
     "3g2,3gp,apng,asf,avi,dv,flv,gif,gxf,ivf,live_flv,lxf,matroska,mov,mp4,mpeg,mpegts,mxf,nut,nuv,ogg,rm,swf,webm,wtv"
@@ -50,8 +54,10 @@ def open_container(path: str | os.PathLike[str]) -> InputContainer:
     """
     path = Path(path)
     _check_file(path)
+    # Decoders give up before they take memory for a larger picture, also where its size changes later.
+    options = {**_SAFE, "max_pixels": str(largest_picture())}
     try:
-        return av.open(os.fspath(path), "r", options=_SAFE, **_ANY_TAGS)
+        return av.open(os.fspath(path), "r", options=options, **_ANY_TAGS)
     except PermissionError:
         raise VideoError(f"{path}: no permission to read the file") from None
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -64,7 +70,7 @@ def _check_file(path: Path) -> None:
     except PermissionError:
         raise VideoError(f"{path}: no permission to read the file") from None
     except (OSError, ValueError):
-        raise VideoError(f"{path}: no such file") from None
+        raise VideoError(f"{path}: {why_no_file(path)}") from None
     if not stat.S_ISREG(status.st_mode):
         raise VideoError(f"{path}: a device, pipe or folder, expected a file; save the video as a file first")
     if status.st_size == 0:
@@ -117,6 +123,9 @@ def cut_short(path: Path) -> str:
 
 def reason_of(error: Exception) -> str:
     """An error of FFmpeg or of the system in words."""
+    if isinstance(error, av.ArgumentError):
+        # So decoders answer a size that they do not take.
+        return f"{error.strerror}; {SIZE_LIMIT}"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
@@ -135,6 +144,9 @@ def video_stream(container: InputContainer, path: str | os.PathLike[str]) -> Vid
     stream = next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
     if stream.codec_context is None:
         raise VideoError(f"{path}: no decoder for its video stream")
+    if problem := too_many_pixels(stream.codec_context.width, stream.codec_context.height):
+        raise VideoError(f"{path}: {problem}")
+    stream.codec_context.options = {"max_pixels": str(largest_picture())}
     return stream
 
 

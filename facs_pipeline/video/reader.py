@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
-import cv2
 import numpy as np
 
 from facs_pipeline.foundation.errors import VideoError
+from facs_pipeline.foundation.files.regular import read_whole, why_no_file
+from facs_pipeline.foundation.images.decoding import BitDepth, picture_note
+from facs_pipeline.foundation.images.decoding import decode as decode_image
+from facs_pipeline.foundation.images.headers import is_jpeg
 from facs_pipeline.video.container import (
     cut_short,
     note_on_streams,
@@ -28,14 +31,25 @@ from facs_pipeline.video.container import (
     video_stream,
 )
 from facs_pipeline.video.decoder import decode
+from facs_pipeline.video.numbering import numbering_gaps
 from facs_pipeline.video.pixels import to_image
 from facs_pipeline.video.timestamps import Clock, RisingTimes
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"}
     | {".ogv", ".ts", ".webm", ".wmv"}
+    | {".264", ".265", ".3g2", ".asf", ".divx", ".dv", ".f4v", ".h264", ".h265", ".hevc", ".ivf", ".lrv", ".m2t"}
+    | {".m2v", ".mjpeg", ".mjpg", ".mod", ".ogm", ".qt", ".rm", ".rmvb", ".tod", ".vob", ".xvid"}
 )
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+UNREADABLE_SUFFIXES = frozenset(
+    {".arw", ".braw", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".hif", ".insv", ".jxl", ".nef", ".orf", ".r3d", ".rw2"}
+)
+"""Recordings and photos that none of the libraries reads; they need to be converted."""
+# A stream of JPEGs, each a frame.
+_JPEG_STREAMS = frozenset({".mjpeg", ".mjpg"})
 
 
 class Frame(NamedTuple):
@@ -115,7 +129,10 @@ class FrameReader(Iterator[Frame]):
         self.notes: list[str] = []
         self.corrected = 0
         self._path, self._colour = path, colour
-        self._frames = _image_frames(path, colour, image_fps) if path.is_dir() else self._of_file()
+        if path.is_dir():
+            self._frames = self._of_images(folder_images(path), image_fps)
+        else:
+            self._frames = self._of_images([path], image_fps) if is_photo(path) else self._of_file()
 
     def __next__(self) -> Frame:
         """The next frame."""
@@ -143,6 +160,23 @@ class FrameReader(Iterator[Frame]):
             if index == 0:
                 raise VideoError(f"{path}: the video holds no decodable frame")
             self._say(times.note(), sizes.note())
+
+    def _of_images(self, images: list[Path], image_fps: float) -> Iterator[Frame]:
+        if not images:
+            raise VideoError(f"{self._path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        gaps = numbering_gaps(images)
+        self._say(f"{gaps}; its frames are taken {1 / image_fps:.3g} s apart all the same" if gaps else "")
+        depth = BitDepth()
+        for index, path in enumerate(images):
+            try:
+                data = read_whole(path)
+                image = decode_image(data, colour=self._colour, depth=depth)
+            except ValueError as error:
+                which = f"image {index + 1} of {len(images)} cannot be decoded: " if len(images) > 1 else ""
+                raise VideoError(f"{path}: {which}{error}") from None
+            if len(images) == 1:
+                self._say(picture_note(data))
+            yield Frame(index, index / image_fps, image)
 
     def _say(self, *notes: str) -> None:
         self.notes += [note for note in notes if note]
@@ -211,6 +245,8 @@ def probe(path: str | os.PathLike[str], *, image_fps: float = 25.0) -> VideoInfo
     if path.is_dir():
         images = folder_images(path)
         return VideoInfo(len(images), len(images) / image_fps, image_fps, 0, 0)
+    if is_photo(path):
+        return VideoInfo(1, 0.0, 0.0, 0, 0)
     with open_container(path) as container:
         stream = video_stream(container, path)
         clock = Clock.of(path, container, stream)
@@ -222,27 +258,32 @@ def probe(path: str | os.PathLike[str], *, image_fps: float = 25.0) -> VideoInfo
         return VideoInfo(frames, duration, fps, codec.width, codec.height, pictures_s, clock.start_s)
 
 
-def _image_frames(folder: Path, colour: bool, image_fps: float) -> Iterator[Frame]:
-    images = folder_images(folder)
-    if not images:
-        raise VideoError(f"{folder}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    flag = cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE
-    for index, image_path in enumerate(images):
-        image = read_image(image_path, flag)
-        if image is None:
-            raise VideoError(f"{image_path}: image {index + 1} of {len(images)} cannot be decoded")
-        yield Frame(index, index / image_fps, image)
+def is_photo(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one image, by its name or because it begins as a JPEG.
+
+    Phones put the seconds round a photo behind it; such a file is the photo, whatever it is called.
+    """
+    path = Path(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    if path.suffix.lower() in _JPEG_STREAMS or why_no_file(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return is_jpeg(file.read(3))
+    except OSError:
+        return False
 
 
-def read_image(path: str | os.PathLike[str], flag: int = cv2.IMREAD_GRAYSCALE) -> np.ndarray | None:
+def read_image(path: str | os.PathLike[str], *, colour: bool = False) -> np.ndarray | None:
     """Pixels of one image file, under any file name.
 
     Parameters
     ----------
     path : path
         The file.
-    flag : int
-        As for `cv2.imdecode`, grey by default.
+    colour : bool
+        In colour instead of grey.
 
     Returns
     -------
@@ -250,10 +291,9 @@ def read_image(path: str | os.PathLike[str], flag: int = cv2.IMREAD_GRAYSCALE) -
         `[h, w]` or, in colour, BGR `[h, w, 3]`; None where the file cannot be decoded.
     """
     try:
-        data = np.fromfile(path, np.uint8)
-    except OSError:
+        return decode_image(read_whole(path), colour=colour)
+    except ValueError:
         return None
-    return cv2.imdecode(data, flag) if data.size else None
 
 
 def grey_frames(

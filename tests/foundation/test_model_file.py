@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -212,3 +213,26 @@ def test_a_failed_save_leaves_the_old_model_alone(saved):
 def test_numbers_without_a_dimension_keep_their_shape(tmp_path):
     path = save_model(tmp_path / "m.npz", "test", {"scale": np.array(2.5, np.float32)}, {})
     assert load_model(path).arrays["scale"].shape == ()
+
+
+def test_a_small_file_of_much_content_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    path = save_model(tmp_path / "much.npz", "test", {"zeros": np.zeros(1_000_000)}, {})
+    assert path.stat().st_size < 100_000
+    monkeypatch.setenv("FACS_MAX_FILE_MB", "5")
+    with pytest.raises(ModelError, match=r"much\.npz: 8 MB in memory, more than 5; set FACS_MAX_FILE_MB=9"):
+        load_model(path)
+    monkeypatch.setenv("FACS_MAX_FILE_MB", "9")
+    assert load_model(path).arrays["zeros"].shape == (1_000_000,)
+
+
+def test_the_hash_is_that_of_the_bytes(tmp_path):
+    arrays = {
+        "a": np.arange(6.0).reshape(2, 3).T,
+        "empty": np.zeros((0, 3)),
+        "text": np.array(["x", "yy"]),
+        "one": np.int8(3),
+    }
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name}|{np.asarray(array).dtype.str}|{np.shape(array)}|".encode() + np.asarray(array).tobytes())
+    assert content_hash(arrays) == digest.hexdigest()

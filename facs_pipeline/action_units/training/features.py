@@ -27,6 +27,7 @@ from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
+from facs_pipeline.video.numbering import numbering_gaps
 from facs_pipeline.video.reader import IMAGE_SUFFIXES, folder_images, read_frames, read_image
 
 _FEATURES_VERSION = 2
@@ -223,6 +224,11 @@ def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | None) -> Iterator
         for face in _analyser(landmarks).analyse_image(grey):
             yield 0, _features(grey, face, mirror)
         return
+    if clip.source.is_dir() and (gaps := numbering_gaps(folder_images(clip.source))):
+        raise InputError(
+            f"{clip.source}: {gaps}, but the n-th image is taken for frame n; add the missing ones, or number the "
+            "images and the coded frames anew"
+        )
     wanted = {int(frame): row for row, frame in enumerate(clip.frames)}
     last, number = max(wanted), 0
     analyser = _analyser(landmarks)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.foundation.errors import ModelError
+from facs_pipeline.foundation.limits import too_many_bytes
 
 FORMAT_VERSION = 1
 
@@ -47,7 +48,9 @@ def content_hash(arrays: Mapping[str, np.ndarray]) -> str:
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-        digest.update(array.tobytes())
+        if array.nbytes:
+            # Without a copy, which a large model would need as much memory for again.
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -140,7 +143,8 @@ def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFi
     Raises
     ------
     ModelError
-        If the file is missing, a pickle, cut, changed, of another kind, or of a newer format version.
+        If the file is missing, a pickle, cut, changed, of another kind, of a newer format version, or larger than
+        `facs_pipeline.foundation.limits.largest_content` once it is unpacked.
     """
     path = Path(path)
     if not path.is_file():
@@ -154,9 +158,15 @@ def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFi
         hint = " It looks like a pickle, which could run code, and is refused." if head[:1] == b"\x80" else ""
         raise ModelError(f"{path}: not a facs model file (expected an .npz archive).{hint}")
     try:
+        with zipfile.ZipFile(path) as packed:
+            problem = too_many_bytes(sum(member.file_size for member in packed.infolist()))
+        if problem:
+            raise ModelError(f"{path}: {problem}")
         with np.load(path, allow_pickle=False) as archive:
             members = {name: archive[name] for name in archive.files}
         card = json.loads(bytes(members.pop("card")).decode())
+    except ModelError:
+        raise
     except KeyError:
         raise ModelError(f"{path}: an .npz archive without a model card; not a facs model file") from None
     except Exception as error:

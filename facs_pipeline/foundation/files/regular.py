@@ -1,0 +1,65 @@
+"""Whether a path names an ordinary file, and its content: no pipe, device, socket or URL is waited for."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from facs_pipeline.foundation.limits import too_many_bytes
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def why_no_file(path: str | os.PathLike[str]) -> str:
+    """Why a path cannot be read as a file; empty if it can, as far as its kind tells.
+
+    A file that starts with ``rtsp://`` may exist; then it is a file.
+
+    Examples
+    --------
+    >>> why_no_file("rtsp://camera/stream")
+    'URLs are not read; save the recording as a file and name that'
+    >>> why_no_file("/dev/zero")
+    'a device, not a file; save the recording as a file and name that'
+    """
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        if _URL.match(os.fspath(path)):
+            return "URLs are not read; save the recording as a file and name that"
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return "no such file or folder"
+        if isinstance(error, OSError) and error.strerror:
+            return f"cannot be read ({error.strerror})"
+        return "not the name of a file"
+    if kind == stat.S_IFREG:
+        return ""
+    return f"{_KINDS.get(kind, 'something else')}, not a file; save the recording as a file and name that"
+
+
+def read_whole(path: str | os.PathLike[str]) -> bytes:
+    """The content of a file.
+
+    Raises
+    ------
+    ValueError
+        If it is no file, cannot be read, or is larger than `facs_pipeline.foundation.limits.largest_content`.
+    """
+    problem = why_no_file(path)
+    try:
+        if not problem:
+            problem = too_many_bytes(os.stat(path).st_size)
+        if not problem:
+            return Path(path).read_bytes()
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    raise ValueError(problem)
