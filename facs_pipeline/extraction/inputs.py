@@ -5,21 +5,27 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facs_pipeline.extraction.passed_over import CONVERT, PassedOver
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.regular import read_whole, why_no_file
 from facs_pipeline.tables.schema import METADATA
-from facs_pipeline.video.reader import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
+from facs_pipeline.video.reader import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
 # Leaves room for a suffix and an extension within the 255 bytes that file systems allow.
 LONGEST_NAME_BYTES = 200
 METADATA_COLUMNS = tuple(column.name for column in METADATA)
 """What the user may know of each video, in the order of the tables' columns."""
 _FORBIDDEN = set('<>:"/\\|?*')
+# Windows has these as devices, in every folder and with any ending.
+_DEVICES = re.compile(r"CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]", re.IGNORECASE)
+_LONGEST_MESSAGE = 400
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,12 @@ class VideoInput:
     problem: str = ""
 
 
-def find_videos(arguments: Sequence[str | os.PathLike], *, exclude: Iterable[Path] = ()) -> list[VideoInput]:
+def find_videos(
+    arguments: Sequence[str | os.PathLike],
+    *,
+    exclude: Iterable[Path] = (),
+    note: Callable[[str], object] = lambda _: None,
+) -> list[VideoInput]:
     """Videos named by files, folders (searched recursively), globs and ``.txt`` lists of any of these.
 
     A folder that directly holds images and no video is one video. Hidden files and folders are passed over; links to
@@ -56,6 +67,8 @@ def find_videos(arguments: Sequence[str | os.PathLike], *, exclude: Iterable[Pat
         backslashes, as Windows writes paths.
     exclude : iterable of Path
         Folders that are not searched, such as the output folder.
+    note : callable
+        Told of what a folder holds that is passed over: recordings of kinds that are not read, photos beside videos.
 
     Returns
     -------
@@ -71,7 +84,7 @@ def find_videos(arguments: Sequence[str | os.PathLike], *, exclude: Iterable[Pat
     excluded = {Path(folder).resolve() for folder in exclude}
     found: dict[Path, VideoInput] = {}
     for argument in arguments:
-        for video in _expand(os.fspath(argument), Path.cwd(), excluded):
+        for video in _expand(os.fspath(argument), Path.cwd(), _Search(excluded, note)):
             found.setdefault(video.path, video)
     usable = [video for video in found.values() if not video.problem]
     if not usable:
@@ -81,47 +94,85 @@ def find_videos(arguments: Sequence[str | os.PathLike], *, exclude: Iterable[Pat
     return sorted(named, key=lambda video: (natural_key(video.name), video.name))
 
 
-def _expand(argument: str, base: Path, excluded: set[Path], lists: tuple[Path, ...] = ()) -> list[VideoInput]:
-    path = base / Path(argument).expanduser()
-    if path.is_dir():
-        return _in_folder(path, excluded) or [_problem(path, f"{path}: {_nothing_in_folder()}")]
-    if path.exists():
-        return _from_list(path, excluded, lists) if path.suffix.lower() == ".txt" else [_video(path)]
-    if glob.has_magic(argument):
+@dataclass(frozen=True)
+class _Search:
+    """What a search leaves out, whom it tells, and the lists that it came through."""
+
+    excluded: set[Path]
+    note: Callable[[str], object]
+    lists: tuple[Path, ...] = ()
+
+
+def named_path(argument: str, base: Path = Path()) -> Path:
+    """The path that an argument names, relative to `base`; a leading ``~`` is the home folder unless a file has it.
+
+    Examples
+    --------
+    >>> named_path("~nobody.mp4", Path("videos")).as_posix()
+    'videos/~nobody.mp4'
+    """
+    # `expanduser` of the standard library's paths raises where no such user is known.
+    return base / (argument if os.path.lexists(base / argument) else os.path.expanduser(argument))
+
+
+def _expand(argument: str, base: Path, search: _Search) -> list[VideoInput]:
+    path = named_path(argument, base)
+    if os.path.isdir(path):
+        passed = PassedOver()
+        videos = _in_folder(path, search.excluded, passed)
+        if videos and passed:
+            search.note(f"{path}: {passed}")
+        return videos or [_problem(path, f"{path}: {_nothing_in_folder()}{f'; {passed}' if passed else ''}")]
+    problem = why_no_file(path, argument)
+    if not problem:
+        return _from_list(path, search) if path.suffix.lower() == ".txt" else [_video(path)]
+    if glob.has_magic(argument) and not os.path.lexists(path):
+        return _matching(argument, path, search)
+    return [_problem(path, f"{path}: {problem}")]
+
+
+def _matching(pattern: str, path: Path, search: _Search) -> list[VideoInput]:
+    try:
         matches = sorted(glob.glob(str(path), recursive=True), key=natural_key)
-        videos = [
-            video
-            for match in map(Path, matches)
-            if match.is_dir() or match.suffix.lower() in VIDEO_SUFFIXES
-            for video in (_in_folder(match, excluded) if match.is_dir() else [_video(match)])
-        ]
-        return videos or [_problem(path, f"{argument}: the pattern fits no video ({_suffixes(VIDEO_SUFFIXES)})")]
-    return [_problem(path, f"{path}: no such file or folder")]
+    except (OSError, ValueError) as error:
+        return [_problem(path, f"{pattern}: not a pattern of file names ({error})")]
+    videos: list[VideoInput] = []
+    for match in map(Path, matches):
+        if os.path.isdir(match):
+            videos += _in_folder(match, search.excluded, PassedOver())
+        elif match.suffix.lower() in VIDEO_SUFFIXES:
+            videos.append(_video(match))
+    return videos or [_problem(path, f"{pattern}: the pattern fits no video ({_suffixes(VIDEO_SUFFIXES)})")]
 
 
-def _from_list(path: Path, excluded: set[Path], lists: tuple[Path, ...]) -> list[VideoInput]:
-    if path.resolve() in lists:
+def _from_list(path: Path, search: _Search) -> list[VideoInput]:
+    if path.resolve() in search.lists:
         raise InputError(f"{path}: this list names itself, directly or through another list")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_whole(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: the list is not UTF-8 text (byte {error.start + 1}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: the list cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InputError(f"{path}: the list {error}") from None
     videos = []
     for number, line in enumerate(text.splitlines(), start=1):
         entry = line.strip().strip('"')
         if not entry or entry.startswith("#"):
             continue
-        if not (path.parent / entry).exists():
+        if not os.path.exists(path.parent / entry):
             entry = entry.replace("\\", "/")
-        for video in _expand(entry, path.parent, excluded, (*lists, path.resolve())):
-            note = f"{video.problem} (line {number} of {path.name})" if video.problem else ""
+        for video in _expand(entry, path.parent, replace(search, lists=(*search.lists, path.resolve()))):
+            note = f"{_shortened(video.problem)} (line {number} of {path.name})" if video.problem else ""
             videos.append(replace(video, problem=note))
     return videos or [_problem(path, f"{path}: the list names no video")]
 
 
-def _in_folder(folder: Path, excluded: set[Path]) -> list[VideoInput]:
+def _shortened(problem: str) -> str:
+    """A message about what is hardly a file's name without most of it."""
+    return problem if len(problem) <= _LONGEST_MESSAGE else f"{problem[:80]} ... {problem[-120:]}"
+
+
+def _in_folder(folder: Path, excluded: set[Path], passed: PassedOver) -> list[VideoInput]:
     videos: list[VideoInput] = []
     visited = {folder.resolve()}
     for current, folders, files in os.walk(folder, followlinks=True):
@@ -136,15 +187,21 @@ def _in_folder(folder: Path, excluded: set[Path]) -> list[VideoInput]:
                 folders.append(name)
         others = [Path(name) for name in files if not name.startswith(".")]
         beside = [name for name in others if name.suffix.lower() in VIDEO_SUFFIXES]
+        pictures = [name for name in others if name.suffix.lower() in IMAGE_SUFFIXES]
+        passed.add(others)
         if beside:
+            passed.pictures += len(pictures)
             videos += [_video(here / name) for name in sorted(beside, key=lambda name: natural_key(name.name))]
-        elif any(name.suffix.lower() in IMAGE_SUFFIXES for name in others):
+        elif pictures:
             videos.append(VideoInput(_absolute(here), _absolute(here).name, is_images=True))
     return videos
 
 
 def _video(path: Path) -> VideoInput:
-    return VideoInput(_absolute(path), path.stem)
+    problem = why_no_file(path)
+    if not problem and path.suffix.lower() in UNREADABLE_SUFFIXES:
+        problem = f"{path.suffix.lower()} files are not read; {CONVERT}"
+    return _problem(path, f"{path}: {problem}") if problem else VideoInput(_absolute(path), path.stem)
 
 
 def _problem(path: Path, text: str) -> VideoInput:
@@ -225,10 +282,14 @@ def safe_name(name: str) -> str:
     --------
     >>> safe_name("anna: felt?")
     'anna_ felt_'
+    >>> safe_name("con.2024")
+    '_con.2024'
     """
     # Names that are no Unicode text (surrogates) could not be written into a UTF-8 table.
     text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode("utf-8")
     text = "".join("_" if c in _FORBIDDEN or ord(c) < 32 else c for c in text).strip(" .") or "video"
+    if _DEVICES.fullmatch(text.split(".")[0].rstrip()):
+        text = f"_{text}"
     if len(text.encode()) > LONGEST_NAME_BYTES:
         short = text.encode()[: LONGEST_NAME_BYTES - 9].decode("utf-8", "ignore")
         text = f"{short}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"

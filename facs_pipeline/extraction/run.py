@@ -82,7 +82,7 @@ class _Run:
         start = time.perf_counter()
         options = self.options
         cache_folder = Path(os.path.abspath(options.cache or self.out / "cache"))
-        videos = find_videos(arguments, exclude=[self.out, cache_folder])
+        videos = find_videos(arguments, exclude=[self.out, cache_folder], note=self.progress.warn)
         metadata = self._metadata(options.metadata, videos) if options.metadata else {}
         if options.baseline == "subject":
             _require_subjects(videos, metadata, options)

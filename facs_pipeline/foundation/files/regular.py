@@ -19,10 +19,15 @@ _KINDS = {
 }
 
 
-def why_no_file(path: str | os.PathLike[str]) -> str:
+def why_no_file(path: str | os.PathLike[str], named: str = "") -> str:
     """Why a path cannot be read as a file; empty if it can, as far as its kind tells.
 
-    A file that starts with ``rtsp://`` may exist; then it is a file.
+    Parameters
+    ----------
+    path : path
+        A file whose name begins like a URL is a file all the same.
+    named : str
+        What the user wrote, where `path` was made of it.
 
     Examples
     --------
@@ -34,8 +39,10 @@ def why_no_file(path: str | os.PathLike[str]) -> str:
     try:
         kind = stat.S_IFMT(os.stat(path).st_mode)
     except (OSError, ValueError) as error:
-        if _URL.match(os.fspath(path)):
+        if _URL.match(named or os.fspath(path)):
             return "URLs are not read; save the recording as a file and name that"
+        if named == "-":
+            return "standard input is not read; save the recording as a file and name that"
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return "no such file or folder"
         if isinstance(error, OSError) and error.strerror:
