@@ -19,10 +19,10 @@ SHOWN_SKIPPED = 20
 """Of many inputs that could not be used, so many are named."""
 
 
-def print_skipped(skipped: Sequence[tuple[str, str]]) -> None:
+def print_skipped(skipped: Sequence[tuple[str, str]], word: str = "Failed") -> None:
     """Print what could not be used, as (source, reason), on standard error; only the first of many."""
     for source, reason in skipped[:SHOWN_SKIPPED]:
-        click.echo(f"Failed: {source}: {reason}", err=True)
+        click.echo(f"{word}: {source}: {reason}", err=True)
     if len(skipped) > SHOWN_SKIPPED:
         click.echo(f"... and {len(skipped) - SHOWN_SKIPPED} more", err=True)
 

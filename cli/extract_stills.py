@@ -51,6 +51,7 @@ def command(
 
     result = extract_stills(inputs, StillsOptions(out, faces, au_model, landmarks, jobs), ConsoleProgress())
     print_skipped(result.skipped)
+    print_skipped(result.notes, "Note")
     if result.videos:
         count = len(result.videos)
         click.echo(f"Note: videos are passed over ({count}); facs extract-features measures them", err=True)

@@ -62,6 +62,7 @@ def command(
 
     result = predict_emotions(inputs, PredictionOptions(out, model, faces, explain, jobs), ConsoleProgress())
     print_skipped(result.skipped)
+    print_skipped(result.notes, "Note")
     if result.table is None:
         n = len(result.skipped)
         click.echo(f"Error: none of the {n} inputs could be used; nothing was written", err=True)

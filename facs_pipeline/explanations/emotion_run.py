@@ -78,10 +78,13 @@ class PredictionResult:
         See `facs columns emotions`. None, and not written, where no input could be used.
     skipped : tuple of Skipped
         What could not be used.
+    notes : tuple of Skipped
+        What is to be known of images that were measured: that they lie on their side, or are animated.
     """
 
     table: pd.DataFrame | None
     skipped: tuple[Skipped, ...]
+    notes: tuple[Skipped, ...] = ()
 
 
 def predict_emotions(
@@ -132,7 +135,7 @@ def predict_emotions(
         atomic_csv(table, options.out)
         run.write_reasons()
     unfinished.clear()
-    return PredictionResult(table, tuple(run.skipped))
+    return PredictionResult(table, tuple(run.skipped), tuple(run.notes))
 
 
 @dataclass
@@ -145,6 +148,7 @@ class _Run:
     unfinished: ResultStore
     progress: Progress
     skipped: list[Skipped] = field(default_factory=list)
+    notes: list[Skipped] = field(default_factory=list)
     reasons: list[dict[str, Any]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
 
@@ -157,6 +161,7 @@ class _Run:
             self.model, paths, faces=faces, jobs=jobs, unfinished=self.unfinished, progress=self.progress
         ):
             self.skipped += part.skipped
+            self.notes += part.notes
             if part.paths:
                 yield image_table(part, self.model.emotions)
                 self._explain_images(part)

@@ -224,7 +224,7 @@ class _Run:
                     self.skipped.append(still)
                     continue
                 if not still.faces:
-                    self.skipped.append(Skipped(str(still.path), "no face found"))
+                    self.skipped.append(Skipped(str(still.path), still.note or "no face found"))
                 for one in still.faces:
                     face = Face.at(still.grey, one.points)
                     for au in self._chosen(self.model.predict(one.features)):

@@ -44,6 +44,8 @@ class PredictedImages(NamedTuple):
         [m, c], of each emotion of the model.
     skipped : tuple of Skipped
         Images that could not be read.
+    notes : tuple of Skipped
+        What is to be known of others.
     """
 
     paths: tuple[Path, ...]
@@ -51,6 +53,7 @@ class PredictedImages(NamedTuple):
     images: FaceImages
     probabilities: np.ndarray
     skipped: tuple[Skipped, ...]
+    notes: tuple[Skipped, ...] = ()
 
 
 def prediction_columns(emotions: Sequence[str]) -> list[str]:
@@ -135,6 +138,7 @@ def predict_images(
                 images,
                 probabilities,
                 tuple(skipped for piece in batch for skipped in piece.skipped),
+                tuple(note for piece in batch for note in piece.notes),
             )
 
 
@@ -146,6 +150,7 @@ class _Piece(NamedTuple):
     images: FaceImages
     skipped: list[Skipped]
     n_images: int
+    notes: list[Skipped]
 
 
 def _counted(pieces: Iterator[_Piece], task: Task) -> Iterator[_Piece]:
@@ -164,15 +169,18 @@ def _measured(paths: list[Path], faces: Literal["one", "all"]) -> _Piece:
     face_ids: list[int] = []
     parts: list[FaceImages] = []
     skipped: list[Skipped] = []
+    notes: list[Skipped] = []
     analyser = FaceAnalyser(action_units=None, faces=faces)
     for still in read_stills(paths, analyser, default_place=True):
         if isinstance(still, Skipped):
             skipped.append(still)
             continue
+        if still.note:
+            notes.append(Skipped(str(still.path), still.note))
         owners += [still.path] * len(still.faces)
         face_ids += [face.face_id for face in still.faces]
         parts.append(emotion_inputs([still.grey] * len(still.faces), still.faces))
-    return _Piece(owners, face_ids, _joined(parts), skipped, len(paths))
+    return _Piece(owners, face_ids, _joined(parts), skipped, len(paths), notes)
 
 
 def _joined(parts: Sequence[FaceImages]) -> FaceImages:

@@ -14,11 +14,14 @@ import pandas as pd
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
+from facs_pipeline.analysis.stills import SMALL_PX
 from facs_pipeline.datasets.labelled_faces import Skipped
+from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
+from facs_pipeline.foundation.files.regular import read_whole
 from facs_pipeline.foundation.files.result_store import ResultStore
-from facs_pipeline.foundation.images.decoding import decode_grey, silence_opencv
+from facs_pipeline.foundation.images.decoding import decode_grey, picture_note, silence_opencv
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
@@ -29,6 +32,7 @@ from facs_pipeline.tables.schema import N_POINTS, STILLS, face_columns
 
 _SMALLEST = 16
 _TASK = 50
+_READING_VERSION = 2
 
 
 class StillFace(NamedTuple):
@@ -42,6 +46,8 @@ class StillFace(NamedTuple):
     confidence : float, 0..1.
     points : ndarray [68, 2] float32 or None, landmarks in pixels.
     features : ndarray [9055] uint8 or None, see `facs_pipeline.features`.
+    note : str
+        What is to be known of the image, see `Still`.
     """
 
     path: Path
@@ -49,14 +55,16 @@ class StillFace(NamedTuple):
     confidence: float = 0.0
     points: np.ndarray | None = None
     features: np.ndarray | None = None
+    note: str = ""
 
 
 def read_still(path: str | Path) -> np.ndarray:
     """A still as grey image [h, w] uint8, whatever its colours, depth and size; `ValueError` says why not."""
-    try:
-        grey = decode_grey(Path(path).read_bytes())
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
+    return _grey(read_whole(path))
+
+
+def _grey(data: bytes) -> np.ndarray:
+    grey = decode_grey(data)
     if min(grey.shape) < _SMALLEST:
         height, width = grey.shape
         raise ValueError(f"{width} x {height} pixels; expected at least {_SMALLEST} x {_SMALLEST}")
@@ -73,11 +81,14 @@ class Still(NamedTuple):
         [h, w].
     faces : list of AnalysedFace
         See `FaceAnalyser.analyse_image`.
+    note : str
+        That it lies on its side, or of how many pictures it is one; empty for most.
     """
 
     path: Path
     grey: np.ndarray
     faces: list[AnalysedFace]
+    note: str = ""
 
 
 def read_stills(
@@ -90,11 +101,24 @@ def read_stills(
     silence_opencv()
     for path in paths:
         try:
-            grey = read_still(path)
+            data = read_whole(path)
+            grey = _grey(data)
         except ValueError as error:
             yield Skipped(str(path), str(error))
         else:
-            yield Still(path, grey, analyser.analyse_image(grey, default_place=default_place))
+            faces = analyser.analyse_image(grey, default_place=default_place)
+            notes = picture_note(data), "" if any(face.detected for face in faces) else _lying(grey, analyser)
+            yield Still(path, grey, faces, "; ".join(filter(None, notes)))
+
+
+def _lying(grey: np.ndarray, analyser: FaceAnalyser) -> str:
+    # Of a tight crop nobody knows which side is up.
+    turn = upright_turn([grey], analyser.landmarks) if max(grey.shape) >= SMALL_PX else 0
+    if not turn:
+        return ""
+    return (
+        f"no face found, but turned by {turn} degrees clockwise it shows one; its EXIF orientation is missing or wrong"
+    )
 
 
 def measure_stills(
@@ -170,7 +194,12 @@ def stills_inputs(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | 
         with contextlib.suppress(OSError):
             stat = path.stat()
             stamps.append([str(path), stat.st_size, stat.st_mtime_ns])
-    made_by = {"search": TRACKER_SETTINGS.as_json(), "features": vector.made_by(), "landmarks": landmarks.sha256}
+    made_by = {
+        "reading": _READING_VERSION,
+        "search": TRACKER_SETTINGS.as_json(),
+        "features": vector.made_by(),
+        "landmarks": landmarks.sha256,
+    }
     return {"images": stamps, "faces": faces, **made_by}
 
 
@@ -190,6 +219,7 @@ def _measured(paths: list[Path], analyser: FaceAnalyser) -> list[StillFace | Ski
             measured.append(still)
         else:
             measured += [
-                StillFace(still.path, face.face_id, face.confidence, face.points, face.features) for face in still.faces
-            ] or [StillFace(still.path)]
+                StillFace(still.path, face.face_id, face.confidence, face.points, face.features, still.note)
+                for face in still.faces
+            ] or [StillFace(still.path, note=still.note)]
     return measured

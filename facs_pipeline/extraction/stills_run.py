@@ -59,11 +59,14 @@ class StillsResult:
         What could not be used.
     videos : tuple of Path
         Videos among the inputs, which are passed over.
+    notes : tuple of Skipped
+        What is to be known of images that were measured: that they lie on their side, or are animated.
     """
 
     table: pd.DataFrame
     skipped: tuple[Skipped, ...]
     videos: tuple[Path, ...]
+    notes: tuple[Skipped, ...] = ()
 
     @property
     def images(self) -> int:
@@ -123,6 +126,7 @@ def extract_stills(
         progress=progress,
     )
     skipped: list[Skipped] = list(files.skipped)
+    notes: dict[Path, str] = {}
     batch: list[StillFace] = []
     tables: list[pd.DataFrame] = []
     for one in measured:
@@ -130,6 +134,8 @@ def extract_stills(
             skipped.append(one)
             continue
         batch.append(one)
+        if one.note:
+            notes[one.path] = one.note
         # Features of a hundred thousand faces would fill the memory; their rows do not.
         if len(batch) == _BATCH:
             tables.append(stills_table(batch, model))
@@ -140,4 +146,5 @@ def extract_stills(
     if tables:
         write_table(table, options.out)
         unfinished.clear()
-    return StillsResult(table, tuple(skipped), files.videos)
+    told = tuple(Skipped(str(path), note) for path, note in notes.items())
+    return StillsResult(table, tuple(skipped), files.videos, told)

@@ -66,7 +66,7 @@ def too_many_pixels(width: int, height: int) -> str:
         return ""
     needed = -(-width * height // _MILLION)
     return (
-        f"{width} x {height} pixels, more than {limit // _MILLION} million; make it smaller, "
+        f"{width} x {height} pixels, more than {limit / _MILLION:g} million; make it smaller, "
         f"or set {PIXELS_VARIABLE}={needed}"
     )
 
