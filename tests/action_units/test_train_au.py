@@ -9,6 +9,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -25,6 +26,7 @@ from facs_pipeline.action_units.training.cross_validation import (
     make_folds,
     reasons_to_leave_out,
 )
+from facs_pipeline.action_units.training.features import clip_features
 from facs_pipeline.action_units.training.measures import emotion_auc
 from facs_pipeline.action_units.training.pseudo_labels import (
     BLENDSHAPES,
@@ -33,6 +35,7 @@ from facs_pipeline.action_units.training.pseudo_labels import (
     label_pictures,
     read_labels,
 )
+from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import open_pictures
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation import agreement
@@ -338,3 +341,12 @@ def test_wrong_usage_says_what_is_right(arguments, message):
     answer = run(*arguments, "--out", "m.npz")
     assert answer.exit_code == 2
     assert message in answer.output
+
+
+def test_coded_frames_of_a_folder_with_gaps_are_refused(tmp_path):
+    """The n-th image is taken for frame n; behind a gap every code would belong to another face."""
+    for number in (1, 2, 3, 5, 6):
+        cv2.imwrite(str(tmp_path / f"{number:04d}.png"), np.zeros((40, 40), np.uint8))
+    clip = CodedClip(tmp_path, "anna", np.array([1, 5]), np.zeros((2, 1), np.float32))
+    with pytest.raises(InputError, match=r"jump from 0003\.png to 0005\.png, but the n-th image is taken for frame n"):
+        clip_features([clip], tmp_path / "cache")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from image_files import blank_png, large_gif
+from PIL import Image
 from video_files import frames_of
 
 from facs_pipeline.foundation.errors import VideoError
@@ -82,3 +83,31 @@ def test_gaps_in_the_numbers_of_images(names, gap):
     told = numbering_gaps([Path(f"{name}.png") for name in names])
     assert gap in told
     assert bool(gap) == bool(told)
+
+
+def test_a_run_over_a_folder_with_gaps_says_where(tmp_path):
+    for number in (1, 2, 3, 7, 8):
+        cv2.imwrite(str(tmp_path / f"f{number:03d}.png"), np.full((30, 30), number, np.uint8))
+    frames = read_frames(tmp_path)
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
+    [note] = frames.notes
+    assert (
+        note
+        == "the numbers of its images jump from f003.png to f007.png; its frames are taken 0.04 s apart all the same"
+    )
+
+
+def test_an_animated_image_says_that_it_is_one(tmp_path):
+    first, second = (Image.fromarray(np.full((30, 30), level, np.uint8)) for level in (10, 200))
+    first.save(tmp_path / "a.png", save_all=True, append_images=[second])
+    frames = read_frames(tmp_path / "a.png")
+    [frame] = frames
+    assert frame.image[0, 0] == 10
+    assert "an animated PNG" in frames.notes[0]
+
+
+def test_images_of_twelve_bits_share_their_depth(tmp_path):
+    for number, level in enumerate((4000, 500, 4095)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((30, 30), level, np.uint16))
+    assert [int(frame.image[0, 0]) for frame in read_frames(tmp_path)] == [249, 31, 255]
+    assert next(read_frames(tmp_path, colour=True)).image.tolist()[0][0] == [249, 249, 249]

@@ -22,6 +22,7 @@ import numpy as np
 from facs_pipeline.action_units.names import MAX_INTENSITY
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.model_file import check_unpacked_size
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.training.teacher import TeacherLabels, label_stills, mesh_to_68
@@ -195,6 +196,7 @@ def read_labels(path: str | os.PathLike[str], pictures: Pictures) -> TeacherLabe
     """
     path = Path(path)
     try:
+        check_unpacked_size(path)
         with np.load(path, allow_pickle=False) as stored:
             images, scores, names = (stored[name] for name in ("image", "blendshapes", "names"))
             points = stored["points"] if "points" in stored.files else np.full((len(images), 68, 2), np.nan)

@@ -125,6 +125,20 @@ def stored_bytes(arrays: Mapping[str, np.ndarray]) -> int:
     return sum(len(zlib.compress(np.asarray(array).tobytes(), 9)) for array in arrays.values())
 
 
+def check_unpacked_size(path: str | os.PathLike[str]) -> None:
+    """Refuse an ``.npz`` whose arrays would take more memory than `facs_pipeline.foundation.limits` allows.
+
+    Raises
+    ------
+    ModelError
+        If they would.
+    """
+    with zipfile.ZipFile(path) as packed:
+        problem = too_many_bytes(sum(member.file_size for member in packed.infolist()))
+    if problem:
+        raise ModelError(f"{path}: {problem}")
+
+
 def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFile:
     """Read and verify a model file.
 
@@ -158,10 +172,7 @@ def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFi
         hint = " It looks like a pickle, which could run code, and is refused." if head[:1] == b"\x80" else ""
         raise ModelError(f"{path}: not a facs model file (expected an .npz archive).{hint}")
     try:
-        with zipfile.ZipFile(path) as packed:
-            problem = too_many_bytes(sum(member.file_size for member in packed.infolist()))
-        if problem:
-            raise ModelError(f"{path}: {problem}")
+        check_unpacked_size(path)
         with np.load(path, allow_pickle=False) as archive:
             members = {name: archive[name] for name in archive.files}
         card = json.loads(bytes(members.pop("card")).decode())
