@@ -109,7 +109,7 @@ def _why_not(path: Path, error: Exception) -> str:
     cut = cut_short(path)
     if cut:
         return cut
-    if isinstance(error, av.ArgumentError):
+    if getattr(error, "errno", None) == errno.EINVAL:
         return "a list of other files, or a format that is not read"
     return reason_of(error)
 
@@ -123,10 +123,9 @@ def cut_short(path: Path) -> str:
 
 def reason_of(error: Exception) -> str:
     """An error of FFmpeg or of the system in words."""
-    if isinstance(error, av.ArgumentError):
-        # So decoders answer a size that they do not take.
-        return f"{error.strerror}; {SIZE_LIMIT}"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    # So decoders answer a size that they do not take.
+    return f"{words}; {SIZE_LIMIT}" if getattr(error, "errno", None) == errno.EINVAL else words
 
 
 def video_stream(container: InputContainer, path: str | os.PathLike[str]) -> VideoStream:

@@ -60,7 +60,7 @@ def test_standard_input_does_not_wait(good):
     assert done.returncode == 1
     table = videos_csv(good / "out")
     assert table.loc["good", "status"] == "ok"
-    assert "/dev/stdin: a pipe, not a file" in table.loc["stdin", "reason"]
+    assert "/dev/stdin: a pipe, not a file" in str(table.loc["stdin", "reason"])
 
 
 def test_a_pipe_in_a_folder_is_named(good):

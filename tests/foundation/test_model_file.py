@@ -226,13 +226,13 @@ def test_a_small_file_of_much_content_is_refused_before_it_is_unpacked(tmp_path,
 
 
 def test_the_hash_is_that_of_the_bytes(tmp_path):
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "a": np.arange(6.0).reshape(2, 3).T,
         "empty": np.zeros((0, 3)),
         "text": np.array(["x", "yy"]),
-        "one": np.int8(3),
+        "one": np.array(3, np.int8),
     }
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
-        digest.update(f"{name}|{np.asarray(array).dtype.str}|{np.shape(array)}|".encode() + np.asarray(array).tobytes())
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode() + array.tobytes())
     assert content_hash(arrays) == digest.hexdigest()
