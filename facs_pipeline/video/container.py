@@ -30,8 +30,11 @@ _FORMATS = (
     "3g2,3gp,apng,asf,avi,dv,flv,gif,gxf,ivf,live_flv,lxf,matroska,mov,mp4,mpeg,mpegts,mxf,nut,nuv,ogg,rm,swf,webm,wtv"
 )
 _SAFE = {"format_whitelist": ",".join([_FORMATS, *sorted(RAW_FORMATS)]), "protocol_whitelist": "file"}
+_PYAV = int(av.__version__.split(".")[0])
 # PyAV had an option for tags that are no text; from version 19 on it replaces them by itself.
-_ANY_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+_ANY_TAGS: dict[str, Any] = {"metadata_errors": "replace"} if _PYAV < 19 else {}
+# Before version 18 it crashes on options of streams that show only while a file is probed, as in FLV.
+_PROBED = _PYAV >= 18
 _LARGE, _MOST_EXTENTS = 1 << 30, 4096
 
 
@@ -55,9 +58,9 @@ def open_container(path: str | os.PathLike[str]) -> InputContainer:
     path = Path(path)
     _check_file(path)
     # Decoders give up before they take memory for a larger picture, also where its size changes later.
-    options = {**_SAFE, "max_pixels": str(largest_picture())}
+    limits = {"max_pixels": str(largest_picture())} if _PROBED else {}
     try:
-        return av.open(os.fspath(path), "r", options=options, **_ANY_TAGS)
+        return av.open(os.fspath(path), "r", container_options=_SAFE, options=limits, **_ANY_TAGS)
     except PermissionError:
         raise VideoError(f"{path}: no permission to read the file") from None
     except (av.FFmpegError, OSError, ValueError) as error:

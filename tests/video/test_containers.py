@@ -29,7 +29,7 @@ def two_streams(path: Path, default: int | None) -> Path:
         for number, (width, height) in enumerate([(64, 48), (96, 64)]):
             stream = container.add_stream("mpeg4", rate=25)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            stream.disposition = Disposition.default if number == default else 0
+            stream.disposition = Disposition.default.value if number == default else 0  # type: ignore[assignment]  # as PyAV 16 takes it
             streams.append(stream)
         for _ in range(5):
             for number, stream in enumerate(streams):
