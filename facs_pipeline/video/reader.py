@@ -122,7 +122,7 @@ class FrameReader(Iterator[Frame]):
     notes : list of str
         What was corrected or chosen, in words; complete after the last frame.
     corrected : int
-        Frames whose times are not their stamps; of those read so far.
+        Frames whose stamps were far off; of those read so far.
     """
 
     def __init__(self, path: Path, *, colour: bool, image_fps: float) -> None:

@@ -25,6 +25,8 @@ Item = TypeVar("Item")
 
 AHEAD = 5
 """So many frames are awaited at most before a doubtful stamp is decided on."""
+FAR_S = 0.5
+"""Stamps that are off by more than this are worth a word."""
 _LEAP_STEPS = 2.5
 # Tables hold microseconds: frames closer than this would be one.
 _LEAST_S = 1e-5
@@ -106,9 +108,11 @@ class RisingTimes(Generic[Item]):
     Attributes
     ----------
     corrected : int
-        Frames whose time is not their stamp.
+        Frames whose stamp was off by more than `FAR_S`; DVDs have many that are off by a frame.
     first : tuple of int and float
         Number from 1 and stamp of the first of them.
+    missing : int
+        Frames without a stamp.
     restarts : int
         How often stamps started anew.
     """
@@ -119,7 +123,7 @@ class RisingTimes(Generic[Item]):
         self._last = -np.inf
         self._offset = 0.0
         self._count = 0
-        self.corrected, self.first, self.restarts = 0, (0, np.nan), 0
+        self.corrected, self.first, self.missing, self.restarts = 0, (0, np.nan), 0, 0
 
     def __iter__(self) -> Iterator[tuple[Item, float]]:
         """Each frame with its time in seconds."""
@@ -136,12 +140,16 @@ class RisingTimes(Generic[Item]):
         """What was corrected, in words; empty if nothing."""
         parts = []
         if self.corrected == 1:
-            stamp = f" ({self.first[1]:.3f} s)" if np.isfinite(self.first[1]) else ""
-            parts.append(f"the wrong time stamp of frame {self.first[0]}{stamp} is set between those around it")
+            number, stamp = self.first
+            parts.append(f"the wrong time stamp of frame {number} ({stamp:.3f} s) is set between those around it")
         elif self.corrected:
             parts.append(
-                f"wrong or missing time stamps of {self.corrected} frames (the first is frame {self.first[0]}) "
+                f"wrong time stamps of {self.corrected} frames (the first is frame {self.first[0]}) "
                 "are set between those around them"
+            )
+        if self.missing > self._count / 2:
+            parts.append(
+                f"{self.missing} of {self._count} frames have no time stamps; their times follow from the rate"
             )
         if self.restarts:
             often = f"{self.restarts} times" if self.restarts > 1 else "once"
@@ -156,7 +164,8 @@ class RisingTimes(Generic[Item]):
             for time_s in times:
                 frame, stamp = self._held.popleft()
                 self._count += 1
-                if time_s != stamp:
+                self.missing += bool(np.isnan(stamp))
+                if abs(time_s - stamp) > FAR_S:
                     self.first = self.first if self.corrected else (self._count, stamp - self._offset)
                     self.corrected += 1
                 self._last = time_s
