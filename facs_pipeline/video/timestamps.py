@@ -30,6 +30,8 @@ FAR_S = 0.5
 _LEAP_STEPS = 2.5
 # Tables hold microseconds: frames closer than this would be one.
 _LEAST_S = 1e-5
+# Three centuries; some cameras count from 1970. Of later ones no microseconds would be left.
+_LATEST_S = 1e10
 _PACKETS_TRIED = 64
 _ALWAYS_STAMPED = ("mov", "mpegts", "flv", "gif")
 _RATES = (0.5, 1000.0)
@@ -129,7 +131,7 @@ class RisingTimes(Generic[Item]):
         """Each frame with its time in seconds."""
         try:
             for frame, stamp in self._stamped:
-                self._held.append((frame, stamp + self._offset))
+                self._held.append((frame, stamp + self._offset if abs(stamp) < _LATEST_S else np.nan))
                 yield from self._decided(ended=False)
         except Exception:
             yield from self._decided(ended=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice
@@ -51,3 +52,15 @@ def write_audio(path: Path, cover: np.ndarray | None = None) -> Path:
             container.mux(stream.encode(sound))
         container.mux(stream.encode(None))
     return path
+
+
+def turned(source: Path, target: Path, a: int, b: int, c: int, d: int) -> Path:
+    """The same MP4 with another display matrix in its track header (QuickTime: x' = ax + cy, y' = bx + dy)."""
+    data = bytearray(source.read_bytes())
+    start = data.index(b"tkhd") + 44
+    assert data[start - 40] == 0, "a version 0 header is expected"
+    one = 1 << 16
+    assert struct.unpack(">9i", data[start : start + 36])[0] == one
+    data[start : start + 36] = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
+    target.write_bytes(data)
+    return target

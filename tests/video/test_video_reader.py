@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from drawn_faces import drawn_frames
-from video_files import frames_of, write_audio, write_video
+from video_files import frames_of, turned, write_audio, write_video
 
 from facs_pipeline.foundation.errors import VideoError
 from facs_pipeline.video.reader import folder_images, natural_key, probe, read_frames, read_image
@@ -49,18 +48,6 @@ def encode(
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path
-
-
-def turned(source: Path, target: Path, a: int, b: int, c: int, d: int) -> Path:
-    """The same MP4 with another display matrix in its track header (QuickTime: x' = ax + cy, y' = bx + dy)."""
-    data = bytearray(source.read_bytes())
-    start = data.index(b"tkhd") + 44
-    assert data[start - 40] == 0, "a version 0 header is expected"
-    one = 1 << 16
-    assert struct.unpack(">9i", data[start : start + 36])[0] == one
-    data[start : start + 36] = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
-    target.write_bytes(data)
-    return target
 
 
 def test_variable_frame_rate_keeps_its_times(tmp_path):
