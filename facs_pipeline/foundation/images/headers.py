@@ -47,7 +47,7 @@ def read_header(data: bytes) -> ImageHeader | None:
         if begins.match(data):
             try:
                 return read(data)
-            except (struct.error, IndexError, ValueError):
+            except (struct.error, LookupError, ValueError):
                 return None
     return None
 
