@@ -27,8 +27,8 @@ def as_grey(picture: np.ndarray, colour: Colour | None = None) -> np.ndarray:
     Parameters
     ----------
     picture : ndarray
-        Grey [h, w] or [h, w, 1], or colour [h, w, 3] or, with transparency, [h, w, 4]. Levels are uint8, uint16, bool,
-        or floating-point numbers from 0 to 1.
+        Grey [h, w] or [h, w, 1], or colour [h, w, 3] or, with transparency, [h, w, 4]. Levels are uint8, uint16
+        from 0 to 65535 (scale those of 12-bit cameras), bool, or floating-point numbers from 0 to 1.
     colour : "rgb" or "bgr"
         Order of the channels; needed for colour pictures only, since it cannot be told from the pixels.
 
