@@ -12,7 +12,7 @@ from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.extraction.inputs import named_path
 from facs_pipeline.extraction.passed_over import CONVERT, PassedOver
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.regular import why_no_file
+from facs_pipeline.foundation.files.regular import no_path, why_no_file
 from facs_pipeline.video.reader import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES, VIDEO_SUFFIXES, is_photo, natural_key
 
 
@@ -69,7 +69,7 @@ def _alone(file: Path, text: str, skipped: list[Skipped]) -> list[Path]:
     if not problem and not _kind(file):
         problem = f"its name says neither image nor video ({_suffixes()})"
     if problem:
-        skipped.append(Skipped(str(file), problem))
+        skipped.append(Skipped(text if no_path(text) else str(file), problem))
     return [] if problem else [file]
 
 

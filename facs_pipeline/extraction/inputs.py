@@ -14,7 +14,7 @@ from pathlib import Path
 
 from facs_pipeline.extraction.passed_over import CONVERT, PassedOver
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.regular import read_whole, why_no_file
+from facs_pipeline.foundation.files.regular import no_path, read_whole, why_no_file
 from facs_pipeline.tables.schema import METADATA
 from facs_pipeline.video.reader import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
@@ -128,7 +128,7 @@ def _expand(argument: str, base: Path, search: _Search) -> list[VideoInput]:
         return _from_list(path, search) if path.suffix.lower() == ".txt" else [_video(path)]
     if glob.has_magic(argument) and not os.path.lexists(path):
         return _matching(argument, path, search)
-    return [_problem(path, f"{path}: {problem}")]
+    return [_problem(path, f"{argument if no_path(argument) else path}: {problem}")]
 
 
 def _matching(pattern: str, path: Path, search: _Search) -> list[VideoInput]:

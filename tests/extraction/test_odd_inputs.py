@@ -41,6 +41,8 @@ def test_each_is_refused_by_a_message_of_its_own(good, argument, told):
     one, other = sorted(find_videos([argument, good / "good.mp4"]), key=lambda video: bool(video.problem))
     assert (one.name, one.problem) == ("good", "")
     assert told in other.problem
+    if "not read" in told:
+        assert other.problem.startswith(f"{argument}: {told}")
     files = find_images_and_videos([argument, good / "good.mp4"])
     assert [path.name for path in files.videos] == ["good.mp4"]
     assert told in files.skipped[0].reason

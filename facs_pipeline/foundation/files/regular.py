@@ -19,6 +19,17 @@ _KINDS = {
 }
 
 
+def no_path(named: str) -> bool:
+    """Whether a text is no path but a URL, or the ``-`` of standard input; a file may have such a name all the same.
+
+    Examples
+    --------
+    >>> no_path("rtsp://camera/stream"), no_path("-"), no_path("C:/a.mp4")
+    (True, True, False)
+    """
+    return named == "-" or bool(_URL.match(named))
+
+
 def why_no_file(path: str | os.PathLike[str], named: str = "") -> str:
     """Why a path cannot be read as a file; empty if it can, as far as its kind tells.
 
