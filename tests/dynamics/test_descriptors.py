@@ -32,6 +32,7 @@ from facs_pipeline.dynamics.descriptors import (
     descriptor_names,
     why_not_described,
 )
+from facs_pipeline.dynamics.face_series import describe_faces
 from facs_pipeline.dynamics.resampling import LONGEST_GAP_S, LONGEST_S, resample_series, smooth_series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.synthesis.recordings import expression
@@ -459,3 +460,11 @@ def test_longer_than_a_day_is_not_described():
     assert np.isnan(describe_series(series, times, [12])[0]).all()
     with pytest.raises(InputError, match="expected at most 24 h"):
         resample_series(series, times)
+
+
+def test_describing_a_face_shows_that_it_goes_on():
+    ticks = []
+    times = np.arange(50) / 25
+    described = describe_faces({0: (times, np.ones((50, 3)))}, (1, 2, 12), cutoff_hz=1.0, tick=lambda: ticks.append(1))
+    assert len(described["faces"]["0"]) == 3 * N_PER_AU
+    assert len(ticks) == 3

@@ -19,7 +19,7 @@ import pytest
 from drawn_faces import drawn_frames
 from extraction_runs import Remembering, videos_csv
 from skimage.data import lfw_subset
-from video_files import write_video
+from video_files import add_video, write_video
 
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.run import extract_features
@@ -34,12 +34,11 @@ def smile() -> Sequence[np.ndarray]:
     return drawn_frames(1, "happiness", FRAMES)
 
 
-def stamped(path: Path, frames: Sequence[np.ndarray], times_s: Sequence[float]) -> Path:
+def stamped(path: Path, frames: Sequence[np.ndarray], times_s: np.ndarray) -> Path:
     """Frames at these times, written in this order whatever the times are."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
-        stream.codec_context.bit_rate, stream.codec_context.time_base = 4_000_000, Fraction(1, 1000)
+        stream = add_video(container, "mpeg4", frames[0].shape)
+        stream.codec_context.time_base = Fraction(1, 1000)
         for clock, (image, time_s) in enumerate(zip(frames, times_s, strict=True)):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
             picture.pts, picture.time_base = clock, Fraction(1, 1000)
@@ -55,7 +54,7 @@ def extracted(path: Path, out: Path, **options) -> tuple[pd.Series, pd.DataFrame
     result = extract_features([path], Options(out=out, jobs=1, **options), progress)
     [video] = result.videos
     assert video.status == "ok", video.reason
-    return videos_csv(out).loc[video.name], result.tables[video.name], progress
+    return videos_csv(out).loc[[video.name]].iloc[0], result.tables[video.name], progress
 
 
 def test_a_jump_of_days_splits_the_series(tmp_path, smile):
@@ -93,9 +92,7 @@ def test_one_frame_stamped_hours_ahead_is_corrected_and_noted(tmp_path, smile):
 def test_events_for_elan_count_from_where_players_begin(tmp_path, smile):
     path = tmp_path / "camera.ts"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg2video", rate=25)
-        stream.height, stream.width, stream.pix_fmt = *smile[0].shape[:2], "yuv420p"
-        stream.codec_context.bit_rate = 8_000_000
+        stream = add_video(container, "mpeg2video", smile[0].shape)
         for number, image in enumerate(smile):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
             picture.pts, picture.time_base = 36 + number, Fraction(1, 25)
@@ -146,9 +143,7 @@ def test_a_size_that_changes_in_mid_file_is_noted_and_drawn(tmp_path, smile):
     for number, frames in enumerate([smile[:20], [image[:, 8:-8] for image in smile[20:]]]):
         part = tmp_path / f"part{number}.m2v"
         with av.open(str(part), "w", format="mpeg2video") as container:
-            stream = container.add_stream("mpeg2video", rate=25)
-            stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
-            stream.codec_context.bit_rate = 8_000_000
+            stream = add_video(container, "mpeg2video", frames[0].shape)
             for image in frames:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")))
             container.mux(stream.encode(None))
@@ -165,15 +160,20 @@ def test_a_size_that_changes_in_mid_file_is_noted_and_drawn(tmp_path, smile):
     assert sum(1 for _ in read_frames(tmp_path / "out" / "overlays" / "sizes.mp4")) == len(table) >= FRAMES - 1
 
 
-def test_the_table_is_kept_where_the_worker_dies_over_the_descriptors(tmp_path, monkeypatch, smile):
-    # Kills the worker when it begins with the descriptors, as the system does when memory runs out.
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"), ("raise MemoryError", "MemoryError")],
+    ids=["the worker dies", "memory ends"],
+)
+def test_the_table_is_kept_where_the_descriptors_fail(tmp_path, monkeypatch, smile, end, told):
+    # Happens to the worker when it begins with the descriptors.
     (tmp_path / "startup").mkdir()
     (tmp_path / "startup" / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
         "class Deadly:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'scipy.interpolate':\n"
-        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"            {end}\n"
         "sys.meta_path.insert(0, Deadly())\n"
     )
     path = write_video(tmp_path / "smile.mp4", smile)
@@ -182,7 +182,7 @@ def test_the_table_is_kept_where_the_worker_dies_over_the_descriptors(tmp_path, 
         row, table, progress = extracted(path, tmp_path / "out")
     assert len(table) == FRAMES
     assert "no descriptors: " in row["reason"]
-    assert "SIGKILL" in row["reason"]
+    assert told in row["reason"]
     assert "its table is kept" in progress.warnings[-1]
     assert len(pd.read_csv(tmp_path / "out" / "descriptors.csv")) == 0
     row, again, progress = extracted(path, tmp_path / "out")
@@ -209,9 +209,7 @@ def test_a_hole_of_terabytes_is_refused_before_it_is_read(tmp_path, smile):
 def test_longer_sound_is_no_sign_of_damage(tmp_path, smile):
     path = tmp_path / "sound.flv"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("flv1", rate=25)
-        stream.height, stream.width, stream.pix_fmt = *smile[0].shape[:2], "yuv420p"
-        stream.codec_context.bit_rate = 4_000_000
+        stream = add_video(container, "flv1", smile[0].shape)
         sound = container.add_stream("aac", rate=44100)
         sound.layout = "mono"
         for image in smile:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from facs_pipeline.video.reader import read_frames
 
@@ -64,3 +66,14 @@ def turned(source: Path, target: Path, a: int, b: int, c: int, d: int) -> Path:
     data[start : start + 36] = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
     target.write_bytes(data)
     return target
+
+
+def add_video(
+    container: OutputContainer, codec: str, size: tuple[int, ...], *, rate: int = 25, pix_fmt: str = "yuv420p"
+) -> VideoStream:
+    """A video stream for pictures of a height and width (further numbers do not count)."""
+    stream = container.add_stream(codec, rate=rate)
+    assert isinstance(stream, VideoStream)
+    stream.height, stream.width, stream.pix_fmt = size[0], size[1], pix_fmt
+    stream.codec_context.bit_rate = 8_000_000
+    return stream

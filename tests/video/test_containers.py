@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from video_files import write_video
+from video_files import add_video, write_video
 
 from facs_pipeline.foundation.errors import VideoError
 from facs_pipeline.video.container import cut_short
@@ -27,8 +27,7 @@ def two_streams(path: Path, default: int | None) -> Path:
     with av.open(str(path), "w") as container:
         streams = []
         for number, (width, height) in enumerate([(64, 48), (96, 64)]):
-            stream = container.add_stream("mpeg4", rate=25)
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream = add_video(container, "mpeg4", (height, width))
             stream.disposition = Disposition.default.value if number == default else 0  # type: ignore[assignment]  # as PyAV 16 takes it
             streams.append(stream)
         for _ in range(5):
@@ -56,8 +55,7 @@ def test_without_a_default_the_first_stream_is_read(tmp_path):
 def with_sound(path: Path, sound_s: float) -> Path:
     """Ten frames in 0.4 s, and sound that lasts longer."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("flv1" if path.suffix == ".flv" else "mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream = add_video(container, "flv1" if path.suffix == ".flv" else "mpeg4", (48, 64))
         sound = container.add_stream("aac", rate=44100)
         sound.layout = "mono"
         for _ in range(10):
@@ -84,8 +82,7 @@ def test_where_pictures_have_a_length_of_their_own_it_is_known(tmp_path):
 def test_the_time_at_which_players_begin_is_known(tmp_path):
     path = tmp_path / "camera.ts"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg2video", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream = add_video(container, "mpeg2video", (48, 64))
         for number in range(10):
             picture = av.VideoFrame.from_ndarray(plain(90), format="bgr24")
             picture.pts, picture.time_base = 36 + number, Fraction(1, 25)
@@ -102,8 +99,7 @@ def shape_changes(path: Path) -> Path:
     for number, aspect in enumerate([Fraction(1), Fraction(4, 3)]):
         part = path.with_name(f"part{number}.m2v")
         with av.open(str(part), "w", format="mpeg2video") as container:
-            stream = container.add_stream("mpeg2video", rate=25)
-            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+            stream = add_video(container, "mpeg2video", (96, 128))
             stream.codec_context.sample_aspect_ratio = aspect
             for _ in range(10):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(plain(90, 96, 128), format="bgr24")))

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import PictureType
+from video_files import add_video
 
 from facs_pipeline.video.reader import probe, read_frames
 from facs_pipeline.video.timestamps import AHEAD, RisingTimes
@@ -27,9 +28,11 @@ def encoded(path: Path, count: int, *, codec: str = "mpeg4", rate: int = 30, b_f
     """A video in the container of its name; raw streams by the codec's name."""
     raw = {".h264": "h264", ".hevc": "hevc", ".mjpeg": "mjpeg"}.get(path.suffix)
     with av.open(str(path), "w", format=raw) as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        stream.options = {"bf": str(b_frames)} | ({"x265-params": "log-level=none"} if codec == "libx265" else {})
+        pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream = add_video(container, codec, (48, 64), rate=rate, pix_fmt=pix_fmt)
+        stream.options = {"bf": str(b_frames)}
+        if codec == "libx265":
+            stream.options = {"x265-params": f"log-level=none:bframes={b_frames}"}
         if times_ms is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         for number, image in enumerate(pictures(count)):
@@ -141,7 +144,7 @@ def test_times_rise_and_few_frames_wait_whatever_the_stamps(seed):
             given += 1
             yield number, float(stamp)
 
-    times = []
+    times: list[float] = []
     for number, time_s in RisingTimes(frames(), STEP):
         assert number == len(times)
         assert given - number <= AHEAD + 1
