@@ -26,7 +26,8 @@ from facs_pipeline.extraction.stage import FRAMES, Computation, Stage, VideoSett
 from facs_pipeline.foundation.errors import FacsError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.tables.au_table import TABLES, FaceRows
-from facs_pipeline.video.reader import folder_images, probe
+from facs_pipeline.video.container import check_file
+from facs_pipeline.video.reader import folder_images
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ class VideoRun:
     def run(self) -> VideoOutcome:
         """Do the job."""
         images = folder_images(self.job.path) if self.job.is_images else None
-        if not (images or self.job.sha256):
-            # What is no video, or has no end, is not worth reading for its hash.
-            probe(self.job.path)
+        if not (self.job.is_images or self.job.sha256):
+            # What has no end cannot be read for its hash.
+            check_file(self.job.path)
         sha256 = self.job.sha256 or content_sha256(self.job.path, images, self._alive)
         keys = stage_keys(sha256, self.stages)
         # A chunk can turn out damaged while it is read; then its stage is computed again.

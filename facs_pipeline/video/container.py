@@ -56,7 +56,7 @@ def open_container(path: str | os.PathLike[str]) -> InputContainer:
         If it is no regular file with content, or cannot be opened as a video.
     """
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     # Decoders give up before they take memory for a larger picture, also where its size changes later.
     limits = {"max_pixels": str(largest_picture())} if _PROBED else {}
     try:
@@ -67,7 +67,8 @@ def open_container(path: str | os.PathLike[str]) -> InputContainer:
         raise VideoError(f"{path}: not a video that can be opened ({_why_not(path, error)})") from None
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise `VideoError` for what is no regular file, is empty, or is a hole for the most part."""
     try:
         status = path.stat()
     except PermissionError:
