@@ -24,7 +24,7 @@ Exit codes: 0 all images done, 1 some could not be read (the others are done), 2
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
     "--out", type=click.Path(path_type=Path), default="stills.csv", show_default=True,
-    help="Table to write, .csv or .parquet.",
+    help="Table to write: .csv, .tsv, .parquet, .xlsx, .json or .jsonl.",
 )  # fmt: skip
 @click.option(
     "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,

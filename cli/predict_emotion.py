@@ -33,8 +33,9 @@ _SHOWN = 20
 @click.command("predict-emotion", epilog=EPILOG)
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="predictions.csv", show_default=True, help="Table to write (CSV)."
-)
+    "--out", type=click.Path(path_type=Path), default="predictions.csv", show_default=True,
+    help="Table to write: .csv, .tsv, .parquet, .xlsx, .json or .jsonl.",
+)  # fmt: skip
 @click.option("--model", type=click.Path(path_type=Path), help="Emotion model file.  [default: the package's, compact]")
 @click.option(
     "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,

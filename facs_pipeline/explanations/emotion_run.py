@@ -38,6 +38,7 @@ from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.reader import table_points
 from facs_pipeline.tables.schema import EMOTION_REASONS
+from facs_pipeline.tables.writing import check_place, write_table
 from facs_pipeline.video.reader import grey_frames
 
 
@@ -121,6 +122,7 @@ def predict_emotions(
     >>> result.table["emotion"].value_counts()  # doctest: +SKIP
     """
     options = options or PredictionOptions()
+    check_place(options.out)
     files = find_images_and_videos(inputs)
     model = EmotionModel.load(options.model) if options.model else EmotionModel.load_default()
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
@@ -132,7 +134,7 @@ def predict_emotions(
     table = None
     if tables:
         table = pd.concat(tables, ignore_index=True)
-        atomic_csv(table, options.out)
+        write_table(table, options.out)
         run.write_reasons()
     unfinished.clear()
     return PredictionResult(table, tuple(run.skipped), tuple(run.notes))

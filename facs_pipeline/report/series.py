@@ -15,6 +15,7 @@ from facs_pipeline.dynamics.events import find_events
 from facs_pipeline.dynamics.resampling import LONGEST_S, RATE_HZ, resample_part, series_parts, smooth_series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_number_table
+from facs_pipeline.tables.time_base import check_span
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 POINTS = 120
@@ -101,6 +102,7 @@ def read_series(path: Path) -> VideoSeries:
             raise ValueError("no rows" if aus else "no column timestamp, or none like AU12_r")
         table, faces = _main_face(table)
         times = table["timestamp"].to_numpy(float)
+        check_span(path, "timestamp", table.index, times)
         named = [name for name in table.columns if _EMOTION.fullmatch(name)]
         probabilities = table[named].to_numpy(float)
         values = table[columns].to_numpy(float, copy=True)
