@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from facs_pipeline.foundation.text import counted
+
 from .aus import AUList
 from .console import ConsoleProgress
 
@@ -80,6 +82,7 @@ def command(
     described = describe_tables(tables, options, metadata=metadata, exclude=[out], progress=ConsoleProgress())
     write_table(described.table, out, form)
     numbers = ", ".join(map(str, described.aus))
-    click.echo(f"{out}: {len(described.table)} rows from {described.tables} tables, action units {numbers}")
+    rows, tables_read = counted(len(described.table), "row"), counted(described.tables, "table")
+    click.echo(f"{out}: {rows} from {tables_read}, action units {numbers}")
     if described.failed:
         click.get_current_context().exit(1)

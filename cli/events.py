@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S
+from facs_pipeline.foundation.text import counted
 
 from .aus import AUList
 from .console import ConsoleProgress
@@ -92,7 +93,8 @@ def command(
     if elan is not None:
         write_elan(events, elan)
     _print_summary(events)
-    click.echo(f"{out}: {len(events.table)} events in {events.videos} videos{f'; for ELAN: {elan}' if elan else ''}")
+    found = f"{counted(len(events.table), 'event')} in {counted(events.videos, 'video')}"
+    click.echo(f"{out}: {found}{f'; for ELAN: {elan}' if elan else ''}")
     if events.failed:
         click.get_current_context().exit(1)
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 import click
 
+from facs_pipeline.foundation.text import counted
+
 from .console import ConsoleProgress, print_skipped
 
 EPILOG = """\b
@@ -59,5 +61,6 @@ def command(
         click.echo("Error: not one image could be used; nothing was written", err=True)
         return 2
     without = result.without_face
-    click.echo(f"{out}: {len(result.table) - without} faces in {result.images} images, {without} without a face")
+    faces_found = counted(len(result.table) - without, "face")
+    click.echo(f"{out}: {faces_found} in {counted(result.images, 'image')}, {without} without a face")
     return 1 if result.skipped else 0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from facs_pipeline.foundation.text import counted
+
 from .console import ConsoleProgress, print_skipped
 
 if TYPE_CHECKING:
@@ -86,10 +88,11 @@ def _print_summary(table: pd.DataFrame, out: Path, explain: Path | None, failed:
     without = int((stills["found"] == 0).sum())
     if without:
         click.echo(
-            f"Note: no face found in {without} of {stills['input'].nunique()} images (found = 0): the answer is for "
+            f"Note: no face found in {without} of {counted(stills['input'].nunique(), 'image')} (found = 0): the answer is for "
             "the place where the face of a tight crop would be",
             err=True,
         )
     click.echo("Labels are what people would call the face, not what somebody feels.", err=True)
     also = f"; explanations: {explain}" if explain else ""
-    click.echo(f"{table['input'].nunique()} inputs, {len(table)} rows, {failed} failed. Table: {out}{also}")
+    inputs = counted(table["input"].nunique(), "input")
+    click.echo(f"{inputs}, {counted(len(table), 'row')}, {failed} failed. Table: {out}{also}")

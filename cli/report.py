@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from facs_pipeline.foundation.text import counted
+
 from .console import ConsoleProgress
 
 EPILOG = """\b
@@ -26,7 +28,7 @@ Exit codes: 0 written, 2 wrong usage or nothing to report on.
 )
 @click.option(
     "--metadata", type=click.Path(path_type=Path),
-    help="CSV with the column video and further ones (gender, age group) to show results by.",
+    help="Table with the column video and further ones (gender, age group) to show results by.",
 )  # fmt: skip
 @click.option(
     "--pictures", type=click.Choice(["quick", "all", "none"]), default="quick", show_default=True,
@@ -50,7 +52,7 @@ def command(folders: tuple[Path, ...], out: Path, metadata: Path | None, picture
         click.echo(f"Note: and {len(written.notes) - 10} more, in the report", err=True)
     more = f" and {len(written.pages) - 1} further pages" if len(written.pages) > 1 else ""
     size = sum(page.stat().st_size for page in written.pages) / 1e6
-    click.echo(f"Report: {out}{more} ({size:.1f} MB, {len(gathered.videos)} videos), data: {written.data}")
+    click.echo(f"Report: {out}{more} ({size:.1f} MB, {counted(len(gathered.videos), 'video')}), data: {written.data}")
     if open_it:
         import webbrowser
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from facs_pipeline.dynamics.events import Event, letter
 from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.text import xml_text
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 # The format wants a date; the same events give the same file.
@@ -77,7 +78,7 @@ def write_eaf(
     slots = ET.SubElement(document, "TIME_ORDER")
     number = 0
     for name, events in tiers.items():
-        tier = ET.SubElement(document, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=name)
+        tier = ET.SubElement(document, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=xml_text(name))
         for au, event in events:
             number += 1
             # ELAN shows no annotation without a length.

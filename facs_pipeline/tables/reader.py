@@ -155,8 +155,8 @@ def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd
     huge = table[list(columns.values())].abs() > _LARGEST
     row = _first(huge.any(axis=1) & has_face)
     if row is not None:
-        name = huge.loc[row].idxmax()
-        raise InputError(f"{path}: row {row}, column {name}: {table.loc[row, name]:g} is no intensity; expected 0 to 5")
+        name = str(huge.loc[row].idxmax())
+        raise InputError(f"{path}: row {row}, column {name}: {table[name].loc[row]:g} is no intensity; expected 0 to 5")
     return has_face
 
 

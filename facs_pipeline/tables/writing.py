@@ -169,9 +169,9 @@ def _plain_rows(table: pd.DataFrame) -> list[tuple[object, ...]]:
 
 
 def _plain(cell: object) -> object:
-    if isinstance(cell, str | bool | int):
+    if cell is None or isinstance(cell, str | bool | int):
         return cell
-    if pd.isna(cell):
+    if cell is pd.NA or cell is pd.NaT:
         return None
     if isinstance(cell, float | np.floating):
         # Neither JSON nor a spreadsheet has a word for infinity.

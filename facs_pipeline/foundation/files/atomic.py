@@ -138,7 +138,7 @@ def atomic_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, separator: 
     for place, kind in enumerate(table.dtypes):
         if not is_numeric_dtype(kind):
             cells = table.iloc[:, place]
-            safe.isetitem(place, cells.map(lambda cell: as_cell(cell) if isinstance(cell, str) else cell))
+            safe.isetitem(place, cells.map(lambda cell: as_cell(cell) if isinstance(cell, str) else cell).array)
     with atomic_write(path) as file:
         safe.to_csv(file, index=False, lineterminator="\n", sep=separator)
 
