@@ -87,8 +87,9 @@ def _print_summary(table: pd.DataFrame, out: Path, explain: Path | None, failed:
     stills = table[table["frame"].isna()]
     without = int((stills["found"] == 0).sum())
     if without:
+        images = counted(stills["input"].nunique(), "image")
         click.echo(
-            f"Note: no face found in {without} of {counted(stills['input'].nunique(), 'image')} (found = 0): the answer is for "
+            f"Note: no face found in {without} of {images} (found = 0): the answer is for "
             "the place where the face of a tight crop would be",
             err=True,
         )

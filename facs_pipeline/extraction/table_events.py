@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import free_name, make_writable
+from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.files import find_tables
 from facs_pipeline.tables.reader import AUSeries, choose_aus
@@ -267,9 +267,9 @@ def write_elan(events: TableEvents, folder: Path) -> list[Path]:
 def _media(path: Path, video: str) -> Path | None:
     """Where the video lies, if the table is in a folder that `extract_features` made."""
     try:
-        videos = json.loads((path.parent.parent / "run.json").read_text(encoding="utf-8"))["videos"]
-        return Path(videos[video]) if Path(videos[video]).is_file() else None
-    except (OSError, ValueError, KeyError, TypeError):
+        place = read_json_object(path.parent.parent / "run.json")["videos"][video]
+        return Path(place) if os.path.isfile(place) and isinstance(place, str) else None
+    except (InputError, KeyError, TypeError):
         return None
 
 

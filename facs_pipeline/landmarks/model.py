@@ -22,7 +22,7 @@ import numpy as np
 from facs_pipeline.deprecated import former_method
 from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.foundation.errors import ModelError
-from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.files.model_file import load_model, save_model, usable
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.images.crops import shrunk
 from facs_pipeline.landmarks.eyelids import N_VALUES, Eyelids
@@ -131,7 +131,7 @@ class LandmarkModel:
         other = ModelError(f"{path}: made for other features than this version's; train it again")
         if model.card.get("features") != _FEATURES_VERSION:
             raise other
-        try:
+        with usable(path, "a landmark model"):
             steps = [
                 Step(*(model.arrays[f"{name}_{part}"].astype(np.float32) for part in Step._fields)) for name in _STEPS
             ]
@@ -141,9 +141,9 @@ class LandmarkModel:
             lids, face, box_shape = (model.arrays[name] for name in ("lids", "face", "box_shape"))
             if lids.shape != (N_VALUES + 1, 12):
                 raise other
-            return cls(model.arrays["mean_shape"], steps, lids, face, box_shape, model.card)
-        except KeyError as error:
-            raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
+            loaded = cls(model.arrays["mean_shape"], steps, lids, face, box_shape, model.card)
+            loaded.find(np.zeros((64, 64), np.uint8), (8.0, 8.0, 48.0, 48.0))
+        return loaded
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model in half precision, with its card; gives back the path."""

@@ -34,11 +34,11 @@ def find_tables(named: Sequence[str | os.PathLike[str]], exclude: Iterable[Path 
     tables: dict[str, Path] = {}
     for one in named:
         text, path = os.fspath(one), Path(one)
-        if path.is_dir():
+        if os.path.isdir(path):
             matches = [file for file in _tables_below(path) if os.path.abspath(file) not in left_out]
             if not matches:
                 raise InputError(f"{path}: no tables (.csv, .parquet) in this folder")
-        elif path.exists() or not glob.has_magic(text):
+        elif os.path.exists(path) or not glob.has_magic(text):
             matches = [path]
         else:
             matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
