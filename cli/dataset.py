@@ -47,10 +47,10 @@ Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage.
 def check_sase_fe(path: Path, metadata: Path | None) -> int:
     """Check SASE-FE at PATH: FakeTrue_DB/<subject>/N2H.MP4, or flat files such as 0001_HAPPY.MP4."""
     from facs_pipeline.datasets.sase_fe import scan_sase_fe
-    from facs_pipeline.tables.writing import check_place
+    from facs_pipeline.tables.writing import table_form
 
     if metadata is not None:
-        check_place(metadata)
+        table_form(metadata)
     return _report(scan_sase_fe(path), metadata)
 
 
@@ -159,11 +159,11 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     from facs_pipeline.datasets.kdef import ANGLES
     from facs_pipeline.datasets.open_faces import open_faces
     from facs_pipeline.foundation.images.decoding import silence_opencv
-    from facs_pipeline.tables.writing import check_place, write_table
+    from facs_pipeline.tables.writing import table_form, write_table
 
     for place in (duplicates, skipped):
         if place is not None:
-            check_place(place)
+            table_form(place)
     silence_opencv()
     progress = ConsoleProgress()
     faces = open_faces(path, kind, angles=ANGLES, progress=progress)

@@ -75,9 +75,9 @@ def command(
     """
     from facs_pipeline.extraction.table_descriptors import describe_tables
     from facs_pipeline.extraction.table_series import SeriesOptions
-    from facs_pipeline.tables.writing import check_place, write_table
+    from facs_pipeline.tables.writing import table_form, write_table
 
-    check_place(out, form)
+    table_form(out, form)
     options = SeriesOptions(aus, fps, min_confidence, baseline, time_unit)
     described = describe_tables(tables, options, metadata=metadata, exclude=[out], progress=ConsoleProgress())
     write_table(described.table, out, form)

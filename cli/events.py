@@ -81,11 +81,11 @@ def command(
     """
     from facs_pipeline.extraction.table_events import EventLevels, find_table_events, write_elan
     from facs_pipeline.extraction.table_series import SeriesOptions
-    from facs_pipeline.tables.writing import check_place, write_table
+    from facs_pipeline.tables.writing import table_form, write_table
 
     if not 0 < offset <= onset:
         raise click.BadParameter(f"{offset:g}; expected above 0, and at most --onset {onset:g}", param_hint="--offset")
-    check_place(out, form)
+    table_form(out, form)
     options = SeriesOptions(aus, fps, min_confidence, baseline, time_unit)
     levels = EventLevels(onset, offset, shortest)
     events = find_table_events(tables, options, levels, exclude=[out], progress=ConsoleProgress())

@@ -38,7 +38,7 @@ from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.reader import table_points
 from facs_pipeline.tables.schema import EMOTION_REASONS
-from facs_pipeline.tables.writing import check_place, write_table
+from facs_pipeline.tables.writing import table_form, write_table
 from facs_pipeline.video.reader import grey_frames
 
 
@@ -122,7 +122,7 @@ def predict_emotions(
     >>> result.table["emotion"].value_counts()  # doctest: +SKIP
     """
     options = options or PredictionOptions()
-    check_place(options.out)
+    table_form(options.out)
     files = find_images_and_videos(inputs)
     model = EmotionModel.load(options.model) if options.model else EmotionModel.load_default()
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))

@@ -6,6 +6,7 @@ Names of files, videos and faces are anybody's. Each of these functions makes on
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Control characters but tab and newline; marks that turn or hide what is beside them; halves of characters.
 _UNPRINTABLE = re.compile(
@@ -91,6 +92,21 @@ def without_zeros(text: str) -> str:
     ('7', '0', '07a')
     """
     return text.lstrip("0") or "0" if whole_number(text) is not None else text
+
+
+def lost_zeros(names: Iterable[str]) -> str:
+    """A note where two names differ by zeros in front only; empty where none do.
+
+    >>> lost_zeros(["007", "12", "7"])
+    "'007' and '7' differ by the zeros in front only, which spreadsheets drop; they count as two"
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(without_zeros(name), name)
+        if other != name:
+            both = " and ".join(map(repr, sorted((name, other))))
+            return f"{both} differ by the zeros in front only, which spreadsheets drop; they count as two"
+    return ""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write, make_writable
+from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
 from facs_pipeline.foundation.text import xml_text
 
 Form = Literal["csv", "tsv", "parquet", "xlsx", "json", "jsonl"]
@@ -63,21 +63,6 @@ def table_form(path: Path, form: Form | None = None) -> Form:
         known = ", ".join(_FORMS)
         raise InputError(f"{path}: no table is written as {ending}; name a file that ends in one of {known}")
     return by_name or "csv"
-
-
-def check_place(path: Path, form: Form | None = None) -> Form:
-    """The same, and whether a file can be written there.
-
-    Raises
-    ------
-    InputError
-        Likewise, or if nothing can be written there.
-    """
-    form = table_form(path, form)
-    if path.is_dir():
-        raise InputError(f"{path}: a folder; expected the name of a file to write")
-    make_writable(path.parent, "choose another place with --out")
-    return form
 
 
 def write_table(table: pd.DataFrame, path: Path, form: Form | None = None) -> None:

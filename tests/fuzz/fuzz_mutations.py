@@ -146,7 +146,7 @@ def _damaged_array(array: np.ndarray, draw: random.Random) -> np.ndarray | None:
         lambda: array[..., :-1] if array.ndim else array,
         lambda: np.concatenate([array, array]) if array.ndim else array,
         lambda: np.zeros(0),
-        lambda: np.float64(draw.choice([0, np.nan, 1e308])),
+        lambda: np.asarray(draw.choice([0, np.nan, 1e308])),
         lambda: array.astype(str) if array.size < 100_000 else None,
         lambda: array.astype(bool) if array.dtype.kind in "biuf" else array.astype("U1"),
         lambda: array.astype(complex) if array.dtype.kind in "biuf" else np.zeros(array.shape),

@@ -157,20 +157,21 @@ def _peak() -> int:
 
 def run_reader(reader: str, limits: Limits) -> Outcome:
     """All inputs of one reader; a process that crashes or hangs is replaced, and goes on behind that input."""
-    outcome, first = Outcome(reader), 0
+    outcome = Outcome(reader)
+    first: int | None = 0
     processes = multiprocessing.get_context("forkserver")
     while first is not None and first < limits.inputs:
         parent, child = processes.Pipe(duplex=False)
         process = processes.Process(target=_work, args=(reader, limits, first, child), daemon=True)
         process.start()
         child.close()
-        first = _listen(parent, process.pid, limits, outcome)
+        first = _listen(parent, limits, outcome)
         process.kill()
         process.join()
     return outcome
 
 
-def _listen(told: Connection, _pid: int | None, limits: Limits, outcome: Outcome) -> int | None:
+def _listen(told: Connection, limits: Limits, outcome: Outcome) -> int | None:
     """Take what the child tells until it ends; the number of the input to go on with, None for none."""
     number = _STARTED
     while True:
