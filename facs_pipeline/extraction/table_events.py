@@ -268,7 +268,7 @@ def _media(path: Path, video: str) -> Path | None:
     """Where the video lies, if the table is in a folder that `extract_features` made."""
     try:
         place = read_json_object(path.parent.parent / "run.json")["videos"][video]
-        return Path(place) if os.path.isfile(place) and isinstance(place, str) else None
+        return Path(place) if isinstance(place, str) and os.path.isfile(place) else None
     except (InputError, KeyError, TypeError):
         return None
 

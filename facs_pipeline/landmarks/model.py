@@ -42,6 +42,9 @@ _RESTS = 1.5
 _SURE = 0.5
 _FEATURES_VERSION = 5
 _STEPS = ("coarse", "middle", "last")
+# An image of waves, on which a model is tried, and how far outside it no model's points lie.
+_TRIAL = (127 + 60 * np.sin(np.add.outer(np.arange(96) / 3, np.arange(96) / 5))).astype(np.uint8)
+_FAR = 10_000
 
 
 class Step(NamedTuple):
@@ -142,7 +145,9 @@ class LandmarkModel:
             if lids.shape != (N_VALUES + 1, 12):
                 raise other
             loaded = cls(model.arrays["mean_shape"], steps, lids, face, box_shape, model.card)
-            loaded.find(np.zeros((64, 64), np.uint8), (8.0, 8.0, 48.0, 48.0))
+            found = loaded.find(_TRIAL, (16.0, 16.0, 64.0, 64.0)).points
+            if not (np.abs(found) < _FAR).all():
+                raise ModelError("its points lie far outside the image that they are found in")
         return loaded
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -97,9 +97,9 @@ def time_base(path: Path, rows: pd.DataFrame, faces: pd.Series, clock: Clock) ->
     keys, first, places = np.unique(key.to_numpy(np.float64), return_index=True, return_inverse=True)
     times_s = times.to_numpy(np.float64)[first]
     _check_order(path, column, rows, pd.Series(times_s, index=rows.index[first]))
-    check_span(path, column, rows.index[first], times_s)
     if column == "timestamp" and not clock.believed:
         _check_rate(path, times_s, clock)
+    check_span(path, column, rows.index[first], times_s)
     frames = rows["frame"].to_numpy(int)[first] if numbered else np.arange(len(keys)) + 1
     return TimeBase(pd.Series(places, index=rows.index), times_s, frames)
 

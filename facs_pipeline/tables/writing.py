@@ -114,8 +114,8 @@ def _write_xlsx(table: pd.DataFrame, file: IO[bytes]) -> None:
     sheet = workbook.create_sheet("table")
 
     def cell(value: object) -> object:
-        if not isinstance(value, str):
-            return value
+        if value == "" or not isinstance(value, str):
+            return None if value == "" else value
         # A text stays a text, also one that begins like a formula.
         text = WriteOnlyCell(sheet, xml_text(value))
         text.data_type = "s"

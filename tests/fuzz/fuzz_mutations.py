@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
@@ -110,7 +111,7 @@ def _damaged_value(value: Any, draw: random.Random) -> Any:
         else:
             value[key] = _damaged_value(value[key], draw)
         return value
-    return draw.choice(_VALUES)
+    return copy.deepcopy(draw.choice(_VALUES))
 
 
 def damaged_model(data: bytes, draw: random.Random) -> bytes:
