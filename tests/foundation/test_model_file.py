@@ -243,9 +243,7 @@ def test_the_hash_is_that_of_the_bytes(tmp_path):
 )
 def test_arrays_of_something_else_than_finite_numbers_and_text(tmp_path, array):
     save_model(tmp_path / "a.npz", "test", {"weights": array}, {})
-    with pytest.raises(
-        ModelError, match=r"a\.npz: array 'weights' .* holds something else than finite"
-    ):
+    with pytest.raises(ModelError, match=r"a\.npz: array 'weights' .* holds something else than finite"):
         load_model(tmp_path / "a.npz")
 
 

@@ -32,23 +32,32 @@ def main() -> int:
     readers = given.reader or list(READERS)
     if given.only is not None:
         return _again(readers[0], given.seed, given.only)
+    until = float("inf") if given.seconds is None else time.monotonic() + given.seconds
+    waiting = list(readers)
+
+    def run(reader: str) -> Outcome:
+        # What is left is shared out among the readers that are still to come.
+        now = time.monotonic()
+        share = (until - now) * given.jobs / len(waiting)
+        waiting.pop()
+        return _run(reader, Limits(given.seed, given.inputs, min(now + share, until)))
+
     with ThreadPoolExecutor(given.jobs) as pool:
-        share = None if given.seconds is None else given.seconds * given.jobs / len(readers)
-        outcomes = list(pool.map(lambda reader: _run(reader, given.seed, given.inputs, share), readers))
+        outcomes = list(pool.map(run, readers))
     failed = sum(len(outcome.failures) for outcome in outcomes)
     print(f"{sum(outcome.inputs for outcome in outcomes):,} inputs, {failed} failures")
     return 1 if failed else 0
 
 
-def _run(reader: str, seed: int, inputs: int, share: float | None) -> Outcome:
+def _run(reader: str, limits: Limits) -> Outcome:
     start = time.monotonic()
-    outcome = run_reader(reader, Limits(seed, inputs, start + share if share else float("inf")))
+    outcome = run_reader(reader, limits)
     lines = [
         f"{reader:<15} {outcome.inputs:>6} inputs, {outcome.refused:>6} refused, {len(outcome.failures)} failures, "
         f"{time.monotonic() - start:.0f} s"
     ]
     for number, text in outcome.failures[:_SHOWN]:
-        lines += [f"  --reader {reader} --seed {seed} --only {number}", f"    {text.strip()}"]
+        lines += [f"  --reader {reader} --seed {limits.seed} --only {number}", f"    {text.strip()}"]
     if len(outcome.failures) > _SHOWN:
         lines.append(f"  ... and {len(outcome.failures) - _SHOWN} more")
     print("\n".join(lines), flush=True)

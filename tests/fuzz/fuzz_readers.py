@@ -440,10 +440,11 @@ READERS: dict[str, Reader] = {
     "face-manifests": Reader(_face_manifest, _read_faces),
     "fer2013": Reader(_fer2013, _read_faces),
     "lists": Reader(_lists, _read_list),
-    "results": Reader(_results, _read_results),
     # `read_still` says with ValueError what is wrong with an image.
     "images": Reader(_images, _read_image, (FacsError, ValueError)),
-    "models": Reader(_models, _read_model),
     "artifacts": Reader(_artifacts, _read_artifact, (BadArtifactError,)),
+    "models": Reader(_models, _read_model),
+    # The slowest comes last, so that it has the time that the others did not need.
+    "results": Reader(_results, _read_results),
 }
 """Every reader by its name."""
