@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .console import ConsoleProgress
+from .usage import SuggestingGroup
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +22,12 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _SHOWN = 20
 
 
-@click.group("dataset")
+@click.group("dataset", cls=SuggestingGroup)
 def command() -> None:
     """Check a dataset's folder before using it."""
 
 
-@command.group("check")
+@command.group("check", cls=SuggestingGroup)
 def check() -> None:
     """Look over a dataset, and say what is wrong with it and what to do."""
 

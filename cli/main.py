@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -12,6 +11,7 @@ import click
 from facs_pipeline.foundation.errors import FacsError
 
 from .console import guard_streams
+from .usage import SuggestingGroup
 
 # command -> module in this package (attribute `command`), and what `facs --help` says of it
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group whose commands are imported on first use, so that `facs --help` stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -47,18 +47,6 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         return importlib.import_module(f"{__package__}.{COMMANDS[name][0]}").command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name; an unknown name is told with those like it."""
-        name = args[0]
-        if name not in COMMANDS and not ctx.resilient_parsing:
-            near = [known for known in COMMANDS if known.startswith(name)]
-            near = near or difflib.get_close_matches(name, COMMANDS, n=2, cutoff=0.5)
-            hint = f" Did you mean {' or '.join(near)}?" if near else " `facs --help` lists the commands."
-            ctx.fail(f"No such command {name!r}.{hint}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what `facs --help` says of each command, without importing it."""

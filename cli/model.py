@@ -11,10 +11,12 @@ import click
 from facs_pipeline.foundation.files.model_file import load_model
 from facs_pipeline.models.card import card_of_file
 
+from .usage import SuggestingGroup
+
 OF_THE_PACKAGE = ("action_units", "landmarks", "shape_modes", "emotions")
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def command() -> None:
     """Model files."""
 

@@ -17,7 +17,7 @@ Examples:
   facs report results --metadata people.csv --pictures all
 \b
 Results: the HTML file with everything in it, further pages beside it for every 100 videos, and the same as JSON.
-Exit codes: 0 written, 2 wrong usage or nothing to report on.
+Exit codes: 0 written, 1 written without tables that cannot be read (named), 2 wrong usage or nothing to report on.
 """
 
 
@@ -58,4 +58,4 @@ def command(folders: tuple[Path, ...], out: Path, metadata: Path | None, picture
 
         if not webbrowser.open(out.resolve().as_uri()):
             click.echo(f"Note: no browser could be opened; open {out} yourself", err=True)
-    return 0
+    return 1 if written.unread else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from facs_pipeline.tables.schema import PREDICTIONS, SUBJECTS
 from facs_pipeline.video.reader import read_frames
 
 IDENTITY_FRAMES = 8
+_LONGEST_NAME = 200
 
 
 def read_features(folder: str | os.PathLike, *, more_emotions: Sequence[str] = ()) -> DescriptorTable:
@@ -307,6 +309,10 @@ def draw_pair(
         captions=captions,
     )
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in f"{a}--{b}")
+    if len(safe.encode()) > _LONGEST_NAME:
+        # File systems take 255 bytes.
+        short = safe.encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+        safe = f"{short}_{hashlib.sha256(safe.encode()).hexdigest()[:8]}"
     path = Path(out) / "curves" / f"{safe}.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:

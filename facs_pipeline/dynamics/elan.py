@@ -71,7 +71,7 @@ def write_eaf(
             place["TIME_ORIGIN"] = "0"
         # The relative path holds when both folders are moved together; from one Windows drive to another there is none.
         with contextlib.suppress(ValueError):
-            place["RELATIVE_MEDIA_URL"] = Path(os.path.relpath(media, Path(path).parent)).as_posix()
+            place["RELATIVE_MEDIA_URL"] = xml_text(Path(os.path.relpath(media, Path(path).parent)).as_posix())
         ET.SubElement(header, "MEDIA_DESCRIPTOR", place)
     if start_s:
         ET.SubElement(header, "PROPERTY", NAME="container_start_s").text = f"{start_s:.6f}"

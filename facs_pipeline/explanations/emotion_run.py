@@ -19,6 +19,7 @@ from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.series import obstacle_for_videos
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
 from facs_pipeline.extraction.image_inputs import find_images_and_videos
+from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.predicted_emotions import (
     PredictedImages,
@@ -231,7 +232,8 @@ class _Run:
         """One picture, and its row of ``reasons.csv``."""
         explanation = explain_face(self.model, faces, row, image=grey)
         folder.mkdir(parents=True, exist_ok=True)
-        stem = path.stem + ("" if frame is None else f"_frame{frame}") + (f"_face{face_id}" if face_id else "")
+        of_frame, of_face = "" if frame is None else f"_frame{frame}", f"_face{face_id}" if face_id else ""
+        stem = f"{safe_name(path.stem)}{of_frame}{of_face}"
         name = f"{free_name(stem, self.names)}.png"
         with atomic_write(folder / name, "wb") as file:
             file.write(cv2.imencode(".png", draw_explanation(explanation))[1].tobytes())

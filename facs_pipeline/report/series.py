@@ -15,6 +15,7 @@ from facs_pipeline.dynamics.events import find_events
 from facs_pipeline.dynamics.resampling import LONGEST_S, RATE_HZ, resample_part, series_parts, smooth_series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_number_table
+from facs_pipeline.tables.reader import LARGEST_INTENSITY
 from facs_pipeline.tables.time_base import check_span
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
@@ -106,6 +107,8 @@ def read_series(path: Path) -> VideoSeries:
         named = [name for name in table.columns if _EMOTION.fullmatch(name)]
         probabilities = table[named].to_numpy(float)
         values = table[columns].to_numpy(float, copy=True)
+        if (np.abs(values) > LARGEST_INTENSITY).any():
+            raise ValueError(f"intensities above {LARGEST_INTENSITY:g}; expected 0 to 5")
         if "success" in table:
             values[table["success"].to_numpy(float) != 1] = np.nan
         pose = (

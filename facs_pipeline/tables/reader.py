@@ -22,7 +22,7 @@ from facs_pipeline.tables.time_base import PER_SECOND, Clock, TimeUnit, time_bas
 
 _NUMBERS = ("frame", "timestamp", "confidence", "success")
 _TEXTS = ("video", "face_id")
-_LARGEST = 1e6
+LARGEST_INTENSITY = 1e6
 """Larger intensities are no intensities; their squares and sums would overflow."""
 
 
@@ -152,7 +152,7 @@ def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd
     row = _first(missing.any(axis=1) & has_face)
     if row is not None:
         raise InputError(f"{path}: row {row}, column {missing.loc[row].idxmax()}: empty {why}; is the file cut short?")
-    huge = table[list(columns.values())].abs() > _LARGEST
+    huge = table[list(columns.values())].abs() > LARGEST_INTENSITY
     row = _first(huge.any(axis=1) & has_face)
     if row is not None:
         name = str(huge.loc[row].idxmax())

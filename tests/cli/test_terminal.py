@@ -41,11 +41,17 @@ def test_a_wrong_option_with_an_escape_sequence():
 
 @pytest.mark.parametrize(
     ("given", "near"),
-    [("extract", "extract-features or extract-stills"), ("desribe", "describe"), ("rank", "rank-authenticity")],
+    [
+        ("extract", "extract-features or extract-stills"),
+        ("desribe", "describe"),
+        ("rank", "rank-authenticity"),
+        ("cache chek", "check"),
+    ],
 )
 def test_an_unknown_command_is_told_with_the_nearest(given, near):
-    result = facs(given)
+    result = facs(*given.split())
     assert result.returncode == 2
+    given = given.split()[-1]
     assert f"No such command '{given}'. Did you mean {near}?" in result.stderr.decode()
 
 

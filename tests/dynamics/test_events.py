@@ -123,6 +123,8 @@ def test_a_long_gap_in_the_time_stamps_ends_an_event():
 
 def test_elan_takes_names_that_xml_cannot_hold(tmp_path):
     [event] = find_events(np.array(BUMP), times(9))
-    write_eaf(tmp_path / "a.eaf", {"AU12 face \x00\x1b[2J<&\ud800": [(12, event)]})
+    video = tmp_path / "clip\x1b.mp4"
+    video.touch()
+    write_eaf(tmp_path / "a.eaf", {"AU12 face \x00\x1b[2J<&\ud800": [(12, event)]}, video)
     [name] = Eaf(str(tmp_path / "a.eaf")).get_tier_names()
     assert name == "AU12 face \ufffd\ufffd[2J<&\ufffd"

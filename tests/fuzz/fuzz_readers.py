@@ -317,7 +317,9 @@ def _results(folder: Path) -> list[Seed]:
         "left_out": {"9": "too rare"}, "faces_per_emotion": {"happy": 3}, "settings": {"pixels": 128},
     }  # fmt: skip
     accuracy = {"format": "facs-accuracy", "task": "Emotion", "data": "fer", "unit": "images", "models": [measured]}
-    return [
+    tables = ("anna.csv", "videos.csv", "descriptors.csv", "predictions.csv")
+    (folder / "anna.csv").write_bytes((folder / "action_units" / "anna.csv").read_bytes())
+    return [Seed(name, (folder / name).read_bytes(), (damaged_cells, damaged_bytes)) for name in tables] + [
         Seed(name, json.dumps(content).encode(), (damaged_json, damaged_json, damaged_json, damaged_bytes))
         for name, content in (
             ("run.json", run), ("authenticity.json", ranking), ("accuracy.json", accuracy), ("card.json", card),
@@ -330,6 +332,8 @@ def _read_results(path: Path) -> None:
     from facs_pipeline.report.gather import gather
     from facs_pipeline.report.page import write_report
 
+    # The good one, unless it is the one that is damaged.
+    (path.parent / "action_units" / "anna.csv").write_bytes((path.parent / "anna.csv").read_bytes())
     write_report(gather([path.parent]), path.parent / "report" / "report.html", pictures="none")
     _media(path.parent / "action_units" / "anna.csv", "anna")
 
