@@ -107,7 +107,7 @@ def _damaged_value(value: Any, draw: random.Random) -> Any:
         if kind == 0:
             del value[key]
         elif kind == 1 and isinstance(value, dict):
-            value[draw.choice(["", "a" * 300, "name", "class", "accuracy"])] = value.pop(key)
+            value[draw.choice(["", "a" * 300, "²", "9" * 5000, "class", "accuracy"])] = value.pop(key)
         else:
             value[key] = _damaged_value(value[key], draw)
         return value
