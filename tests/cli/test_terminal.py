@@ -43,9 +43,9 @@ def test_a_wrong_option_with_an_escape_sequence():
     ("given", "near"),
     [
         ("extract", "extract-features or extract-stills"),
-        ("desribe", "describe"),
+        ("describes", "describe"),
         ("rank", "rank-authenticity"),
-        ("cache chek", "check"),
+        ("cache chec", "check"),
     ],
 )
 def test_an_unknown_command_is_told_with_the_nearest(given, near):

@@ -86,9 +86,9 @@ def test_a_table_too_wide_for_a_sheet(tmp_path):
 def test_an_unknown_ending_is_refused_before_any_work(tmp_path, arguments):
     command, *rest = arguments
     # The input is not there, which would be said first if it had been looked at.
-    places = {"IN": str(tmp_path / "missing"), "OUT": str(tmp_path / "out.sav")}
+    places = {"IN": str(tmp_path / "missing"), "OUT": str(tmp_path / "out.ods")}
     with pytest.raises(
-        InputError, match=r"out\.sav: no table is written as \.sav; name a file that ends in one of .csv"
+        InputError, match=r"out\.ods: no table is written as \.ods; name a file that ends in one of .csv"
     ):
         CliRunner().invoke(command, [places.get(one, one) for one in rest], catch_exceptions=False)
     assert not list(tmp_path.iterdir())
