@@ -31,14 +31,14 @@ def printable(text: str) -> str:
     Examples
     --------
     >>> print(printable("clip\x1b[2J.mp4"), printable("gpj.\u202eanna"))
-    clip\x1b[2J.mp4 gpj.\u202eanna
+    clip\u001b[2J.mp4 gpj.\u202eanna
     """
     return _UNPRINTABLE.sub(_written_out, text)
 
 
 def _written_out(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    # As in JSON, of which what is printed may be a part.
+    return f"\\u{ord(match[0]):04x}"
 
 
 def xml_text(text: str) -> str:

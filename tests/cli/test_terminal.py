@@ -30,7 +30,7 @@ def test_names_are_written_out(tmp_path, name):
     text = result.stderr.decode()
     assert "no column of intensities" in text
     assert not set(text) & set("\x1b\x07\x9b\r\u202e")
-    assert "\\x1b" in text or "\\u202e" in text or "\\x9b" in text or "\\x0d" in text
+    assert any(code in text for code in ("\\u001b", "\\u202e", "\\u009b", "\\u000d"))
 
 
 def test_a_wrong_option_with_an_escape_sequence():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -36,6 +37,11 @@ def test_printable_text_is_printable(name):
     shown = printable(name)
     assert all(character in "\n\t" or character >= " " for character in shown)
     assert not set(shown) & set("\x7f\x9b\u202e\u2066\u200f\ud800")
+
+
+@given(st.text())
+def test_json_stays_json_when_it_is_printed(name):
+    assert json.loads(printable(json.dumps({name: 1}, ensure_ascii=False))) == {name: 1}
 
 
 @given(st.text())
