@@ -1,7 +1,7 @@
 """Throw damaged inputs at every reader of files, and fail on a traceback, a hang, a crash or more than 2 GB.
 
 python tests/fuzz                          # 2,000 inputs for each reader
-python tests/fuzz --seconds 100 --jobs 2   # as many of them as fit into so many seconds
+python tests/fuzz --seconds 90 --jobs 2   # as many of them as fit into so many seconds
 python tests/fuzz --reader pairs --only 17 # one of them once more; the file stays
 """
 
