@@ -17,8 +17,8 @@ PER_SECOND: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "min": 1 / 
 """Units in which time stamps are counted -> how many are a second."""
 SLOWEST, FASTEST = 1.0, 1000.0
 """Frames a second that a foreign table's time stamps are believed to have."""
-LONGEST_S = 4 * 3600.0
-"""Longer tables have a frame a second on average: the time base of descriptors takes memory for all that is between."""
+LONGEST_S = 366 * 86_400.0
+"""No recording lasts longer. Gaps of shorter tables split their series, see `facs_pipeline.dynamics.resampling`."""
 LARGEST_FRAME = 10.0**15
 _ROUNDING = 1.01
 
@@ -141,7 +141,7 @@ def _check_order(path: Path, column: str, rows: pd.DataFrame, own: pd.Series) ->
 
 
 def check_span(path: Path, column: str, rows: pd.Index, times_s: np.ndarray) -> None:
-    """Refuse times that lie far apart for so few frames; the row behind the longest gap is named.
+    """Refuse times that lie further apart than those of any recording; the row behind the longest gap is named.
 
     Parameters
     ----------
@@ -155,15 +155,14 @@ def check_span(path: Path, column: str, rows: pd.Index, times_s: np.ndarray) -> 
     Raises
     ------
     InputError
-        If they span more than four hours with less than one frame a second.
+        If they span more than a year.
     """
-    if len(times_s) < 2 or np.ptp(times_s) <= max(LONGEST_S, len(times_s) / SLOWEST):
+    if len(times_s) < 2 or np.ptp(times_s) <= LONGEST_S:
         return
     gap = int(np.abs(np.diff(times_s)).argmax())
     raise InputError(
-        f"{path}: row {rows[gap + 1]}, column {column}: {times_s[gap + 1]:g} s after {times_s[gap]:g} s, in a table of "
-        f"{len(times_s)} frames; more than {LONGEST_S / 3600:g} hours must have a frame a second on average. Correct "
-        "the time stamp, or split the table there"
+        f"{path}: row {rows[gap + 1]}, column {column}: {times_s[gap + 1]:g} s after {times_s[gap]:g} s, more than a "
+        "year; correct the time stamp, or leave the row out"
     )
 
 

@@ -148,15 +148,8 @@ def test_an_intensity_that_would_overflow(tmp_path):
         read_au_table(openface(tmp_path / "a.csv", AU06_r=1e308))
 
 
-def test_hours_of_frames_may_have_a_pause(tmp_path):
-    # Half an hour at 4 frames a second before and after three hours.
-    half = np.arange(1800 * 4) / 4
-    times = np.concatenate([half, half + 3.5 * 3600 + 1800])
-    table = pd.DataFrame({"frame": np.arange(1, len(times) + 1), "timestamp": times, "success": 1, "AU12_r": 1.0})
-    table.to_csv(tmp_path / "long.csv", index=False)
-    # That is less than a frame a second on average.
-    with pytest.raises(InputError, match=r"row 7202, column timestamp: 14400 s after 1799\.75 s"):
-        read_au_table(tmp_path / "long.csv")
-    table["timestamp"] = np.concatenate([half, half + 3 * 3600])
-    table.to_csv(tmp_path / "long.csv", index=False)
-    assert len(read_au_table(tmp_path / "long.csv")[0].times_s) == len(times)
+def test_days_of_pause_split_a_series_and_are_no_error(tmp_path):
+    times = np.where(np.arange(N) < 30, TIMES, TIMES + 2e5)
+    [one] = read_au_table(openface(tmp_path / "pause.csv", timestamp=times))
+    np.testing.assert_array_equal(one.times_s, times)
+    assert np.isfinite(describe_series(one.intensities, one.times_s, one.aus)[0]).all()
