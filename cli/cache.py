@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .console import ConsoleProgress
+from .usage import SuggestingGroup
 
 EPILOG = """\b
 Examples:
@@ -17,7 +18,7 @@ Examples:
 FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
-@click.group(epilog=EPILOG)
+@click.group(cls=SuggestingGroup, epilog=EPILOG)
 def command() -> None:
     """Look after the stage results in FOLDER, an output folder or a cache folder."""
 

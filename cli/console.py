@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from facs_pipeline.foundation.progress import Progress, Task
+from facs_pipeline.foundation.text import printable
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -17,6 +19,43 @@ DELAY_S = 2.0
 """Bars are for what takes longer than this."""
 SHOWN_SKIPPED = 20
 """Of many inputs that could not be used, so many are named."""
+
+
+class PrintableStream(io.TextIOWrapper):
+    """Standard output or error on which no name of a file steers the terminal, see `printable`.
+
+    Parameters
+    ----------
+    stream : TextIOWrapper
+        What it stands in for.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(
+            stream.buffer,
+            encoding=stream.encoding,
+            errors=stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self.unguarded = stream
+
+    def write(self, text: str) -> int:
+        """The text, printable."""
+        return super().write(printable(text))
+
+
+def guard_streams() -> None:
+    """Put a `PrintableStream` before standard output and error, for the rest of the process."""
+    if type(sys.stdout) is io.TextIOWrapper:
+        sys.stdout = PrintableStream(sys.stdout)
+    if type(sys.stderr) is io.TextIOWrapper:
+        sys.stderr = PrintableStream(sys.stderr)
+
+
+def _for_bars() -> TextIO:
+    """Standard error; bars move the cursor, so they get it unguarded."""
+    return sys.stderr.unguarded if isinstance(sys.stderr, PrintableStream) else sys.stderr
 
 
 def print_skipped(skipped: Sequence[tuple[str, str]], word: str = "Failed") -> None:
@@ -85,11 +124,11 @@ class _Bar(Task):
 
         self._drawn = drawn
         self._bar: tqdm = tqdm(
-            desc=label,
+            desc=printable(label),
             total=total,
             unit=f" {unit}" if unit != "B" else unit,
             unit_scale=unit == "B",
-            file=sys.stderr,
+            file=_for_bars(),
             dynamic_ncols=True,
             leave=False,
             delay=DELAY_S,
@@ -103,7 +142,7 @@ class _Bar(Task):
 
     def say(self, text: str) -> None:
         # Drawing it at once would not wait for the delay.
-        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.set_postfix_str(printable(text), refresh=False)
 
     def clear(self) -> None:
         """Leave the line to something else; the bar is drawn again when it advances."""

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from facs_pipeline.foundation.files.atomic import atomic_csv
-
 from .console import ConsoleProgress
+from .usage import SuggestingGroup
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +22,12 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _SHOWN = 20
 
 
-@click.group("dataset")
+@click.group("dataset", cls=SuggestingGroup)
 def command() -> None:
     """Check a dataset's folder before using it."""
 
 
-@command.group("check")
+@command.group("check", cls=SuggestingGroup)
 def check() -> None:
     """Look over a dataset, and say what is wrong with it and what to do."""
 
@@ -49,7 +48,10 @@ Exit codes: 0 nothing wrong, 1 problems found, 2 wrong usage.
 def check_sase_fe(path: Path, metadata: Path | None) -> int:
     """Check SASE-FE at PATH: FakeTrue_DB/<subject>/N2H.MP4, or flat files such as 0001_HAPPY.MP4."""
     from facs_pipeline.datasets.sase_fe import scan_sase_fe
+    from facs_pipeline.tables.writing import table_form
 
+    if metadata is not None:
+        table_form(metadata)
     return _report(scan_sase_fe(path), metadata)
 
 
@@ -158,7 +160,11 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     from facs_pipeline.datasets.kdef import ANGLES
     from facs_pipeline.datasets.open_faces import open_faces
     from facs_pipeline.foundation.images.decoding import silence_opencv
+    from facs_pipeline.tables.writing import table_form, write_table
 
+    for place in (duplicates, skipped):
+        if place is not None:
+            table_form(place)
     silence_opencv()
     progress = ConsoleProgress()
     faces = open_faces(path, kind, angles=ANGLES, progress=progress)
@@ -178,10 +184,10 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
             click.echo(f"    and {len(problem.files) - _SHOWN:,} more; {option} FILE writes them all")
         click.echo(f"  {problem.advice}")
     if duplicates is not None:
-        atomic_csv(checked.duplicates, duplicates)
+        write_table(checked.duplicates, duplicates)
         click.echo(f"\n{duplicates}: {len(checked.duplicates):,} near-duplicates and copies")
     if skipped is not None:
-        atomic_csv(pd.DataFrame(checked.skipped, columns=["source", "reason"]), skipped)
+        write_table(pd.DataFrame(checked.skipped, columns=["source", "reason"]), skipped)
         click.echo(f"\n{skipped}: {len(checked.skipped):,} left out")
     return 1 if checked.problems else 0
 
@@ -193,6 +199,8 @@ def _count_table(counts: pd.DataFrame) -> str:
 
 
 def _report(checked: SaseFe, metadata: Path | None) -> int:
+    from facs_pipeline.tables.writing import write_table
+
     click.echo(_counts(checked.videos))
     for problem in checked.problems:
         click.echo(f"\n{problem.kind}: {problem.text}")
@@ -201,10 +209,9 @@ def _report(checked: SaseFe, metadata: Path | None) -> int:
                 click.echo(f"    {file}")
         click.echo(f"  {problem.advice}")
     if metadata is not None:
-        metadata.parent.mkdir(parents=True, exist_ok=True)
         table = checked.videos.drop(columns="split")
         table["video"] = [str(Path(video).absolute()) for video in table["video"]]
-        atomic_csv(table, metadata)
+        write_table(table, metadata)
         click.echo(f"\n{metadata}: {len(table)} usable videos; give it to facs extract-features --metadata")
     return 1 if checked.problems else 0
 

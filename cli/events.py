@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S
+from facs_pipeline.foundation.text import counted
 
 from .aus import AUList
 from .console import ConsoleProgress
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction.table_events import TableEvents
+    from facs_pipeline.tables.time_base import TimeUnit
+    from facs_pipeline.tables.writing import Form
 
 EPILOG = """\b
 Examples:
@@ -43,6 +46,10 @@ count above the person's resting face (--baseline video); py-feat's values (0..1
 )  # fmt: skip
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Frame rate of tables without time stamps.")
 @click.option(
+    "--time-unit", type=click.Choice(["s", "ms", "us", "min"]),
+    help="What time stamps count, where they give no camera's frame rate.  [default: as the program writes them]",
+)  # fmt: skip
+@click.option(
     "--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True,
     help="Pass over faces that the table is less sure of: hidden, half outside, blurred.",
 )  # fmt: skip
@@ -50,7 +57,7 @@ count above the person's resting face (--baseline video); py-feat's values (0..1
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "parquet"]),
+    type=click.Choice(["csv", "tsv", "parquet", "xlsx", "json", "jsonl"]),
     help="Format of --out.  [default: by its ending, else csv]",
 )
 def command(
@@ -62,28 +69,32 @@ def command(
     shortest: float,
     baseline: Literal["video", "none"],
     fps: float | None,
+    time_unit: TimeUnit | None,
     min_confidence: float,
     elan: Path | None,
-    form: Literal["csv", "parquet"] | None,
+    form: Form | None,
 ) -> None:
     """Onset, apex and offset of each movement in action-unit TABLES (of facs, OpenFace, LibreFace or py-feat).
 
-    TABLES are CSV (any separator, also .gz) or parquet files, folders or globs. A table that cannot be used is
+    TABLES are CSV (any separator, also .gz), parquet or xlsx files, folders or globs. A table that cannot be used is
     reported, the others finish.
     """
     from facs_pipeline.extraction.table_events import EventLevels, find_table_events, write_elan
     from facs_pipeline.extraction.table_series import SeriesOptions
-    from facs_pipeline.tables.files import write_table
+    from facs_pipeline.tables.writing import table_form, write_table
 
     if not 0 < offset <= onset:
         raise click.BadParameter(f"{offset:g}; expected above 0, and at most --onset {onset:g}", param_hint="--offset")
-    options, levels = SeriesOptions(aus, fps, min_confidence, baseline), EventLevels(onset, offset, shortest)
+    table_form(out, form)
+    options = SeriesOptions(aus, fps, min_confidence, baseline, time_unit)
+    levels = EventLevels(onset, offset, shortest)
     events = find_table_events(tables, options, levels, exclude=[out], progress=ConsoleProgress())
     write_table(events.table, out, form)
     if elan is not None:
         write_elan(events, elan)
     _print_summary(events)
-    click.echo(f"{out}: {len(events.table)} events in {events.videos} videos{f'; for ELAN: {elan}' if elan else ''}")
+    found = f"{counted(len(events.table), 'event')} in {counted(events.videos, 'video')}"
+    click.echo(f"{out}: {found}{f'; for ELAN: {elan}' if elan else ''}")
     if events.failed:
         click.get_current_context().exit(1)
 

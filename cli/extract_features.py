@@ -52,7 +52,7 @@ SHOWN_REMARKS = 10
 )  # fmt: skip
 @click.option(
     "--metadata", type=click.Path(path_type=Path),
-    help="CSV with the column video and any of subject, emotion, label; carried into descriptors.csv.",
+    help="Table with the column video and any of subject, emotion, label; carried into descriptors.csv.",
 )  # fmt: skip
 @click.option(
     "--baseline", metavar="none|video|subject|CLIP", default="none", show_default=True,

@@ -7,6 +7,8 @@ from typing import Literal
 
 import click
 
+from facs_pipeline.foundation.text import counted
+
 from .console import ConsoleProgress, print_skipped
 
 EPILOG = """\b
@@ -24,7 +26,7 @@ Exit codes: 0 all images done, 1 some could not be read (the others are done), 2
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
     "--out", type=click.Path(path_type=Path), default="stills.csv", show_default=True,
-    help="Table to write, .csv or .parquet.",
+    help="Table to write: .csv, .tsv, .parquet, .xlsx, .json or .jsonl.",
 )  # fmt: skip
 @click.option(
     "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,
@@ -59,5 +61,6 @@ def command(
         click.echo("Error: not one image could be used; nothing was written", err=True)
         return 2
     without = result.without_face
-    click.echo(f"{out}: {len(result.table) - without} faces in {result.images} images, {without} without a face")
+    faces_found = counted(len(result.table) - without, "face")
+    click.echo(f"{out}: {faces_found} in {counted(result.images, 'image')}, {without} without a face")
     return 1 if result.skipped else 0

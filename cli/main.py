@@ -10,6 +10,9 @@ import click
 
 from facs_pipeline.foundation.errors import FacsError
 
+from .console import guard_streams
+from .usage import SuggestingGroup
+
 # command -> module in this package (attribute `command`), and what `facs --help` says of it
 COMMANDS: dict[str, tuple[str, str]] = {
     "extract-features": ("extract_features", "Videos -> action-unit time series and descriptors."),
@@ -32,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group whose commands are imported on first use, so that `facs --help` stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -63,6 +66,7 @@ def facs() -> None:
 
 def main() -> None:
     """Entry point: user errors as one message and exit code 2, Ctrl-C as 130, a closed pipe in silence."""
+    guard_streams()
     try:
         code = facs.main(standalone_mode=False)
     except click.ClickException as error:

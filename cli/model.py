@@ -9,12 +9,14 @@ from importlib.resources import files
 import click
 
 from facs_pipeline.foundation.files.model_file import load_model
-from facs_pipeline.models.card import card_text
+from facs_pipeline.models.card import card_of_file
+
+from .usage import SuggestingGroup
 
 OF_THE_PACKAGE = ("action_units", "landmarks", "shape_modes", "emotions")
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def command() -> None:
     """Model files."""
 
@@ -38,5 +40,7 @@ def show(file: str, as_json: bool) -> None:
     """
     if file in OF_THE_PACKAGE and not os.path.exists(file):
         file = str(files("facs_pipeline.models").joinpath(f"{file}.npz"))
-    card = load_model(file).card
-    click.echo(json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) if as_json else card_text(card))
+    if as_json:
+        click.echo(json.dumps(load_model(file).card, indent=1, sort_keys=True, ensure_ascii=False))
+    else:
+        click.echo(card_of_file(file))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from facs_pipeline.foundation.text import counted
+
 from .console import ConsoleProgress, print_skipped
 
 if TYPE_CHECKING:
@@ -33,8 +35,9 @@ _SHOWN = 20
 @click.command("predict-emotion", epilog=EPILOG)
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="predictions.csv", show_default=True, help="Table to write (CSV)."
-)
+    "--out", type=click.Path(path_type=Path), default="predictions.csv", show_default=True,
+    help="Table to write: .csv, .tsv, .parquet, .xlsx, .json or .jsonl.",
+)  # fmt: skip
 @click.option("--model", type=click.Path(path_type=Path), help="Emotion model file.  [default: the package's, compact]")
 @click.option(
     "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,
@@ -84,11 +87,13 @@ def _print_summary(table: pd.DataFrame, out: Path, explain: Path | None, failed:
     stills = table[table["frame"].isna()]
     without = int((stills["found"] == 0).sum())
     if without:
+        images = counted(stills["input"].nunique(), "image")
         click.echo(
-            f"Note: no face found in {without} of {stills['input'].nunique()} images (found = 0): the answer is for "
+            f"Note: no face found in {without} of {images} (found = 0): the answer is for "
             "the place where the face of a tight crop would be",
             err=True,
         )
     click.echo("Labels are what people would call the face, not what somebody feels.", err=True)
     also = f"; explanations: {explain}" if explain else ""
-    click.echo(f"{table['input'].nunique()} inputs, {len(table)} rows, {failed} failed. Table: {out}{also}")
+    inputs = counted(table["input"].nunique(), "input")
+    click.echo(f"{inputs}, {counted(len(table), 'row')}, {failed} failed. Table: {out}{also}")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from facs_pipeline.foundation.text import counted
+
 from .console import ConsoleProgress
 
 EPILOG = """\b
@@ -15,7 +17,7 @@ Examples:
   facs report results --metadata people.csv --pictures all
 \b
 Results: the HTML file with everything in it, further pages beside it for every 100 videos, and the same as JSON.
-Exit codes: 0 written, 2 wrong usage or nothing to report on.
+Exit codes: 0 written, 1 written without tables that cannot be read (named), 2 wrong usage or nothing to report on.
 """
 
 
@@ -26,7 +28,7 @@ Exit codes: 0 written, 2 wrong usage or nothing to report on.
 )
 @click.option(
     "--metadata", type=click.Path(path_type=Path),
-    help="CSV with the column video and further ones (gender, age group) to show results by.",
+    help="Table with the column video and further ones (gender, age group) to show results by.",
 )  # fmt: skip
 @click.option(
     "--pictures", type=click.Choice(["quick", "all", "none"]), default="quick", show_default=True,
@@ -50,10 +52,10 @@ def command(folders: tuple[Path, ...], out: Path, metadata: Path | None, picture
         click.echo(f"Note: and {len(written.notes) - 10} more, in the report", err=True)
     more = f" and {len(written.pages) - 1} further pages" if len(written.pages) > 1 else ""
     size = sum(page.stat().st_size for page in written.pages) / 1e6
-    click.echo(f"Report: {out}{more} ({size:.1f} MB, {len(gathered.videos)} videos), data: {written.data}")
+    click.echo(f"Report: {out}{more} ({size:.1f} MB, {counted(len(gathered.videos), 'video')}), data: {written.data}")
     if open_it:
         import webbrowser
 
         if not webbrowser.open(out.resolve().as_uri()):
             click.echo(f"Note: no browser could be opened; open {out} yourself", err=True)
-    return 0
+    return 1 if written.unread else 0

@@ -25,7 +25,7 @@ from facs_pipeline.action_units.pairwise_products import PairwiseProducts
 from facs_pipeline.deprecated import renamed_parameters
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
-from facs_pipeline.foundation.files.model_file import content_hash, load_model, save_model
+from facs_pipeline.foundation.files.model_file import content_hash, load_model, save_model, usable
 from facs_pipeline.foundation.regression.linear import as_floats
 from facs_pipeline.foundation.threads import one_thread
 
@@ -250,41 +250,42 @@ class ActionUnitModel:
             If the file is damaged or of another kind (see `load_model`), or trained on other features.
         """
         stored = load_model(path, MODEL_KIND)
-        arrays, needed = stored.arrays, {"aus", "weights", "intercept"}
-        has_products = not arrays.keys().isdisjoint(_PRODUCT_ARRAYS)
-        if has_products:
-            needed |= {*_PRODUCT_ARRAYS, "product_weights"}
-        has_correction = not arrays.keys().isdisjoint(_CORRECTION_ARRAYS)
-        if has_correction:
-            needed |= {*_CORRECTION_ARRAYS}
-        missing = needed - arrays.keys()
-        if missing or "settings" not in stored.card:
-            raise ModelError(f"{path}: an action-unit model without {sorted(missing) or 'feature settings'}")
-        products = PairwiseProducts(*(arrays[name] for name in _PRODUCT_ARRAYS)) if has_products else None
-        correction = KernelCorrection(*(arrays[name] for name in _CORRECTION_ARRAYS)) if has_correction else None
-        settings, own = stored.card["settings"], _own_settings(products, correction)
-        if settings != own:
-            changed = sorted(k for k in settings.keys() | own.keys() if settings.get(k) != own.get(k))
-            raise ModelError(
-                f"{path}: trained on other features than this version computes "
-                f"({', '.join(f'{k}: {settings.get(k)} there, {own.get(k)} here' for k in changed)}); "
-                "train it again with `facs train-au`, or use the version that trained it"
+        with usable(path, "an action-unit model"):
+            arrays, needed = stored.arrays, {"aus", "weights", "intercept"}
+            has_products = not arrays.keys().isdisjoint(_PRODUCT_ARRAYS)
+            if has_products:
+                needed |= {*_PRODUCT_ARRAYS, "product_weights"}
+            has_correction = not arrays.keys().isdisjoint(_CORRECTION_ARRAYS)
+            if has_correction:
+                needed |= {*_CORRECTION_ARRAYS}
+            missing = needed - arrays.keys()
+            if missing or "settings" not in stored.card:
+                raise ModelError(f"{path}: an action-unit model without {sorted(missing) or 'feature settings'}")
+            products = PairwiseProducts(*(arrays[name] for name in _PRODUCT_ARRAYS)) if has_products else None
+            correction = KernelCorrection(*(arrays[name] for name in _CORRECTION_ARRAYS)) if has_correction else None
+            settings, own = stored.card["settings"], _own_settings(products, correction)
+            if settings != own:
+                changed = sorted(k for k in settings.keys() | own.keys() if settings.get(k) != own.get(k))
+                raise ModelError(
+                    f"{path}: trained on other features than this version computes "
+                    f"({', '.join(f'{k}: {settings.get(k)} there, {own.get(k)} here' for k in changed)}); "
+                    "train it again with `facs train-au`, or use the version that trained it"
+                )
+            if arrays["weights"].shape[:1] != (vector.N_FEATURES,):
+                raise ModelError(
+                    f"{path}: holds weights {arrays['weights'].shape} for {vector.N_FEATURES} features; "
+                    "train it again with `facs train-au`"
+                )
+            return cls(
+                arrays["aus"],
+                arrays["weights"],
+                arrays["intercept"],
+                stored.card,
+                settings,
+                products,
+                arrays.get("product_weights"),
+                correction,
             )
-        if arrays["weights"].shape[:1] != (vector.N_FEATURES,):
-            raise ModelError(
-                f"{path}: holds weights {arrays['weights'].shape} for {vector.N_FEATURES} features; "
-                "train it again with `facs train-au`"
-            )
-        return cls(
-            arrays["aus"],
-            arrays["weights"],
-            arrays["intercept"],
-            stored.card,
-            settings,
-            products,
-            arrays.get("product_weights"),
-            correction,
-        )
 
     @classmethod
     def load_default(cls) -> ActionUnitModel:

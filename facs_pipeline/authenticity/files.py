@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from facs_pipeline.authenticity.model import AuthenticityModel
 from facs_pipeline.authenticity.series import Series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
+from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.tabular import read_number_table, read_text_table
 from facs_pipeline.tables.descriptor_table import DescriptorTable, table_from_frame
 from facs_pipeline.tables.reader import AUSeries, read_au_table
@@ -26,6 +28,7 @@ from facs_pipeline.tables.schema import PREDICTIONS, SUBJECTS
 from facs_pipeline.video.reader import read_frames
 
 IDENTITY_FRAMES = 8
+_LONGEST_NAME = 200
 
 
 def read_features(folder: str | os.PathLike, *, more_emotions: Sequence[str] = ()) -> DescriptorTable:
@@ -102,7 +105,7 @@ def read_series(folder: str | os.PathLike, table: DescriptorTable) -> list[Serie
 def _au_table(folder: Path, video: str) -> Path:
     for suffix in (".csv", ".parquet"):
         path = folder / "action_units" / f"{video}{suffix}"
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     raise InputError(f"{folder / 'action_units'}: no table of {video!r}; run facs extract-features into {folder} again")
 
@@ -157,7 +160,8 @@ def find_subjects(folder: str | os.PathLike, table: DescriptorTable, n_subjects:
     run = folder / "run.json"
     if not run.is_file():
         raise InputError(f"{run}: no such file, so the videos cannot be found; give subjects in a table with --pairs")
-    paths = json.loads(run.read_text(encoding="utf-8")).get("videos", {})
+    named = read_json_object(run).get("videos")
+    paths = {name: str(place) for name, place in named.items()} if isinstance(named, dict) else {}
     usable = [i for i in range(len(table)) if i not in table.unusable]
     vectors = []
     for i in usable:
@@ -177,19 +181,11 @@ def find_subjects(folder: str | os.PathLike, table: DescriptorTable, n_subjects:
 
 
 def _identity_of(video: str, table: Path) -> np.ndarray:
-    rows = read_text_table(table, required=["frame", "success"])
-    rows = rows[rows["success"] == "1"].drop_duplicates("frame")
-    # The frames with the least activity: expressions would hide the identity.
-    units = [name for name in rows.columns if name.startswith("AU") and name.endswith("_r")]
-    activity = rows[units].replace("", "0").astype(float).sum(axis=1)
-    chosen = rows.iloc[np.argsort(activity.to_numpy(), kind="stable")[:IDENTITY_FRAMES]]
-    points = {
-        int(record["frame"]) - 1: np.array(
-            [[float(record[f"x_{number}"]), float(record[f"y_{number}"])] for number in range(68)]
-        )
-        for record in chosen.to_dict("records")
-    }
-    last, greys, landmarks = max(points), [], []
+    try:
+        points = _calm_points(table)
+        last, greys, landmarks = max(points), [], []
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{table}: not a table that facs extract-features wrote ({error}); run it again") from None
     for frame in read_frames(video):
         if frame.index in points:
             greys.append(frame.image)
@@ -197,6 +193,22 @@ def _identity_of(video: str, table: Path) -> np.ndarray:
         if frame.index >= last:
             break
     return identity_vector(greys, landmarks)
+
+
+def _calm_points(table: Path) -> dict[int, np.ndarray]:
+    """Landmarks [68, 2] of the frames with the least activity, by their number from 0."""
+    rows = read_text_table(table, required=["frame", "success"])
+    rows = rows[rows["success"] == "1"].drop_duplicates("frame")
+    # The frames with the least activity: expressions would hide the identity.
+    units = [name for name in rows.columns if name.startswith("AU") and name.endswith("_r")]
+    activity = rows[units].replace("", "0").astype(float).sum(axis=1)
+    chosen = rows.iloc[np.argsort(activity.to_numpy(), kind="stable")[:IDENTITY_FRAMES]]
+    return {
+        int(record["frame"]) - 1: np.array(
+            [[float(record[f"x_{number}"]), float(record[f"y_{number}"])] for number in range(68)]
+        )
+        for record in chosen.to_dict("records")
+    }
 
 
 def subjects_table(table: DescriptorTable, clusters: Clusters) -> pd.DataFrame:
@@ -297,6 +309,10 @@ def draw_pair(
         captions=captions,
     )
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in f"{a}--{b}")
+    if len(safe.encode()) > _LONGEST_NAME:
+        # File systems take 255 bytes.
+        short = safe.encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+        safe = f"{short}_{hashlib.sha256(safe.encode()).hexdigest()[:8]}"
     path = Path(out) / "curves" / f"{safe}.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:

@@ -21,7 +21,7 @@ from facs_pipeline.authenticity.ranker import AuthenticityRanker
 from facs_pipeline.authenticity.scoring import Calibration
 from facs_pipeline.authenticity.series import ResidualBoosting, WindowsSVM
 from facs_pipeline.foundation.errors import InputError, ModelError
-from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.files.model_file import load_model, save_model, usable
 from facs_pipeline.foundation.machine import versions_of
 from facs_pipeline.tables.descriptor_table import DescriptorTable
 from facs_pipeline.tables.schema import PREDICTIONS
@@ -252,7 +252,7 @@ class AuthenticityModel:
         """
         file = load_model(path, KIND)
         arrays, card = file.arrays, file.card
-        try:
+        with usable(path, "an authenticity model"):
             name = card["ranker"]
             if name not in SAVED:
                 raise ModelError(f"{path}: ranker {name!r} is unknown to this facs; known: {', '.join(SAVED)}")
@@ -262,7 +262,7 @@ class AuthenticityModel:
             if "stage_weights" in arrays:
                 names = tuple(str(emotion) for emotion in arrays["stage_emotions"])
                 stage = EmotionStage(names, arrays["stage_weights"], arrays["stage_intercepts"])
-            return cls(
+            model = cls(
                 name=name,
                 ranker=RANKERS[name].from_arrays(own, card["parameters"]),
                 columns=tuple(str(column) for column in arrays["columns"]),
@@ -272,8 +272,23 @@ class AuthenticityModel:
                 video_calibration=curves["videos"],
                 card=card,
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{path}: not a complete authenticity model ({type(error).__name__}: {error})") from error
+            model._try()
+        return model
+
+    def _try(self) -> None:
+        """Rank three videos without movement, so that parts that do not fit each other show at once."""
+        d, known = len(self.columns), self.ranker.emotions_
+        names = np.array(["a", "b", "c"], dtype=object)
+        texts = np.full(3, "", dtype=object)
+        emotions = np.full(3, known[0] if known else "", dtype=object)
+        table = DescriptorTable(
+            "trial", names, texts, emotions, texts, texts, np.zeros((3, d)), self.columns, np.arange(3)
+        )
+        if self.scale.shape != (d,):
+            raise ModelError(f"{d} columns, but scales {self.scale.shape}")
+        if self.emotion_stage is not None:
+            self.emotion_stage.predict(table.values)
+        self.rank(table, np.array([[0, 1]]))
 
 
 def no_probability(scores: np.ndarray) -> np.ndarray:

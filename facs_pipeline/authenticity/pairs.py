@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.text import without_zeros
 from facs_pipeline.tables.descriptor_table import DescriptorTable, canonical_cells
 
 
@@ -236,6 +237,10 @@ class VideoFinder:
                 return matches[0]
             if matches:
                 raise InputError(f"{where}: {name!r} fits {len(matches)} videos of {self.source}; write the whole name")
+        bare = [i for known, i in self.by_name.items() if without_zeros(known) == without_zeros(name)]
+        if len(bare) == 1:
+            # A spreadsheet has dropped the zeros in front of a number.
+            return bare[0]
         raise InputError(f"{where}: {name!r} is not among the {len(self.by_name)} videos of {self.source}")
 
 

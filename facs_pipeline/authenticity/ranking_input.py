@@ -14,6 +14,7 @@ from facs_pipeline.authenticity.pairs import Pairs, pair_up, pairs_from_table
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_csv
 from facs_pipeline.foundation.tabular import read_text_table
+from facs_pipeline.foundation.text import lost_zeros
 from facs_pipeline.tables.descriptor_table import DescriptorTable, read_descriptor_table
 
 
@@ -82,8 +83,10 @@ def read_ranking_data(
         frame = read_text_table(pairs)
         data.table, data.pairs = pairs_from_table(frame, table, str(pairs), more_emotions=more_emotions)
         data.explicit = {"video_a", "video_b"} <= set(frame.columns)
-        if data.explicit or (data.table.subjects != "").any():
-            return data
+    if zeros := lost_zeros(data.table.subjects):
+        data.notes.append(f"{table.source}: subjects {zeros}")
+    if data.explicit or (str(pairs) != "auto" and (data.table.subjects != "").any()):
+        return data
     if not (data.table.subjects != "").any():
         _guess_subjects(data, out, n_subjects)
     usable = np.isfinite(data.table.values).all(axis=1)

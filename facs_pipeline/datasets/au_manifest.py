@@ -22,6 +22,7 @@ import numpy as np
 from facs_pipeline.datasets.coded import CodedClip, CodedSet, known_au, read_intensity
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_text_table
+from facs_pipeline.foundation.text import whole_number
 
 _PLACES = ("image", "video", "frame", "subject")
 _AU_COLUMN = re.compile(r"^AU0*(?P<au>\d+)(_r)?$", re.IGNORECASE)
@@ -96,7 +97,7 @@ def _columns(path: Path, header: list[str]) -> tuple[dict[str, int], dict[int, i
     for position, name in enumerate(header):
         match = _AU_COLUMN.match(name)
         if match:
-            au = known_au(int(match["au"]), f"{path}, column {name}")
+            au = known_au(whole_number(match["au"]), f"{path}, column {name}")
             if au in columns:
                 raise InputError(f"{path}: AU{au} has two columns, {header[columns[au]]} and {name}")
             columns[au] = position
@@ -112,11 +113,13 @@ def _place(path: Path, where: str, cells: list[str], places: dict[str, int]) -> 
     if bool(image) == bool(video):
         raise InputError(f"{where}: {'both an image and a video' if image else 'neither an image nor a video'}")
     source = path.parent / (image or video)
-    if not source.exists():
+    # Names too long for the system, or with a NUL in them, are no files either.
+    if not os.path.exists(source):
         raise InputError(f"{where}: {image or video}: no such file (looked for {source})")
     if image:
         return source, 1
-    number = cells[places["frame"]] if "frame" in places else ""
-    if not number.isdigit() or int(number) < 1:
-        raise InputError(f"{where}: frame {number!r}; expected a whole number from 1")
-    return source, int(number)
+    text = cells[places["frame"]] if "frame" in places else ""
+    number = whole_number(text)
+    if not number:
+        raise InputError(f"{where}: frame {text[:40]!r}; expected a whole number from 1")
+    return source, number

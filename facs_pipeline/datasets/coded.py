@@ -92,10 +92,11 @@ class CodedSet:
         return tuple(sorted({clip.subject for clip in self.clips}))
 
 
-def known_au(number: int, where: str) -> int:
+def known_au(number: int | None, where: str) -> int:
     """The number itself if FACS knows it; `where` begins the error's text otherwise."""
-    if number not in AU_NAMES:
-        raise InputError(f"{where}: AU{number} is no FACS action unit facs knows ({', '.join(map(str, AU_NAMES))})")
+    if number is None or number not in AU_NAMES:
+        name = "this" if number is None else f"AU{number}"
+        raise InputError(f"{where}: {name} is no FACS action unit facs knows ({', '.join(map(str, AU_NAMES))})")
     return number
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from facs_pipeline.datasets.coded import CodedClip, CodedSet, known_au, ranges, read_intensity
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import text_rows
+from facs_pipeline.foundation.text import whole_number
 from facs_pipeline.video.reader import VIDEO_SUFFIXES, folder_images
 
 _LABEL_FILE = re.compile(r"^(?P<subject>.+?)_au0*(?P<au>\d+)\.txt$", re.IGNORECASE)
@@ -92,7 +93,7 @@ def _search(root: Path) -> tuple[dict[str, dict[int, Path]], list[Path]]:
         for name in sorted(names):
             match = _LABEL_FILE.match(name)
             if match:
-                au = known_au(int(match["au"]), str(here / name))
+                au = known_au(whole_number(match["au"]), str(here / name))
                 files = labels.setdefault(match["subject"], {})
                 if au in files:
                     raise InputError(f"{here / name}: a second label file for AU{au}, the first is {files[au]}")
@@ -124,9 +125,9 @@ def _read_labels(file: Path) -> tuple[np.ndarray, np.ndarray]:
     frames: dict[int, float] = {}
     for row, cells in text_rows(file):
         where = f"{file}, line {row}"
-        if len(cells) != 2 or not cells[0].isdigit() or not cells[1]:
-            raise InputError(f"{where}: {','.join(cells)!r}; expected two numbers, frame,intensity")
-        frame = int(cells[0])
+        frame = whole_number(cells[0])
+        if len(cells) != 2 or frame is None or not cells[1]:
+            raise InputError(f"{where}: {','.join(cells)[:80]!r}; expected two numbers, frame,intensity")
         if frame < 1:
             raise InputError(f"{where}: frame {frame}; frames count from 1")
         if frame in frames:

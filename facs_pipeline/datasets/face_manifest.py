@@ -125,7 +125,8 @@ def _face(folder: Path, names: list[str], cells: list[str]) -> tuple[str, Path, 
     if emotion is None:
         raise ValueError(f"emotion {row['emotion'][:40]!r}; expected one of {', '.join(EMOTIONS)}")
     file = folder / row["image"]
-    if "\0" in row["image"] or not file.is_file():
+    # Names too long for the system, or with a NUL in them, are no files either.
+    if not os.path.isfile(file):
         raise ValueError(f"{row['image']}: no such file")
     return row["image"], file, emotion, canonical_split(row.get("split", "")), row.get("subject", "")
 

@@ -119,7 +119,7 @@ def scan_sase_fe(path: str | os.PathLike) -> SaseFe:
 
 def _natural(file: Path) -> list:
     """Sort key that puts subject 2 before subject 10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", str(file)) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", str(file)) if part]
 
 
 def _training_record(file: Path) -> dict | None:

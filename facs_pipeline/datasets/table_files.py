@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 
 from facs_pipeline.datasets.file_kinds import is_image, is_tar
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.tabular import encoding_of, separator_of
+from facs_pipeline.foundation.text_files import encoding_of, separator_of
 
 # Far above a row of any table read here, far below what fills the memory.
 _LONGEST_LINE = 1 << 20

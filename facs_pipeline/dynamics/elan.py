@@ -13,6 +13,7 @@ from pathlib import Path
 
 from facs_pipeline.dynamics.events import Event, letter
 from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.text import xml_text
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 # The format wants a date; the same events give the same file.
@@ -70,14 +71,14 @@ def write_eaf(
             place["TIME_ORIGIN"] = "0"
         # The relative path holds when both folders are moved together; from one Windows drive to another there is none.
         with contextlib.suppress(ValueError):
-            place["RELATIVE_MEDIA_URL"] = Path(os.path.relpath(media, Path(path).parent)).as_posix()
+            place["RELATIVE_MEDIA_URL"] = xml_text(Path(os.path.relpath(media, Path(path).parent)).as_posix())
         ET.SubElement(header, "MEDIA_DESCRIPTOR", place)
     if start_s:
         ET.SubElement(header, "PROPERTY", NAME="container_start_s").text = f"{start_s:.6f}"
     slots = ET.SubElement(document, "TIME_ORDER")
     number = 0
     for name, events in tiers.items():
-        tier = ET.SubElement(document, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=name)
+        tier = ET.SubElement(document, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=xml_text(name))
         for au, event in events:
             number += 1
             # ELAN shows no annotation without a length.

@@ -9,7 +9,7 @@ import numpy as np
 from skimage.feature import hog as skimage_hog
 
 from facs_pipeline.datasets.labelled_faces import Skipped
-from facs_pipeline.features import registration
+from facs_pipeline.features import registration, vector
 from facs_pipeline.foundation.images.crops import registered_crop
 
 SIDE = 48
@@ -52,6 +52,14 @@ class FaceImages(NamedTuple):
     features: np.ndarray
     mirrored: np.ndarray
     skipped: tuple[Skipped, ...]
+
+    @classmethod
+    def blank(cls) -> FaceImages:
+        """One face without anything in it, for trying a model."""
+        small, features = np.zeros((1, 48, 48), np.uint8), np.zeros((1, vector.N_FEATURES), np.uint8)
+        return cls(
+            np.zeros(1, int), np.zeros((1, 68, 2), np.float32), np.zeros(1, bool), small, small, features, features, ()
+        )
 
     def take(self, rows: np.ndarray | slice) -> FaceImages:
         """Only these of the m faces, in this order; `skipped` is dropped."""

@@ -18,7 +18,7 @@ from facs_pipeline.emotions.heads import HEADS, KERNELS, Head, Kernel, LinearHea
 from facs_pipeline.emotions.hog_directions import HogDirections
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
-from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.files.model_file import load_model, save_model, usable
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.model import default_landmarks
 
@@ -229,8 +229,8 @@ class EmotionModel:
                 f"{path}: trained on other landmarks or features than this version computes; "
                 "train it again with `facs train-emotion`, or use the version that trained it"
             )
-        try:
-            return cls(
+        with usable(path, "an emotion model"):
+            model = cls(
                 card["name"],
                 card["emotions"],
                 HEADS[card["head"]].restore(_under(arrays, "head_")),
@@ -239,8 +239,10 @@ class EmotionModel:
                 kernel_stage=_restored_kernel(card, arrays) if card["kernel"] else None,
                 card=card,
             )
-        except KeyError as error:
-            raise ModelError(f"{path}: an emotion model without {error}; train it again") from None
+            chances = model.predict_proba(FaceImages.blank())
+            if chances.shape != (1, len(model.emotions)):
+                raise ModelError(f"{len(model.emotions)} emotions, but {chances.shape[-1]} probabilities of a face")
+        return model
 
     @classmethod
     def load_default(cls) -> EmotionModel:

@@ -14,7 +14,7 @@ from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import input_features
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
-from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.files.model_file import load_model, save_model, usable
 from facs_pipeline.landmarks.model import default_landmarks
 
 KIND = "average-face"
@@ -61,8 +61,8 @@ class AverageFace(NamedTuple):
         stored = load_model(path, KIND)
         if stored.card.get("made_by") != made_by():
             raise ModelError(f"{path}: of other landmarks or features than this version computes; make it again")
-        arrays = {name: stored.arrays[name] for name in cls._fields if name != "card"}
-        return cls(card=stored.card, **arrays)
+        with usable(path, "an average face"):
+            return cls(card=stored.card, **{name: stored.arrays[name] for name in cls._fields if name != "card"})
 
     @classmethod
     def load_default(cls) -> AverageFace:

@@ -19,6 +19,7 @@ from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.series import obstacle_for_videos
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
 from facs_pipeline.extraction.image_inputs import find_images_and_videos
+from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.predicted_emotions import (
     PredictedImages,
@@ -38,6 +39,7 @@ from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.reader import table_points
 from facs_pipeline.tables.schema import EMOTION_REASONS
+from facs_pipeline.tables.writing import table_form, write_table
 from facs_pipeline.video.reader import grey_frames
 
 
@@ -121,6 +123,7 @@ def predict_emotions(
     >>> result.table["emotion"].value_counts()  # doctest: +SKIP
     """
     options = options or PredictionOptions()
+    table_form(options.out)
     files = find_images_and_videos(inputs)
     model = EmotionModel.load(options.model) if options.model else EmotionModel.load_default()
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
@@ -132,7 +135,7 @@ def predict_emotions(
     table = None
     if tables:
         table = pd.concat(tables, ignore_index=True)
-        atomic_csv(table, options.out)
+        write_table(table, options.out)
         run.write_reasons()
     unfinished.clear()
     return PredictionResult(table, tuple(run.skipped), tuple(run.notes))
@@ -229,7 +232,8 @@ class _Run:
         """One picture, and its row of ``reasons.csv``."""
         explanation = explain_face(self.model, faces, row, image=grey)
         folder.mkdir(parents=True, exist_ok=True)
-        stem = path.stem + ("" if frame is None else f"_frame{frame}") + (f"_face{face_id}" if face_id else "")
+        of_frame, of_face = "" if frame is None else f"_frame{frame}", f"_face{face_id}" if face_id else ""
+        stem = f"{safe_name(path.stem)}{of_frame}{of_face}"
         name = f"{free_name(stem, self.names)}.png"
         with atomic_write(folder / name, "wb") as file:
             file.write(cv2.imencode(".png", draw_explanation(explanation))[1].tobytes())

@@ -14,6 +14,7 @@ from facs_pipeline.extraction.inputs import METADATA_COLUMNS as COLUMNS
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_text_table
+from facs_pipeline.foundation.text import lost_zeros, whole_number, without_zeros
 from facs_pipeline.tables.descriptor_table import canonical_cells
 from facs_pipeline.video.reader import VIDEO_SUFFIXES
 
@@ -23,8 +24,8 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
 
     Parameters
     ----------
-    path : UTF-8 CSV or parquet with the column ``video`` and any of ``subject``, ``emotion``, ``label``. ``video``
-        holds a path (absolute, relative to this file or to the current folder, or its last parts), a file name, or
+    path : table (CSV, parquet or xlsx) with ``video`` and any of ``subject``, ``emotion``, ``label``. ``video`` holds
+        a path (absolute, relative to this file or to the current folder, or its last parts), a file name, or
         any of these without the ending.
     videos : sequence of VideoInput
         The videos of this run.
@@ -53,6 +54,8 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
         if not named:
             raise InputError(f"{path}: row {row} names no video")
         matches = index.find(named)
+        if not matches and (matches := index.find_without_zeros(named)):
+            notes.append(f"{path}: row {row}: {named!r} is taken for {matches[0].name!r}; spreadsheets drop such zeros")
         if len(matches) > 1:
             places = " and ".join(str(video.path) for video in matches[:2])
             raise InputError(f"{path}: row {row}: {named!r} fits {places}; write the path")
@@ -65,6 +68,8 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
             raise InputError(f"{path}: rows {first[name]} and {row} say different things of {named!r}; keep one")
         metadata[name] = values
         first.setdefault(name, row)
+    if "subject" in table and (zeros := lost_zeros(table["subject"])):
+        notes.append(f"{path}: subjects {zeros}")
     return metadata, notes
 
 
@@ -140,6 +145,13 @@ class _Index:
     def find(self, named: str) -> list[VideoInput]:
         # Windows' backslashes, unless a name really has one.
         return self._find(named) or (self._find(named.replace("\\", "/")) if "\\" in named else [])
+
+    def find_without_zeros(self, named: str) -> list[VideoInput]:
+        """Videos whose names have zeros in front that a spreadsheet has dropped, such as 007."""
+        if whole_number(named) is None:
+            return []
+        bare = without_zeros(named)
+        return [video for name, videos in self._by_name[-1].items() if without_zeros(name) == bare for video in videos]
 
     def _find(self, named: str) -> list[VideoInput]:
         for base in self._bases:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.video_result import VideoResult
+from facs_pipeline.foundation.text import from_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ class VideoTables(Mapping[str, "pd.DataFrame"]):
         if name not in self._names:
             raise KeyError(name)
         path = self._outputs.table(name)
-        return pd.read_parquet(path) if self._outputs.format == "parquet" else pd.read_csv(path)
+        return pd.read_parquet(path) if self._outputs.format == "parquet" else _own_csv(path, {})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -75,6 +76,14 @@ class RunResult:
     @property
     def descriptors(self) -> pd.DataFrame:
         """``descriptors.csv``: a row for each video and face."""
-        import pandas as pd
+        return _own_csv(self.out / "descriptors.csv", {"video": str, "subject": str})
 
-        return pd.read_csv(self.out / "descriptors.csv", dtype={"video": str, "subject": str})
+
+def _own_csv(path: Path, types: dict[str, type[str]]) -> pd.DataFrame:
+    """A table that was written with `facs_pipeline.foundation.text.as_cell`; columns without a type get pandas'."""
+    import pandas as pd
+
+    table = pd.read_csv(path, dtype=types)
+    for name in table.select_dtypes(exclude="number").columns:
+        table[name] = table[name].map(from_cell, na_action="ignore")
+    return table

@@ -18,7 +18,7 @@ from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.loading import load_landmarks
-from facs_pipeline.tables.files import write_table
+from facs_pipeline.tables.writing import table_form, write_table
 
 _BATCH = 1000
 
@@ -109,6 +109,7 @@ def extract_stills(
     >>> result.table[["input", "face_id", "AU12_r"]]  # doctest: +SKIP
     """
     options = options or StillsOptions()
+    table_form(options.out)
     model = ActionUnitModel.load(options.au_model) if options.au_model else ActionUnitModel.load_default()
     if options.landmarks:
         # Worker processes read it again; a file that cannot be used is refused before they start.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +20,9 @@ from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import free_name, make_writable
+from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.progress import SILENT, Progress
+from facs_pipeline.foundation.tabular import read_text_table
 from facs_pipeline.tables.files import find_tables
 from facs_pipeline.tables.reader import AUSeries, choose_aus
 from facs_pipeline.tables.schema import EVENTS
@@ -267,17 +267,17 @@ def write_elan(events: TableEvents, folder: Path) -> list[Path]:
 def _media(path: Path, video: str) -> Path | None:
     """Where the video lies, if the table is in a folder that `extract_features` made."""
     try:
-        videos = json.loads((path.parent.parent / "run.json").read_text(encoding="utf-8"))["videos"]
-        return Path(videos[video]) if Path(videos[video]).is_file() else None
-    except (OSError, ValueError, KeyError, TypeError):
+        place = read_json_object(path.parent.parent / "run.json")["videos"][video]
+        return Path(place) if isinstance(place, str) and os.path.isfile(place) else None
+    except (InputError, KeyError, TypeError):
         return None
 
 
 def _start_s(path: Path, video: str) -> float:
     """Time stamp at which players begin with the video, if the table is in a folder that `extract_features` made."""
     try:
-        with open(path.parent.parent / "videos.csv", encoding="utf-8", newline="") as file:
-            start = next(float(row["start_s"]) for row in csv.DictReader(file) if row["video"] == video)
+        table = read_text_table(path.parent.parent / "videos.csv", required=["video", "start_s"])
+        start = float(table.loc[table["video"] == video, "start_s"].iloc[0])
         return start if math.isfinite(start) else 0.0
-    except (OSError, ValueError, KeyError, TypeError, StopIteration, csv.Error):
+    except (InputError, ValueError, IndexError):
         return 0.0

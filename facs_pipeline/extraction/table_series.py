@@ -11,6 +11,7 @@ from typing import Literal
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.progress import Progress
 from facs_pipeline.tables.reader import AUSeries, read_au_table
+from facs_pipeline.tables.time_base import TimeUnit
 
 Wanted = Literal["default", "all"] | tuple[int, ...]
 """Action units: see `facs_pipeline.tables.reader.choose_aus`."""
@@ -30,16 +31,19 @@ class SeriesOptions:
         0..1; faces of which a table is less sure are passed over.
     baseline : "none" or "video"
         Whether the resting face is subtracted: the median of the calmest tenth of each video's frames.
+    time_unit : "s", "ms", "us" or "min", optional
+        What time stamps count; by default the program's unit, if cameras have such a frame rate.
     """
 
     aus: Wanted = "default"
     fps: float | None = None
     min_confidence: float = 0.0
     baseline: Literal["none", "video"] = "none"
+    time_unit: TimeUnit | None = None
 
     def read(self, path: Path) -> list[AUSeries]:
         """The series of one table."""
-        return read_au_table(path, fps=self.fps, min_confidence=self.min_confidence)
+        return read_au_table(path, fps=self.fps, min_confidence=self.min_confidence, time_unit=self.time_unit)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from facs_pipeline.extraction.video_result import VideoResult
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.foundation.machine import machine_facts, versions_of
+from facs_pipeline.foundation.text import as_cell
 from facs_pipeline.tables.schema import DESCRIPTORS, VIDEOS
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _write_csv(path: Path, header: Iterable[str], rows: Iterable[list[Any]]) -> 
     with atomic_write(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows([as_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
 
 
 def _record(

@@ -19,7 +19,7 @@ import numpy as np
 
 from facs_pipeline.features.registration import MEAN_49, registration
 from facs_pipeline.foundation.errors import ModelError
-from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.files.model_file import load_model, save_model, usable
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.landmarks.points import INNER_49
 
@@ -107,10 +107,10 @@ class ShapeModes:
             If the file is missing, damaged, of another kind or of other sizes.
         """
         stored = load_model(path, KIND)
-        try:
-            return cls(stored.arrays["mean"], stored.arrays["axes"], stored.card)
-        except KeyError as error:
-            raise ModelError(f"{path}: shape modes without {error}; train them again") from None
+        with usable(path, "shape modes"):
+            modes = cls(stored.arrays["mean"], stored.arrays["axes"], stored.card)
+            modes.scores(modes.mean)
+        return modes
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the modes and their card to an ``.npz`` that runs no code when loaded."""

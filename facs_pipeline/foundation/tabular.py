@@ -1,35 +1,38 @@
-"""Tables of any make: separator, decimal comma, byte order mark, UTF-16, gzip and parquet are this module's affair.
+"""Tables of any make: separator, decimal comma, byte order mark, UTF-16, gzip, parquet and xlsx are one here.
 
 Cells may be separated by commas, semicolons or tabs, as the first row shows. Beside semicolons and tabs numbers may
-have a decimal comma. Rows are numbered as a spreadsheet shows them: the header is row 1.
+have a decimal comma. Rows are numbered as a spreadsheet shows them: the header is row 1. The apostrophe that keeps
+spreadsheets from taking a text for a formula (`facs_pipeline.foundation.text.as_cell`) is taken off.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import csv
-import gzip
-import io
 import itertools
 import os
 import re
-import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from facs_pipeline.foundation.binary_tables import (
+    LARGEST_CELLS,
+    check_there,
+    parquet_as_text,
+    parquet_names,
+    parquet_pieces,
+    table_kind,
+    workbook_rows,
+)
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.text import from_cell
+from facs_pipeline.foundation.text_files import lines_of, open_text, separator_of
 
 TABLE_ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
-GZIP_MARK = b"\x1f\x8b"
-_PARQUET_ENDINGS, _PARQUET_MARK = (".parquet", ".pq"), b"PAR1"
-# Where a first row holds as many of two of them, the comma is likelier a part of a name or number.
-_SEPARATORS = ("\t", ";", ",")
-_QUOTED = re.compile(r'"[^"]*"')
+_LARGEST_ROWS = 50_000_000
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?")
 # Before version 3 pandas reads numbers to the last digit only where it is asked to.
 _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if int(pd.__version__.split(".")[0]) < 3 else {}
@@ -55,32 +58,6 @@ def table_stem(path: str | os.PathLike) -> str:
     return Path(stem).stem
 
 
-def separator_of(first_row: str) -> str:
-    """What separates the cells of a table with this first row: a comma, a semicolon or a tab.
-
-    >>> separator_of('frame;"time, in s";AU12'), separator_of("1;0,5"), separator_of("video")
-    (';', ';', ',')
-    """
-    bare = _QUOTED.sub("", first_row)
-    most = max(_SEPARATORS, key=bare.count)
-    return most if most in bare else ","
-
-
-def encoding_of(start: bytes) -> str:
-    """Encoding of a text by its first four bytes: UTF-16 with or without its mark, else UTF-8.
-
-    >>> encoding_of("a,b".encode("utf-16-le")), encoding_of("a,b".encode("utf-16")), encoding_of(b"a,b")
-    ('utf-16-le', 'utf-16', 'utf-8-sig')
-    """
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if len(start) >= 4 and start[1] == start[3] == 0:
-        return "utf-16-le"
-    if len(start) >= 4 and start[0] == start[2] == 0:
-        return "utf-16-be"
-    return "utf-8-sig"
-
-
 def column_names(path: str | os.PathLike) -> list[str]:
     """Names in the first row, without spaces around them; nothing else is read.
 
@@ -90,13 +67,13 @@ def column_names(path: str | os.PathLike) -> list[str]:
         If the file cannot be read, is empty, or has a name twice.
     """
     path = Path(path)
-    if _is_parquet(path):
-        import pyarrow.parquet as pq
-
-        with _readable_parquet(path):
-            return [str(name) for name in pq.read_schema(path).names]
-    with _open_text(path) as file:
-        return _header(path, file)[0]
+    kind = table_kind(path)
+    if kind == "parquet":
+        return parquet_names(path)
+    if kind == "workbook":
+        return _workbook_header(path, workbook_rows(path))
+    with open_text(path) as file:
+        return _header(path, lines_of(path, file))[0]
 
 
 def text_rows(path: str | os.PathLike) -> Iterator[tuple[int, list[str]]]:
@@ -110,11 +87,13 @@ def text_rows(path: str | os.PathLike) -> Iterator[tuple[int, list[str]]]:
         If the file cannot be read, or a quote is not closed.
     """
     path = Path(path)
-    with _open_text(path) as file:
-        first = file.readline()
-        rows = csv.reader(itertools.chain([first], file), delimiter=separator_of(first), strict=True)
+    check_there(path)
+    with open_text(path) as file:
+        lines = lines_of(path, file)
+        first = next(lines, "")
+        rows = csv.reader(itertools.chain([first], lines), delimiter=separator_of(first), strict=True)
         for number, row in enumerate(rows, start=1):
-            cells = [cell.strip() for cell in row]
+            cells = _cells(row)
             if any(cells):
                 yield number, cells
 
@@ -127,7 +106,7 @@ def read_text_table(path: str | os.PathLike, required: Sequence[str] = ()) -> pd
     Parameters
     ----------
     path : str or PathLike
-        Text table, gzipped or not, or parquet.
+        Text table, gzipped or not, parquet or xlsx.
     required : sequence of str
         Columns that must be there.
 
@@ -151,7 +130,11 @@ def read_text_table(path: str | os.PathLike, required: Sequence[str] = ()) -> pd
     [{'video': 'anna', 'age': '30.5'}]
     """
     path = Path(path)
-    table = _parquet_as_text(path) if _is_parquet(path) else _csv_as_text(path)
+    kind = table_kind(path)
+    if kind == "parquet":
+        table = parquet_as_text(path)
+    else:
+        table = _csv_as_text(path) if kind == "text" else _workbook_as_text(path)
     missing = [name for name in required if name not in table.columns]
     if missing:
         hint = " The columns must be separated by commas, semicolons or tabs." if len(table.columns) == 1 else ""
@@ -170,7 +153,7 @@ def read_number_table(
     Parameters
     ----------
     path : str or PathLike
-        Text table, gzipped or not, or parquet.
+        Text table, gzipped or not, parquet or xlsx.
     wanted : function
         Takes a column's name and says whether it is read.
     text : collection of str
@@ -195,8 +178,11 @@ def number_table_pieces(
 ) -> Iterator[pd.DataFrame]:
     """The same piece by piece, at most so many `rows` in each; one piece at least."""
     path = Path(path)
-    if _is_parquet(path):
-        separator, pieces = ",", _parquet_pieces(path, wanted, rows)
+    kind = table_kind(path)
+    if kind == "parquet":
+        separator, pieces = ",", parquet_pieces(path, wanted, rows)
+    elif kind == "workbook":
+        separator, pieces = ",", _workbook_pieces(path, wanted, rows)
     else:
         separator = _check_shape(path)
         pieces = _csv_pieces(path, wanted, text, separator, rows)
@@ -210,91 +196,90 @@ def number_table_pieces(
         for name in piece.columns:
             if name not in text:
                 piece[name] = _numbers(path, piece[name])
+            elif kind != "parquet":
+                piece[name] = piece[name].map(from_cell, na_action="ignore")
         yield piece
 
 
-def repr_number(cell: object) -> str:
-    """A number as text that reads back to the same number; whole floats lose their ".0" (a subject 3.0 is 3)."""
-    if not isinstance(cell, float | np.floating):
-        return str(cell)
-    number = float(cell)
-    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+def _cells(row: list[str]) -> list[str]:
+    return [from_cell(cell.strip()) for cell in row]
 
 
-# ------------------------------------------------------------------------------------------------------- text tables
-
-
-@contextlib.contextmanager
-def _open_text(path: Path) -> Iterator[IO[str]]:
-    """A text table's characters; whatever goes wrong while they are read becomes an `InputError`."""
-    _check_there(path)
-    try:
-        with open(path, "rb") as raw:
-            zipped = raw.peek(2).startswith(GZIP_MARK)
-            stream = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw
-            yield io.TextIOWrapper(stream, encoding_of(stream.peek(4)), newline="")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: damaged or cut short ({error}); copy it again") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError as error:
-        raise _not_text(path, error) from None
-    except csv.Error as error:
-        raise InputError(f"{path}: not a CSV table ({error})") from None
-
-
-def _check_there(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path}: a folder; expected a table (CSV or parquet)")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-
-
-def _not_text(path: Path, error: UnicodeDecodeError) -> InputError:
-    """Which row is at fault: the decoder, which takes whole blocks, does not know."""
-    if not error.encoding.startswith("utf-8"):
-        return InputError(f"{path}: not {error.encoding} text ({error.reason}); save the file as 'CSV UTF-8'")
-    with open(path, "rb") as raw:
-        lines = gzip.GzipFile(fileobj=raw) if raw.peek(2).startswith(GZIP_MARK) else raw
-        for row, line in enumerate(lines, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as wrong:
-                byte = line[wrong.start]
-                return InputError(f"{path}: row {row} is not UTF-8 (byte 0x{byte:02x}); save the file as 'CSV UTF-8'")
-    return InputError(f"{path}: not UTF-8 text ({error.reason}); save the file as 'CSV UTF-8'")
-
-
-def _header(path: Path, file: IO[str]) -> tuple[list[str], str]:
-    """Names of the columns and what separates them; `file` is left behind the first row."""
-    first = file.readline()
+def _header(path: Path, lines: Iterator[str]) -> tuple[list[str], str]:
+    """Names of the columns and what separates them; `lines` are left behind the first row."""
+    first = next(lines, "")
     separator = separator_of(first)
-    names = [cell.strip() for cell in next(csv.reader(itertools.chain([first], file), delimiter=separator), [])]
+    names = _cells(next(csv.reader(itertools.chain([first], lines), delimiter=separator), []))
+    _check_names(path, names)
+    return names, separator
+
+
+def _check_names(path: Path, names: list[str]) -> None:
     if not any(names):
         raise InputError(f"{path}: empty; expected a first row with column names")
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice:
         raise InputError(f"{path}: row 1 has the column {twice!r} more than once; keep one")
-    return names, separator
 
 
 def _csv_as_text(path: Path) -> pd.DataFrame:
+    with open_text(path) as file:
+        lines = lines_of(path, file)
+        header, separator = _header(path, lines)
+        rows = ((number, _cells(row)) for number, row in enumerate(_reader(lines, separator), start=2))
+        table = _as_table(path, header, rows)
+    return table if separator == "," else _with_points(path, table)
+
+
+def _reader(lines: Iterator[str], separator: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=separator, strict=True)
+
+
+def _as_table(path: Path, header: list[str], numbered: Iterator[tuple[int, list[str]]]) -> pd.DataFrame:
+    """The rows that are not blank, each under its number."""
     numbers, rows = [], []
-    with _open_text(path) as file:
-        header, separator = _header(path, file)
-        for number, row in enumerate(csv.reader(file, delimiter=separator, strict=True), start=2):
-            cells = [cell.strip() for cell in row]
-            if not any(cells):
-                continue
-            if len(cells) != len(header):
-                raise InputError(f"{path}: row {number} has {len(cells)} cells, the header has {len(header)}")
-            numbers.append(number)
-            rows.append(cells)
+    for number, cells in numbered:
+        if not any(cells):
+            continue
+        if len(cells) != len(header):
+            raise InputError(f"{path}: row {number} has {len(cells)} cells, the header has {len(header)}")
+        numbers.append(number)
+        rows.append(cells)
+        if len(rows) * len(header) > LARGEST_CELLS:
+            raise InputError(f"{path}: more than {LARGEST_CELLS:,} cells; give the part that counts")
     table = pd.DataFrame(rows, columns=header, index=np.array(numbers, dtype=int), dtype=object)
     # Spreadsheets write columns of nothing behind the last one that was ever used.
     blank = [name == "" and bool((table.iloc[:, place] == "").all()) for place, name in enumerate(header)]
-    table = table.loc[:, ~np.array(blank)]
-    return table if separator == "," else _with_points(path, table)
+    return table.loc[:, ~np.array(blank)]
+
+
+def _workbook_header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    names = [from_cell(name) for name in next(rows, (1, []))[1]]
+    while names and not names[-1]:
+        names.pop()
+    _check_names(path, names)
+    return names
+
+
+def _workbook_as_text(path: Path) -> pd.DataFrame:
+    rows = workbook_rows(path)
+    header = _workbook_header(path, rows)
+    n = len(header)
+    # Rows end with their last filled cell, or with the sheet's.
+    whole = ((number, (cells + [""] * n)[: max(n, _filled(cells))]) for number, cells in rows)
+    return _as_table(path, header, whole)
+
+
+def _filled(cells: list[str]) -> int:
+    return next((place for place in range(len(cells), 0, -1) if cells[place - 1]), 0)
+
+
+def _workbook_pieces(path: Path, wanted: Callable[[str], bool], rows: int | None) -> Iterator[pd.DataFrame]:
+    table = _workbook_as_text(path)
+    table = table[[name for name in table.columns if wanted(name)]].replace("", np.nan)
+    rows = rows or max(len(table), 1)
+    for start in range(0, max(len(table), 1), rows):
+        yield table.iloc[start : start + rows].copy()
 
 
 def _with_points(path: Path, table: pd.DataFrame, *, but: Collection[str] = ()) -> pd.DataFrame:
@@ -332,7 +317,7 @@ def _with_points(path: Path, table: pd.DataFrame, *, but: Collection[str] = ()) 
 def _csv_pieces(
     path: Path, wanted: Callable[[str], bool], text: Collection[str], separator: str, rows: int | None
 ) -> Iterator[pd.DataFrame]:
-    with _open_text(path) as file:
+    with open_text(path) as file:
         try:
             reader = pd.read_csv(
                 file,
@@ -364,9 +349,12 @@ def _check_shape(path: Path) -> str:
     str
         What separates the cells.
     """
-    with _open_text(path) as lines:
+    with open_text(path) as file:
+        lines = lines_of(path, file)
         names, separator = _header(path, lines)
         for row, line in enumerate(lines, start=2):
+            if row > _LARGEST_ROWS:
+                raise InputError(f"{path}: more than {_LARGEST_ROWS:,} rows; split it")
             cells = line.count(separator) + 1
             # Separators inside quotes are text, and such a row is left to pandas.
             if cells != len(names) and line.strip() and '"' not in line:
@@ -375,7 +363,12 @@ def _check_shape(path: Path) -> str:
 
 
 def _numbers(path: Path, column: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+        raise InputError(f"{path}: column {column.name}: dates or durations; expected numbers")
+    try:
+        numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: column {column.name}: no numbers ({error})") from None
     given = column.notna()
     if not pd.api.types.is_numeric_dtype(column):
         given &= column.astype(str).str.strip() != ""
@@ -384,48 +377,3 @@ def _numbers(path: Path, column: pd.Series) -> pd.Series:
         row, cell = column.index[wrong[0]], str(column.iloc[wrong[0]])
         raise InputError(f"{path}: row {row}, column {column.name}: {cell!r} is not a number")
     return numbers
-
-
-# ----------------------------------------------------------------------------------------------------------- parquet
-
-
-def _is_parquet(path: Path) -> bool:
-    _check_there(path)
-    if path.name.lower().endswith(_PARQUET_ENDINGS):
-        return True
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(_PARQUET_MARK)) == _PARQUET_MARK
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
-@contextlib.contextmanager
-def _readable_parquet(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{path}: not a readable parquet file ({type(error).__name__}: {error})") from error
-
-
-def _parquet_as_text(path: Path) -> pd.DataFrame:
-    with _readable_parquet(path):
-        table = pd.read_parquet(path)
-    cells = table.astype(object).where(table.notna(), "")
-    text = cells.map(lambda cell: cell if isinstance(cell, str) else repr_number(cell))
-    text.index = pd.RangeIndex(2, len(text) + 2)
-    return text
-
-
-def _parquet_pieces(path: Path, wanted: Callable[[str], bool], rows: int | None) -> Iterator[pd.DataFrame]:
-    import pyarrow.parquet as pq
-
-    names = [name for name in column_names(path) if wanted(name)]
-    with _readable_parquet(path), pq.ParquetFile(path) as file:
-        if rows is None or not file.metadata.num_rows:
-            yield file.read(columns=names).to_pandas()
-            return
-        for batch in file.iter_batches(batch_size=rows, columns=names):
-            yield batch.to_pandas()

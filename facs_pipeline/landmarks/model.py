@@ -22,7 +22,7 @@ import numpy as np
 from facs_pipeline.deprecated import former_method
 from facs_pipeline.faces.landmark_finder import Box, Located
 from facs_pipeline.foundation.errors import ModelError
-from facs_pipeline.foundation.files.model_file import load_model, save_model
+from facs_pipeline.foundation.files.model_file import load_model, save_model, usable
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.images.crops import shrunk
 from facs_pipeline.landmarks.eyelids import N_VALUES, Eyelids
@@ -42,6 +42,9 @@ _RESTS = 1.5
 _SURE = 0.5
 _FEATURES_VERSION = 5
 _STEPS = ("coarse", "middle", "last")
+# An image of waves, on which a model is tried, and how far outside it no model's points lie.
+_TRIAL = (127 + 60 * np.sin(np.add.outer(np.arange(96) / 3, np.arange(96) / 5))).astype(np.uint8)
+_FAR = 10_000
 
 
 class Step(NamedTuple):
@@ -131,7 +134,7 @@ class LandmarkModel:
         other = ModelError(f"{path}: made for other features than this version's; train it again")
         if model.card.get("features") != _FEATURES_VERSION:
             raise other
-        try:
+        with usable(path, "a landmark model"):
             steps = [
                 Step(*(model.arrays[f"{name}_{part}"].astype(np.float32) for part in Step._fields)) for name in _STEPS
             ]
@@ -141,9 +144,11 @@ class LandmarkModel:
             lids, face, box_shape = (model.arrays[name] for name in ("lids", "face", "box_shape"))
             if lids.shape != (N_VALUES + 1, 12):
                 raise other
-            return cls(model.arrays["mean_shape"], steps, lids, face, box_shape, model.card)
-        except KeyError as error:
-            raise ModelError(f"{path}: a landmark model without {error}; train it again") from None
+            loaded = cls(model.arrays["mean_shape"], steps, lids, face, box_shape, model.card)
+            found = loaded.find(_TRIAL, (16.0, 16.0, 64.0, 64.0)).points
+            if not (np.abs(found) < _FAR).all():
+                raise ModelError("its points lie far outside the image that they are found in")
+        return loaded
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model in half precision, with its card; gives back the path."""

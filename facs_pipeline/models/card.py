@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facs_pipeline.action_units.names import AU_NAMES
+from facs_pipeline.foundation.files.model_file import load_model, usable
 
 _MEASURES = ("r", "ccc", "icc", "mae", "bias", "f1")
 
@@ -32,9 +34,21 @@ def card_text(card: Mapping[str, Any]) -> str:
     return "\n".join([*_facts(card), *_measures(card), *_lists(card)])
 
 
+def card_of_file(path: str | os.PathLike[str]) -> str:
+    """The card of a model file as text; the file is verified first, and nothing in it is run.
+
+    Raises
+    ------
+    ModelError
+        If it is no model file, or its card is not as cards are.
+    """
+    with usable(path, "a model whose card can be shown"):
+        return card_text(load_model(path).card)
+
+
 def _facts(card: Mapping[str, Any]) -> list[str]:
     """Title, hash and all that fits on a line each."""
-    lines = [card.get("title", f"A model of kind {card.get('kind', 'unknown')}")]
+    lines = [str(card.get("title") or f"A model of kind {card.get('kind', 'unknown')}")]
     lines += [f"  kind      {card.get('kind')}", f"  sha256    {card.get('content_sha256')}"]
     lines += [f"  {name:<9} {card[name]}" for name in ("labels", "images", "persons") if name in card]
     lines += [f"  {name:<9} {card[name]}" for name in sorted(card) if name not in _SHOWN and _is_plain(card[name])]

@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from facs_pipeline.action_units.names import AU_NAMES
+from facs_pipeline.foundation.text import whole_number
 from facs_pipeline.report import charts
 from facs_pipeline.report.accuracy import EMPTY, Cell, Table, megabytes, number
 from facs_pipeline.report.published import published_for, same_protocol
@@ -16,6 +17,7 @@ from facs_pipeline.report.shapes import is_number
 
 _FIGURES = ("r", "ccc", "icc", "mae", "bias", "f1", "n", "subjects")
 _NAMES = {"train_s": "training (s)", "predict_ms_per_face": "prediction (ms a face)"}
+_NO_AU = 10_000
 _HIDDEN = ("title", "kind", "content_sha256", "format_version")
 
 
@@ -96,13 +98,19 @@ def _mean(values: Sequence[Any]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
+def _au_number(key: object) -> int:
+    """Number of the action unit that a card's key names; behind all others where it names none."""
+    number = whole_number(str(key))
+    return _NO_AU if number is None else min(number, _NO_AU)
+
+
 def _agreement(card: dict[str, Any]) -> list[dict[str, Any]]:
     """One row per action unit of a card, in their order; empty for models of another kind."""
     agreement = card.get("metrics_on_unseen_persons")
     rows = []
     if isinstance(agreement, dict):
-        for au, row in sorted(agreement.items(), key=lambda item: int(item[0]) if str(item[0]).isdecimal() else 99):
-            if isinstance(row, dict) and str(au).isdecimal():
+        for au, row in sorted(agreement.items(), key=lambda item: _au_number(item[0])):
+            if isinstance(row, dict) and _au_number(au) != _NO_AU:
                 figures = {name: value for name, value in row.items() if is_number(value)}
                 rows.append(
                     {"au": unit_name(int(au)), "short": f"AU{int(au):02d}", **dict.fromkeys(_FIGURES), **figures}
@@ -165,9 +173,9 @@ def _scatters(scatter: dict[str, Any], index: int) -> list[dict[str, Any]]:
     if not isinstance(counts, dict) or not isinstance(step, int | float) or not is_number(step) or not step > 0:
         return []
     scatters = []
-    for au, lines in sorted(counts.items(), key=lambda item: int(item[0]) if str(item[0]).isdecimal() else 99):
+    for au, lines in sorted(counts.items(), key=lambda item: _au_number(item[0])):
         matrix = _matrix(lines)
-        if matrix is None or not str(au).isdecimal():
+        if matrix is None or _au_number(au) == _NO_AU:
             continue
         n, bins = int(matrix.sum()), np.arange(len(matrix))
         near = int(matrix[np.abs(bins[:, None] - bins) <= 1].sum())

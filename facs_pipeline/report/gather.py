@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.foundation.evaluation.accuracy_file import FORMAT
+from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.tabular import read_text_table
 from facs_pipeline.report.series import VideoSeries, read_series
 
@@ -195,7 +196,7 @@ def _read_folder(folder: Path, gathered: Gathered) -> None:
     if any((folder / name).is_file() for name in ("authenticity.json", "predictions.csv")):
         _read_ranking(folder, gathered)
     for path in sorted(folder.glob("*.json")):
-        if path.name in ("run.json", "authenticity.json", "videos.json") or path.stat().st_size > 50_000_000:
+        if path.name in ("run.json", "authenticity.json", "videos.json"):
             continue
         content = _read_json(path, gathered.notes if path.name == "accuracy.json" else [])
         if content.get("format") == FORMAT and isinstance(content.get("models"), list):
@@ -208,18 +209,15 @@ def _read_folder(folder: Path, gathered: Gathered) -> None:
 
 def _read_json(path: Path, notes: list[str]) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            return content
-        notes.append(f"{path}: expected a JSON object, found {type(content).__name__}; left out")
-    except (OSError, ValueError, RecursionError) as error:
-        notes.append(f"{path}: cannot be read ({error}); what it says is left out. Run the command again to renew it")
-    return {}
+        return read_json_object(path)
+    except InputError as error:
+        notes.append(f"{error}; what it says is left out. Run the command again to renew it")
+        return {}
 
 
 def _read_table(path: Path, needed: str, notes: list[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The table as text, empty where it is missing or broken (then with a note)."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return pd.DataFrame(columns=[needed])
     try:
         table = read_text_table(path)
@@ -293,7 +291,7 @@ def _table_of(folder: Path, name: str, tables: dict[str, Path]) -> Path | None:
     for suffix in (".csv", ".parquet"):
         path = folder / "action_units" / f"{name}{suffix}"
         # A name that climbs out of the folder comes from somebody else's table and is not followed.
-        if ".." not in Path(name).parts and not Path(name).is_absolute() and path.is_file():
+        if ".." not in Path(name).parts and not Path(name).is_absolute() and os.path.isfile(path):
             return path
     return tables.get(name)
 
@@ -320,12 +318,12 @@ def _read_ranking(folder: Path, gathered: Gathered) -> None:
 
 def _add_metadata(gathered: Gathered, given: Path | None) -> None:
     """Every column of the user's metadata, so that results can be shown by gender or age group as well."""
-    if given is not None and not given.is_file():
+    if given is not None and not os.path.isfile(given):
         raise InputError(f"{given}: no such file; expected a CSV with the column video")
     for run in gathered.runs:
         named = _dict(run.about.get("options")).get("metadata")
         path = given or (Path(named) if isinstance(named, str) else None)
-        if path is None or not path.is_file():
+        if path is None or not os.path.isfile(path):
             continue
         matched = 0
         rows = _rows(_read_table(path, "video", gathered.notes))
@@ -345,17 +343,12 @@ def _add_metadata(gathered: Gathered, given: Path | None) -> None:
 
 def _add_cards(gathered: Gathered) -> None:
     """Cards of the package's models where a run was made with them."""
-    from facs_pipeline.foundation.files.model_file import load_model
-
     known = {str(entry["card"].get("content_sha256")) for entry in gathered.cards}
-    folder = Path(__file__).resolve().parents[1] / "models"
     models = [_dict(run.about.get("models")) for run in gathered.runs]
     used = {str(_dict(model).get("sha256")) for entry in models for model in entry.values()}
-    for path in sorted(folder.glob("*.npz")):
-        try:
-            card = load_model(path).card
-        except ModelError as error:
-            gathered.notes.append(str(error))
+    for path, card in _own_models().items():
+        if isinstance(card, str):
+            gathered.notes.append(card)
             continue
         if card.get("content_sha256") in used - known:
             # What training wrote beside the model knows more: times are not in the model itself.
@@ -364,3 +357,17 @@ def _add_cards(gathered: Gathered) -> None:
             if written.get("content_sha256") == card["content_sha256"]:
                 card = written | card
             gathered.cards.append({"file": path.name, "card": card, "size_bytes": path.stat().st_size})
+
+
+@cache
+def _own_models() -> dict[Path, dict[str, Any] | str]:
+    """The package's model files -> their cards, or why one cannot be read."""
+    from facs_pipeline.foundation.files.model_file import load_model
+
+    cards: dict[Path, dict[str, Any] | str] = {}
+    for path in sorted((Path(__file__).resolve().parents[1] / "models").glob("*.npz")):
+        try:
+            cards[path] = load_model(path).card
+        except ModelError as error:
+            cards[path] = str(error)
+    return cards

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -46,11 +47,14 @@ class Written:
         The same as JSON.
     notes : list of str
         What the report says is missing.
+    unread : int
+        Action-unit tables that are there and cannot be read; they are among the notes.
     """
 
     pages: list[Path]
     data: Path
     notes: list[str]
+    unread: int = 0
 
 
 def write_report(
@@ -83,7 +87,7 @@ def write_report(
     notes = list(gathered.notes)
     tasks = _tasks(gathered, notes)
     try:
-        pages, made = _write_pages(gathered, tasks, notes, out, pictures, per_page, progress)
+        pages, made, unread = _write_pages(gathered, tasks, notes, out, pictures, per_page, progress)
         data = out.with_suffix(".json")
         with atomic_write(data) as file:
             content = as_data(gathered, tasks, notes, made, [page.name for page in pages])
@@ -91,13 +95,13 @@ def write_report(
             file.write("\n")
     except OSError as error:
         raise InputError(f"{error.filename or out}: the report cannot be written ({error.strerror})") from None
-    return Written(pages, data, notes)
+    return Written(pages, data, notes, unread)
 
 
 def _write_pages(
     gathered: Gathered, tasks: list[dict[str, Any]], notes: list[str], out: Path, pictures: str, per_page: int,
     progress: Progress,
-) -> tuple[list[Path], str]:  # fmt: skip
+) -> tuple[list[Path], str, int]:  # fmt: skip
     """All pages, the first one last: what it says of all videos is known only then."""
     chunks = [gathered.videos[i : i + per_page] for i in range(0, len(gathered.videos), per_page)] or [[]]
     pages = [out if i == 0 else out.with_name(f"{out.stem}-{i + 1}{out.suffix}") for i in range(len(chunks))]
@@ -143,7 +147,7 @@ def _write_pages(
     }
     with atomic_write(out) as file:
         file.write(_render(template, common | first | main | links(0)))
-    return pages, made
+    return pages, made, book.unread
 
 
 def _tasks(gathered: Gathered, notes: list[str]) -> list[dict[str, Any]]:
@@ -220,12 +224,15 @@ class _Book:
         Distribution over all videos so far.
     thumbs : dict of str to str
         Name -> a picture, of the videos named as `wanted`.
+    unread : int
+        Tables so far that could not be read.
     """
 
     def __init__(self, gathered: Gathered, wanted: set[str], pictures: str) -> None:
         self.by_name = {video.name: video for video in reversed(gathered.videos)}
         self.intensities = cards.Intensities()
         self.thumbs: dict[str, str] = {}
+        self.unread = 0
         self._wanted, self._mode = wanted, pictures
         self._pairs = [
             pair for number, ranking in enumerate(gathered.rankings) for pair in pairs_of(ranking, number + 1)
@@ -240,6 +247,7 @@ class _Book:
             self.intensities.add(series.values())
             taken = pictures.result()
         notes += unread
+        self.unread += len(unread)
         shown = [
             cards.video_card(video, series.get(video.id), strip) for video, strip in zip(videos, taken, strict=True)
         ]
@@ -264,6 +272,7 @@ class _Book:
         return strips([video.place for video in videos], durations, mode=self._mode, task=task)
 
 
+@cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True,

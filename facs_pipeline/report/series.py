@@ -15,6 +15,8 @@ from facs_pipeline.dynamics.events import find_events
 from facs_pipeline.dynamics.resampling import LONGEST_S, RATE_HZ, resample_part, series_parts, smooth_series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_number_table
+from facs_pipeline.tables.reader import LARGEST_INTENSITY
+from facs_pipeline.tables.time_base import check_span
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
 POINTS = 120
@@ -101,9 +103,12 @@ def read_series(path: Path) -> VideoSeries:
             raise ValueError("no rows" if aus else "no column timestamp, or none like AU12_r")
         table, faces = _main_face(table)
         times = table["timestamp"].to_numpy(float)
+        check_span(path, "timestamp", table.index, times)
         named = [name for name in table.columns if _EMOTION.fullmatch(name)]
         probabilities = table[named].to_numpy(float)
         values = table[columns].to_numpy(float, copy=True)
+        if (np.abs(values) > LARGEST_INTENSITY).any():
+            raise ValueError(f"intensities above {LARGEST_INTENSITY:g}; expected 0 to 5")
         if "success" in table:
             values[table["success"].to_numpy(float) != 1] = np.nan
         pose = (

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
+
+LARGEST = 1e15
+"""Larger numbers, which no result has, would overflow in sums."""
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number; truth values are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    """Whether it is a number that can be computed with and drawn; truth values are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def numbers(value: Any, n: int | None = None) -> bool:
@@ -25,7 +27,7 @@ def to_number(text: Any) -> float | None:
         value = float(text)
     except (TypeError, ValueError):
         return None
-    return value if np.isfinite(value) else None
+    return value if abs(value) <= LARGEST else None
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -77,6 +79,11 @@ def _rows(*fields: str) -> Callable[[Any], bool]:
     )
 
 
+def _named_rows(name: str, *fields: str) -> Callable[[Any], bool]:
+    rows = _rows(*fields)
+    return lambda value: rows(value) and all(isinstance(row.get(name), str) for row in value)
+
+
 def _curves(x: str, y: str) -> Callable[[Any], bool]:
     return lambda value: (
         isinstance(value, dict)
@@ -101,7 +108,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "subject_interval_95": lambda value: value is None or numbers(value, 2),
     "f_beta": lambda value: isinstance(value, dict) and is_number(value.get("beta")) and is_number(value.get("value")),
     "classes": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    "per_class": _rows("precision", "recall", "f1", "support"),
+    "per_class": _named_rows("class", "precision", "recall", "f1", "support"),
     "reliability": _rows("confidence", "right", "n"),
     "learning_curve": _rows("n", "accuracy"),
     "subgroups": lambda value: _rows("n", "accuracy")(value)

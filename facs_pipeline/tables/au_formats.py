@@ -2,7 +2,8 @@
 
 - facs: ``video, frame, face_id, timestamp, confidence, success, ..., AU01_r ...``;
 - OpenFace 2: the same without ``video``, often with a space before each name. Rows with ``success`` 0 carry
-  intensities all the same; they are left out. ``AU01_c`` (present or not) are not intensities and not read;
+  intensities all the same; they are left out. ``AU01_c`` (present or not) are not intensities and not read. Of a photo
+  it writes a row for each ``face``, without frames; such tables are refused;
 - LibreFace: ``frame_idx`` from 0, ``frame_time_in_ms``, ``path_to_frame`` (in a folder named as the video),
   ``au_1_intensity ...`` 0..5. ``au_1 ...`` (present or not) are not intensities and not read;
 - py-feat: ``AU01 ...`` 0..1, ``frame`` from 0, ``input`` (the video), in newer versions ``Identity``; no time stamps
@@ -59,6 +60,8 @@ def _video_of_frame(path: str) -> str:
     return PureWindowsPath(path).parent.name
 
 
+_FRAMES = frozenset({"frame", "timestamp", "frame_idx", "frame_time_in_ms"})
+_OF_PHOTOS = ("face", "input", "image")
 _AU_R = re.compile(r"AU(\d{1,2})_r")
 FACS = AUFormat("facs", _AU_R)
 OPENFACE = AUFormat("OpenFace", _AU_R)
@@ -94,7 +97,7 @@ def recognise(path: Path, names: Sequence[str]) -> tuple[AUFormat, dict[int, str
     Raises
     ------
     InputError
-        If no column holds intensities, or two hold those of one action unit.
+        If no column holds intensities, two hold those of one action unit, or the rows are faces of photos.
     """
     for known in (FACS if "video" in names else OPENFACE, LIBREFACE, PYFEAT):
         numbered = sorted((int(match[1]), name) for name in names if (match := known.intensity.fullmatch(name)))
@@ -103,9 +106,20 @@ def recognise(path: Path, names: Sequence[str]) -> tuple[AUFormat, dict[int, str
         if twice:
             raise InputError(f"{path}: more than one column for AU{min(twice):02d}; keep one")
         if numbered:
+            _check_frames(path, names)
             return known, dict(numbered)
     raise InputError(
         f"{path}: no column of intensities among {', '.join(names)[:200]}; expected AU01_r, AU02_r ... (facs, "
         "OpenFace), au_1_intensity ... (LibreFace) or AU01, AU02 ... (py-feat), separated by commas, semicolons or "
         "tabs. OpenFace writes them with -aus."
     )
+
+
+def _check_frames(path: Path, names: Sequence[str]) -> None:
+    """A table of photos (OpenFace's ``FaceLandmarkImg``, our stills) has a row for each face, and no time."""
+    photos = next((name for name in names if name in _OF_PHOTOS), None)
+    if photos is not None and not _FRAMES & set(names):
+        raise InputError(
+            f"{path}: a table of photos: its rows are faces (column {photos!r}), not frames. Descriptors and events "
+            "are about movement; give tables of videos"
+        )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.text import as_cell
 from facs_pipeline.tables.column import Column
 from facs_pipeline.tables.face_schemas import ACTION_UNITS, N_POINTS, face_columns
 
@@ -183,7 +184,7 @@ TABLES: dict[str, type[CsvTable] | type[ParquetTable]] = {"csv": CsvTable, "parq
 def _quoted(text: str) -> str:
     """A text as a cell of a CSV."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow([text])
+    csv.writer(buffer, lineterminator="").writerow([as_cell(text)])
     return buffer.getvalue()
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from facs_pipeline.foundation.binary_tables import repr_number
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.tabular import read_text_table, repr_number
+from facs_pipeline.foundation.tabular import read_text_table
 from facs_pipeline.tables.emotion_names import EMOTIONS, canonical_emotion, canonical_label
 from facs_pipeline.tables.video_schemas import DESCRIPTORS
 

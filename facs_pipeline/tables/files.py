@@ -1,4 +1,4 @@
-"""Tables as files: the ones that a user names, and one written whole."""
+"""Which action-unit tables a user names: files, folders and globs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
-
-import pandas as pd
 
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
 from facs_pipeline.foundation.tabular import is_table, table_stem
 
 OTHER_TABLES = frozenset({"descriptors", "videos", "predictions", "events", "explanations", "stills"})
@@ -38,11 +34,11 @@ def find_tables(named: Sequence[str | os.PathLike[str]], exclude: Iterable[Path 
     tables: dict[str, Path] = {}
     for one in named:
         text, path = os.fspath(one), Path(one)
-        if path.is_dir():
+        if os.path.isdir(path):
             matches = [file for file in _tables_below(path) if os.path.abspath(file) not in left_out]
             if not matches:
                 raise InputError(f"{path}: no tables (.csv, .parquet) in this folder")
-        elif path.exists() or not glob.has_magic(text):
+        elif os.path.exists(path) or not glob.has_magic(text):
             matches = [path]
         else:
             matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
@@ -61,30 +57,3 @@ def _tables_below(path: Path) -> list[Path]:
         and table_stem(file) not in OTHER_TABLES
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
-
-
-def write_table(table: pd.DataFrame, path: Path, form: Literal["csv", "parquet"] | None = None) -> None:
-    """Write a table as CSV or parquet, complete or not at all.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Without its index.
-    path : Path
-        The file to write.
-    form : {"csv", "parquet"}, optional
-        By default parquet where the name ends in ``.parquet``, else CSV.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
-    try:
-        if form == "parquet" or (form is None and path.suffix.lower() == ".parquet"):
-            with atomic_write(path, "wb") as file:
-                table.to_parquet(file, index=False)
-        else:
-            atomic_csv(table, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from None

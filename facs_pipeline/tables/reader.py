@@ -18,9 +18,12 @@ from facs_pipeline.dynamics.descriptors import default_aus
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import column_names, read_number_table, table_stem
 from facs_pipeline.tables.au_formats import AUFormat, recognise
+from facs_pipeline.tables.time_base import PER_SECOND, Clock, TimeUnit, time_base
 
 _NUMBERS = ("frame", "timestamp", "confidence", "success")
 _TEXTS = ("video", "face_id")
+LARGEST_INTENSITY = 1e6
+"""Larger intensities are no intensities; their squares and sums would overflow."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class AUSeries:
     face_id : str
         The face's id as the table gives it; ``"0"`` where tables know no ids.
     times_s : ndarray of float64
-        Times [n] of the video's frames in seconds, increasing, never NaN.
+        Times [n] of the video's frames in seconds, never falling, never NaN; two frames may have the same time.
     intensities : ndarray of float64
         [n, k]; rows of NaN where this face was not found. 0..5, py-feat's 0..1.
     aus : tuple of int
@@ -72,17 +75,25 @@ def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
     return tuple(columns)
 
 
-def read_au_table(path: str | os.PathLike, *, fps: float | None = None, min_confidence: float = 0.0) -> list[AUSeries]:
+def read_au_table(
+    path: str | os.PathLike,
+    *,
+    fps: float | None = None,
+    min_confidence: float = 0.0,
+    time_unit: TimeUnit | None = None,
+) -> list[AUSeries]:
     """Read one table of action units; whose it is shows in its columns.
 
     Parameters
     ----------
     path : str or PathLike
-        Text table with any separator, gzipped or not, or parquet.
+        Text table with any separator, gzipped or not, parquet or xlsx.
     fps : float, optional
         Frames per second, for tables without time stamps; a table's own time stamps come first.
     min_confidence : float
         0..1; a face of which the table is less sure counts as absent. Tables without such a column lose none.
+    time_unit : {"s", "ms", "us", "min"}, optional
+        What time stamps count. By default it is the program's unit, if cameras have such a frame rate.
 
     Returns
     -------
@@ -93,8 +104,8 @@ def read_au_table(path: str | os.PathLike, *, fps: float | None = None, min_conf
     Raises
     ------
     InputError
-        If the file cannot be read or is no such table; if a number, a time or a face id is missing, repeated or out
-        of order; if there are no time stamps and `fps` is not given.
+        If the file cannot be read or is no such table; if a number, a time or a face id is missing, repeated, out of
+        order or none that a recording has; if there are no time stamps and `fps` is not given.
 
     Examples
     --------
@@ -112,7 +123,9 @@ def read_au_table(path: str | os.PathLike, *, fps: float | None = None, min_conf
     has_face = _has_face(path, table, columns)
     if min_confidence > 0 and "confidence" in table:
         has_face &= table["confidence"] >= min_confidence
-    return list(_series(_Source(path, form, columns), table, has_face, fps))
+    per_second = form.per_second if time_unit is None else PER_SECOND[time_unit]
+    clock = Clock(fps, per_second, believed=time_unit is not None or form.origin == "facs")
+    return list(_series(_Source(path, form, columns), table, has_face, clock))
 
 
 def _in_our_columns(path: Path, form: AUFormat, columns: Mapping[int, str]) -> pd.DataFrame:
@@ -123,10 +136,7 @@ def _in_our_columns(path: Path, form: AUFormat, columns: Mapping[int, str]) -> p
     table = read_number_table(path, wanted.__contains__, text=text)
     # A renamed column comes before one that happens to bear our name.
     taken = {our for theirs, our in form.renamed.items() if theirs in table}
-    table = table.drop(columns=[name for name in table.columns if name in taken]).rename(columns=form.renamed)
-    if "timestamp" in table:
-        table["timestamp"] /= form.per_second
-    return table
+    return table.drop(columns=[name for name in table.columns if name in taken]).rename(columns=form.renamed)
 
 
 def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd.Series[bool]:
@@ -142,6 +152,11 @@ def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd
     row = _first(missing.any(axis=1) & has_face)
     if row is not None:
         raise InputError(f"{path}: row {row}, column {missing.loc[row].idxmax()}: empty {why}; is the file cut short?")
+    huge = table[list(columns.values())].abs() > LARGEST_INTENSITY
+    row = _first(huge.any(axis=1) & has_face)
+    if row is not None:
+        name = str(huge.loc[row].idxmax())
+        raise InputError(f"{path}: row {row}, column {name}: {table[name].loc[row]:g} is no intensity; expected 0 to 5")
     return has_face
 
 
@@ -158,7 +173,7 @@ class _Source:
     columns: Mapping[int, str]
 
 
-def _series(source: _Source, table: pd.DataFrame, has_face: pd.Series[bool], fps: float | None) -> Iterator[AUSeries]:
+def _series(source: _Source, table: pd.DataFrame, has_face: pd.Series[bool], clock: Clock) -> Iterator[AUSeries]:
     path, columns = source.path, list(source.columns.values())
     video_of = _videos(source, table)
     # Beside empty cells whole numbers become floats: 0.0 is face 0.
@@ -170,9 +185,7 @@ def _series(source: _Source, table: pd.DataFrame, has_face: pd.Series[bool], fps
         raise InputError(f"{path}: row {unnamed}: a face without an id beside faces that have one")
     for video in pd.unique(video_of):
         rows, here = table[video_of == video], has_face[video_of == video]
-        instants, times = _time_base(path, rows, fps)
-        counted = "frame" in rows and rows["frame"].notna().all()
-        frames = rows["frame"].groupby(instants).first().to_numpy(int) if counted else np.arange(len(times)) + 1
+        instants, times, frames = time_base(path, rows, faces[rows.index], clock)
         for face in pd.unique(faces[rows.index][here]) if here.any() else [""]:
             mine = here & (faces[rows.index] == face)
             twice = _first(instants[mine].duplicated())
@@ -199,36 +212,6 @@ def _videos(source: _Source, table: pd.DataFrame) -> pd.Series[str]:
     stem = table_stem(source.path)
     video_of = {name: source.form.video_of(name) or stem for name in pd.unique(names)}
     return names.map(video_of)
-
-
-def _time_base(path: Path, rows: pd.DataFrame, fps: float | None) -> tuple[pd.Series[int], np.ndarray]:
-    """Which of the video's instants each row belongs to, and the instants' times in seconds.
-
-    Faces share the frames of their video, so a frame that shows only another face counts as one without this face.
-    """
-    stamps = rows["timestamp"] if "timestamp" in rows else pd.Series(dtype=np.float64)
-    # For images OpenFace writes 0 in every row.
-    stamped = stamps.notna().any() and (len(rows) == 1 or stamps.nunique() > 1 or stamps.isna().any())
-    if stamped:
-        column, times = "timestamp", stamps
-    elif fps is None:
-        what = "all time stamps are the same" if stamps.notna().any() else "no time stamps (column timestamp)"
-        raise InputError(f"{path}: {what}; say how many frames a second the video has, e.g. --fps 30")
-    elif "frame" in rows:
-        column, times = "frame", rows["frame"] / fps
-    else:
-        column, times = "frame", pd.Series(np.arange(len(rows)) / fps, index=rows.index)
-    empty = _first(times.isna())
-    if empty is not None:
-        raise InputError(f"{path}: row {empty}, column {column}: empty")
-    values = times.to_numpy(np.float64)
-    back = np.flatnonzero(np.diff(values) < 0)
-    if len(back):
-        before, here = (rows[column].iloc[back[0] + step] for step in (0, 1))
-        row = rows.index[back[0] + 1]
-        raise InputError(f"{path}: row {row}, column {column}: {here:g} comes after {before:g}; sort the rows by frame")
-    instants, unique = pd.factorize(values)
-    return pd.Series(instants, index=rows.index), np.asarray(unique, dtype=np.float64)
 
 
 def _text(table: pd.DataFrame, name: str) -> pd.Series[str]:

@@ -201,3 +201,12 @@ def test_identity_vector_is_alike_for_a_shifted_brighter_face_and_not_for_anothe
     shifted = identity_vector([np.clip(moved * 0.9 + 10, 0, 255).astype(np.uint8)], [eyes_and_nose + np.array([7, 0])])
     other = identity_vector([grey[::-1].copy()], [eyes_and_nose])
     assert np.linalg.norm(same - shifted) < 0.6 * np.linalg.norm(same - other)
+
+
+def test_a_video_is_found_by_a_number_without_its_zeros(tmp_path):
+    text = "video,subject,AU12_speed_max\n007,1,1\n08.mp4,1,2\n8x,1,3\n"
+    table = read_descriptor_table(write(tmp_path, text))
+    _table, pairs = pairs_of(tmp_path, table, "video_a,video_b\n7,08\n")
+    assert pairs.candidates.tolist() == [[0, 1]]
+    with pytest.raises(InputError, match="'8' is not among the 3 videos"):
+        pairs_of(tmp_path, table, "video_a,video_b\n7,8\n")

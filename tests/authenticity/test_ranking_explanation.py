@@ -6,10 +6,12 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from facs_pipeline.authenticity.curves_plot import plot_curves
 from facs_pipeline.authenticity.explanation import in_words, reasons, units_of
+from facs_pipeline.authenticity.files import draw_pair
 from facs_pipeline.authenticity.rank_svm import RankSVM
 from facs_pipeline.dynamics.descriptors import descriptor_names
 
@@ -75,3 +77,15 @@ def test_picture_has_both_curves_in_every_panel_and_gaps_where_no_face_was():
         assert min(x) >= 0
         assert max(x) <= width
     assert re.search(r"a &amp; b\.mp4", text)
+
+
+def test_curves_of_videos_with_long_names(tmp_path):
+    names = ["a" * 190, "ä" * 95]
+    for name in names:
+        rows = {"video": name, "frame": range(1, 51), "face_id": 0, "timestamp": np.arange(50) / 25, "success": 1}
+        (tmp_path / "action_units").mkdir(exist_ok=True)
+        pd.DataFrame({**rows, "AU12_r": 1.0}).to_csv(tmp_path / "action_units" / f"{name}.csv", index=False)
+    drawn = draw_pair(tmp_path, tmp_path, names[0], names[1], ["AU12_value_mean"])
+    assert drawn.is_file()
+    assert len(drawn.name.encode()) < 255
+    assert drawn != draw_pair(tmp_path, tmp_path, names[1], names[0], ["AU12_value_mean"])

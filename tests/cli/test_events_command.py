@@ -79,7 +79,7 @@ def test_a_bad_table_costs_itself_only(tmp_path):
     result = run(tmp_path, "--out", tmp_path / "out" / "events.csv")
     assert result.exit_code == 1
     assert "bad.csv" in result.output
-    assert "1 events" in result.output
+    assert "1 event in 1 video" in result.output
     with pytest.raises(InputError, match="none of the 1 tables"):
         run(tmp_path / "bad.csv", "--out", tmp_path / "no.csv")
     assert not (tmp_path / "no.csv").exists()

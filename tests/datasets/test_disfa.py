@@ -114,6 +114,8 @@ def test_labels_separated_by_semicolons(disfa):
         ("4,1", r"line 5: frame 4 a second time"),
         ("0,1", r"line 5: frame 0; frames count from 1"),
         ("5", r"line 5: '5'; expected two numbers"),
+        ("²,1", r"line 5: .²,1.; expected two numbers"),
+        ("9" * 40 + ",1", r"line 5: .9{40},1.; expected two numbers"),
         ("5,", r"line 5: '5,'; expected two numbers"),
         ("", r"SN001_au2\.txt: no intensity for frame 5,"),
     ],

@@ -59,6 +59,14 @@ def test_flat_layout_has_emotions_but_no_subjects_and_labels(tmp_path):
     assert set(found.videos["subject"]) == set(found.videos["label"]) == {""}
 
 
+def test_digits_that_are_no_numbers_in_names(tmp_path):
+    for name in ("0001_HAPPY.MP4", "3²4_HAPPY.MP4"):
+        (tmp_path / name).write_text(name)
+    found = scan_sase_fe(tmp_path)
+    assert len(found.videos) == 1
+    assert "3²4_HAPPY.MP4" in found.problems[0].text
+
+
 def test_the_known_fault_of_subject_8(tmp_path):
     """H2NA, H2N2C and H2N2D are one file under three names, one of them not even a name."""
     lay_out(tmp_path, "8", [f"{name}.MP4" for name in NAMES if name not in ("H2N2A", "H2N2C", "H2N2D")])

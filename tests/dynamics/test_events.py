@@ -119,3 +119,12 @@ def test_a_long_gap_in_the_time_stamps_ends_an_event():
     assert second.offset_s - second.onset_s < 1
     [whole] = find_events(held, np.r_[times(3), 9 + times(3)])
     assert (whole.onset, whole.offset) == (1, 5)
+
+
+def test_elan_takes_names_that_xml_cannot_hold(tmp_path):
+    [event] = find_events(np.array(BUMP), times(9))
+    video = tmp_path / "clip\x1b.mp4"
+    video.touch()
+    write_eaf(tmp_path / "a.eaf", {"AU12 face \x00\x1b[2J<&\ud800": [(12, event)]}, video)
+    [name] = Eaf(str(tmp_path / "a.eaf")).get_tier_names()
+    assert name == "AU12 face \ufffd\ufffd[2J<&\ufffd"

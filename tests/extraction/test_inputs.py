@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 
+import pandas as pd
 import pytest
 
 from facs_pipeline.extraction.inputs import VideoInput, find_videos, name_videos
@@ -164,6 +165,25 @@ class TestMetadata:
         assert metadata["smile_MOV"]["subject"] == "2"
         assert len(notes) == 1
         assert "row 2" in notes[0]
+
+    def test_zeros_that_a_spreadsheet_dropped_are_noticed(self, tree):
+        for name in ("007.mp4", "0100.mp4"):
+            (tree / "study" / name).touch()
+        metadata, notes = self.read(tree, "video,subject\n7,007\n100,7\n")
+        assert metadata["007"]["subject"] == "007"
+        assert [note.partition("meta.csv: ")[2] for note in notes] == [
+            "row 2: '7' is taken for '007'; spreadsheets drop such zeros",
+            "row 3: '100' is taken for '0100'; spreadsheets drop such zeros",
+            "subjects '007' and '7' differ by the zeros in front only, which spreadsheets drop; they count as two",
+        ]
+
+    def test_of_a_workbook(self, tree):
+        pd.DataFrame({"video": ["frown9.mp4", "other"], "subject": [7, 8.0], "emotion": ["happy", None]}).to_excel(
+            tree / "meta.xlsx", index=False
+        )
+        metadata, notes = read_metadata(tree / "meta.xlsx", find_videos([tree / "study"]))
+        assert metadata == {"frown9": {"subject": "7", "emotion": "happy", "label": ""}}
+        assert len(notes) == 1
 
     def test_videos_without_a_row_are_named(self, tree):
         videos = find_videos([tree / "study"])

@@ -118,6 +118,17 @@ class TestKey:
         assert len(key) == 32
         assert "FACS_KEY_FILE" in str(warning)
 
+    @pytest.mark.skipif(os.name == "nt", reason="files have no such modes there")
+    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+    def test_that_others_can_read_is_told(self, tmp_path, monkeypatch, mode):
+        monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))
+        key, _ = artifacts.load_key()
+        (tmp_path / "key").chmod(mode)
+        same, warning = artifacts.load_key()
+        assert same == key
+        assert f"{tmp_path / 'key'}: others can read the key" in str(warning)
+        assert "chmod 600" in str(warning)
+
     def test_that_is_no_key_is_refused(self, tmp_path, monkeypatch):
         (tmp_path / "key").write_bytes(b"short")
         monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from facs_pipeline.foundation.errors import ModelError
-from facs_pipeline.foundation.files.model_file import FORMAT_VERSION, content_hash, load_model, save_model
+from facs_pipeline.foundation.files.model_file import FORMAT_VERSION, content_hash, load_model, save_model, usable
 
 ARRAYS = {
     "weights": np.linspace(-1, 1, 3000, dtype=np.float16).reshape(30, 100),
@@ -236,3 +236,26 @@ def test_the_hash_is_that_of_the_bytes(tmp_path):
     for name, array in sorted(arrays.items()):
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode() + array.tobytes())
     assert content_hash(arrays) == digest.hexdigest()
+
+
+@pytest.mark.parametrize(
+    "array", [np.array([1.0, np.nan]), np.array([np.inf]), np.array([1j]), np.zeros(2, "datetime64[s]")]
+)
+def test_arrays_of_something_else_than_finite_numbers_and_text(tmp_path, array):
+    save_model(tmp_path / "a.npz", "test", {"weights": array}, {})
+    with pytest.raises(ModelError, match=r"a\.npz: array 'weights' .* holds something else than finite"):
+        load_model(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (IndexError("too many"), "not a test model that can be used .IndexError: too many"),
+        (KeyError("weights"), "a test model without 'weights'; train it again"),
+        (ModelError("two columns"), "two columns"),
+        (MemoryError(), "not a test model that can be used .MemoryError"),
+    ],
+)
+def test_whatever_goes_wrong_with_a_models_parts_names_the_file(error, message):
+    with pytest.raises(ModelError, match=f"^a.npz: {message}"), usable("a.npz", "a test model"):
+        raise error

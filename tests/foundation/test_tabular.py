@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from facs_pipeline.foundation import tabular
@@ -159,3 +161,78 @@ def test_required_columns(tmp_path):
 
 def test_examples():
     assert doctest.testmod(tabular).failed == 0
+
+
+def test_a_workbook_is_a_table(tmp_path):
+    frame = pd.DataFrame({"video": ["änna", "007", None], " x ": [0.1, 3, None], "when": pd.Timestamp("2020-02-01")})
+    frame.to_excel(tmp_path / "t.xlsx", index=False, startrow=0)
+    assert column_names(tmp_path / "t.xlsx") == ["video", "x", "when"]
+    table = read_text_table(tmp_path / "t.xlsx", required=["video"])
+    assert table.to_numpy()[:, :2].tolist() == [["änna", "0.1"], ["007", "3"], ["", ""]]
+    numbers = read_number_table(tmp_path / "t.xlsx", {"video", "x"}.__contains__, text=("video",))
+    assert list(numbers.index) == [2, 3, 4]
+    np.testing.assert_array_equal(numbers["x"], [0.1, 3, np.nan])
+    assert pd.isna(numbers["video"].iloc[2])
+    pieces = list(number_table_pieces(tmp_path / "t.xlsx", "x".__eq__, rows=2))
+    assert [piece["x"].tolist()[0] for piece in pieces[:1]] == [0.1]
+    assert [list(piece.index) for piece in pieces] == [[2, 3], [4]]
+
+
+def test_workbooks_that_are_none(tmp_path):
+    (tmp_path / "t.xlsx").write_text("a,b\n")
+    with pytest.raises(InputError, match=r"t\.xlsx: not a readable workbook"):
+        read_text_table(tmp_path / "t.xlsx")
+    (tmp_path / "t.csv").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1")
+    with pytest.raises(InputError, match=r"old kind \(\.xls\); save it as \.xlsx"):
+        column_names(tmp_path / "t.csv")
+
+
+def test_parquet_columns_that_are_no_numbers(tmp_path):
+    path = tmp_path / "t.parquet"
+    for cells, message in (
+        ([[1], [2, 3]], r"row 2, column x: .\[1\]. is not a number"),
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "column x: dates or durations"),
+    ):
+        pd.DataFrame({"x": cells}).to_parquet(path)
+        with pytest.raises(InputError, match=message):
+            read_number_table(path, "x".__eq__)
+    table = pa.table([pa.array([1.0]), pa.array([2.0])], names=["x", "x"])
+    pq.write_table(table, path)
+    with pytest.raises(InputError, match="has the column 'x' more than once"):
+        read_text_table(path)
+
+
+def test_parquet_with_damaged_metadata(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"x": [1.0]}).to_parquet(path)
+    whole = path.read_bytes()
+    table = pq.read_table(path).replace_schema_metadata({b"pandas": b"{no json"})
+    pq.write_table(table, path)
+    with pytest.raises(InputError, match=r"t\.parquet: not a readable parquet file"):
+        read_number_table(path, "x".__eq__)
+    path.write_bytes(whole[:-12] + b"\xff" * 4 + whole[-8:])
+    for read in (column_names, read_text_table):
+        with pytest.raises(InputError, match=r"t\.parquet: not a readable parquet file"):
+            read(path)
+
+
+def test_a_cell_that_is_too_long(tmp_path):
+    path = save(tmp_path / "t.csv", "video,x\n" + "B" * 140_000 + ",1\n")
+    with pytest.raises(InputError, match=r"not a CSV table \(field larger than field limit"):
+        read_text_table(path)
+    path = save(tmp_path / "t.csv", "x" * (1 << 24) + "x")
+    with pytest.raises(InputError, match="a line of more than 16,777,216 characters"):
+        read_text_table(path)
+
+
+def test_apostrophes_before_formulas_are_taken_off(tmp_path):
+    path = save(tmp_path / "t.csv", "video,x\n'=a,1\n''+b,2\n'tis,3\n'-5,4\n")
+    assert read_text_table(path)["video"].tolist() == ["=a", "'+b", "'tis", "-5"]
+    numbers = read_number_table(path, lambda _: True, text=("video",))
+    assert numbers["video"].tolist() == ["=a", "'+b", "'tis", "-5"]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
+def test_what_is_no_ordinary_file():
+    with pytest.raises(InputError, match="/dev/zero: no ordinary file"):
+        read_text_table("/dev/zero")

@@ -14,6 +14,8 @@ from report_checks import check_html, rows_of, searched, write
 from report_results import EMOTIONS, MODELS, demo_results, emotion_results
 
 from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.report.gather import gather
+from facs_pipeline.report.page import write_report
 from facs_pipeline.report.published import FER2013_TEST
 
 
@@ -254,3 +256,31 @@ class TestRankings:
 
 def test_the_document_names_what_the_report_says(emotions):
     assert json.loads((emotions / "test" / "accuracy.json").read_text())["protocol"] == FER2013_TEST
+
+
+def damaged(folder: Path, to: Path, **changes: object) -> Path:
+    """The results with other fields of the first model."""
+    shutil.copytree(folder, to)
+    document = json.loads((to / "test" / "accuracy.json").read_text(encoding="utf-8"))
+    document["models"][0] |= changes
+    (to / "test" / "accuracy.json").write_text(json.dumps(document), encoding="utf-8")
+    return to
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"per_class": [{"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 3}]},
+        {"n": 10**30, "chance": -(10**30)},
+        {"wilson_95": [1e308, 0.5]},
+        {"name": "a" * 300},
+    ],
+    ids=["no class", "65 bits", "1e308", "long name"],
+)
+def test_one_odd_field_does_not_end_the_report(emotions, tmp_path, changes):
+    gathered = gather([damaged(emotions, tmp_path / "results", **changes)])
+    written = write_report(gathered, tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert all(name in text for name in list(MODELS)[1:])
+    if "name" not in changes:
+        assert any(f": {', '.join(sorted(changes))} not as" in note for note in written.notes), written.notes

@@ -42,7 +42,10 @@ HASHES = {
 @pytest.fixture
 def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the old files that a test may change, with their key as the user's."""
-    monkeypatch.setenv("FACS_KEY_FILE", str(OLD / "key"))
+    key = tmp_path / "key"
+    key.write_bytes((OLD / "key").read_bytes())
+    key.chmod(0o600)
+    monkeypatch.setenv("FACS_KEY_FILE", str(key))
     return Path(shutil.copytree(OLD, tmp_path / "old"))
 
 

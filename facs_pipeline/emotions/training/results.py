@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,11 @@ from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.training.evaluation import evaluate_emotion
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
+from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation.accuracy_file import write_accuracy
 from facs_pipeline.foundation.evaluation.classification import FORMAT, accuracy_document
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
+from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.progress import SILENT, Progress
 
 _SHOWN_SKIPPED = 5
@@ -143,11 +144,12 @@ def _write_mistake(
 def _figures_of_others(file: Path, data: str) -> list[Figures]:
     """Models that were measured on the same data, from an earlier accuracy.json."""
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = read_json_object(file)
+    except InputError:
         return []
-    same = isinstance(document, dict) and document.get("format") == FORMAT and document.get("data") == data
-    return [figures for figures in document.get("models", []) if "name" in figures] if same else []
+    models = document.get("models")
+    same = document.get("format") == FORMAT and document.get("data") == data and isinstance(models, list)
+    return [figures for figures in models or [] if isinstance(figures, dict) and "name" in figures] if same else []
 
 
 def card_figures(figures: Figures, split: str) -> dict[str, Any]:

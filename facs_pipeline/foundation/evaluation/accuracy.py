@@ -10,6 +10,8 @@ from sklearn.model_selection import GroupKFold
 
 from facs_pipeline.foundation.errors import InputError
 
+_LONGEST_NUMBER = 1000
+
 
 def subject_folds(subjects: Sequence[str] | np.ndarray, n_folds: int = 10) -> np.ndarray:
     """Folds so that no subject is in two of them.
@@ -48,7 +50,8 @@ def subject_folds(subjects: Sequence[str] | np.ndarray, n_folds: int = 10) -> np
             f"all {len(subjects)} videos show subject {str(unique[0])!r}; "
             "folds without a person on both sides need two subjects or more"
         )
-    if all(name.isdecimal() for name in unique):
+    # Python makes no numbers of thousands of digits.
+    if all(name.isdecimal() and len(name) <= _LONGEST_NUMBER for name in unique):
         folds = np.array([int(name) % n_folds for name in unique])
         if len(np.unique(folds)) > 1:
             return folds[numbers]

@@ -194,7 +194,7 @@ def load_key() -> tuple[bytes, str | None]:
     key : bytes
         32 of them.
     warning : str or None
-        Why the key could not be stored and serves this run only.
+        Why the key could not be stored and serves this run only, or that others can read it.
 
     Raises
     ------
@@ -214,6 +214,11 @@ def load_key() -> tuple[bytes, str | None]:
         )
     if len(key) != 32:
         raise InputError(f"{path}: expected a key of 32 bytes, found {len(key)}; remove the file to get a new key")
+    if os.name != "nt" and path.stat().st_mode & 0o077:
+        return key, (
+            f"{path}: others can read the key, and so make stored results that are taken for yours; "
+            "make it yours alone with chmod 600"
+        )
     return key, None
 
 

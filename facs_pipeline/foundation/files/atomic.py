@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.text import as_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,10 +127,20 @@ def make_writable(folder: str | os.PathLike[str], advice: str) -> None:
         raise InputError(f"{folder}: results cannot be written there ({error.strerror}); {advice}") from None
 
 
-def atomic_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    r"""Write a table as CSV without its index, atomically, with ``\n`` line ends on every system."""
+def atomic_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, separator: str = ",") -> None:
+    r"""Write a table as CSV without its index, atomically, with ``\n`` line ends on every system.
+
+    Texts that a spreadsheet would take for formulas get an apostrophe, see `facs_pipeline.foundation.text.as_cell`.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    safe = table.rename(columns=as_cell)
+    for place, kind in enumerate(table.dtypes):
+        if not is_numeric_dtype(kind):
+            cells = table.iloc[:, place]
+            safe.isetitem(place, cells.map(lambda cell: as_cell(cell) if isinstance(cell, str) else cell).array)
     with atomic_write(path) as file:
-        table.to_csv(file, index=False, lineterminator="\n")
+        safe.to_csv(file, index=False, lineterminator="\n", sep=separator)
 
 
 def _alive(pid: int) -> bool:

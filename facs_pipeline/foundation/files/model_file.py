@@ -7,13 +7,14 @@ other members. `load_model` refuses pickles, cut or changed files, other kinds a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,28 @@ def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFi
         `facs_pipeline.foundation.limits.largest_content` once it is unpacked.
     """
     path = Path(path)
-    if not path.is_file():
+    _check_kind(path)
+    card, members = _unpacked(path)
+    if not isinstance(card, dict):
+        raise ModelError(f"{path}: the model card is not a JSON object; not a facs model file")
+    version = card.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: format version {version!r}, this facs reads up to {FORMAT_VERSION}; upgrade facs-pipeline"
+        )
+    if kind is not None and card.get("kind") != kind:
+        raise ModelError(f"{path}: a model of kind {card.get('kind')!r}, expected {kind!r}")
+    if content_hash(members) != card.get("content_sha256"):
+        raise ModelError(f"{path}: contents do not match the hash in its card; the file was changed or damaged")
+    for name, array in members.items():
+        if array.dtype.kind not in "biufU" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
+            raise ModelError(f"{path}: array {name!r} ({array.dtype}) holds something else than finite numbers or text")
+    return ModelFile(card=card, arrays=members)
+
+
+def _check_kind(path: Path) -> None:
+    """By its first bytes."""
+    if not os.path.isfile(path):
         raise ModelError(f"{path}: no such model file")
     try:
         with open(path, "rb") as handle:
@@ -171,6 +193,10 @@ def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFi
     if head[:2] != b"PK":
         hint = " It looks like a pickle, which could run code, and is refused." if head[:1] == b"\x80" else ""
         raise ModelError(f"{path}: not a facs model file (expected an .npz archive).{hint}")
+
+
+def _unpacked(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    """Card and arrays, as the file has them."""
     try:
         check_unpacked_size(path)
         with np.load(path, allow_pickle=False) as archive:
@@ -185,15 +211,33 @@ def load_model(path: str | os.PathLike[str], kind: str | None = None) -> ModelFi
         raise ModelError(
             f"{path}: cut short or damaged ({type(error).__name__}: {error}); get the file again"
         ) from error
-    if not isinstance(card, dict):
-        raise ModelError(f"{path}: the model card is not a JSON object; not a facs model file")
-    version = card.get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    return card, members
+
+
+@contextlib.contextmanager
+def usable(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Wherever a model is made of a file's arrays and tried: whatever goes wrong inside is the file's fault.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    what : str
+        What it should be, such as ``"a landmark model"``.
+
+    Raises
+    ------
+    ModelError
+        Which names the file.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except ModelError as error:
+        raise error if str(error).startswith(f"{path}: ") else ModelError(f"{path}: {error}") from None
+    except KeyError as error:
+        raise ModelError(f"{path}: {what} without {error}; train it again") from None
+    except Exception as error:
         raise ModelError(
-            f"{path}: format version {version!r}, this facs reads up to {FORMAT_VERSION}; upgrade facs-pipeline"
-        )
-    if kind is not None and card.get("kind") != kind:
-        raise ModelError(f"{path}: a model of kind {card.get('kind')!r}, expected {kind!r}")
-    if content_hash(members) != card.get("content_sha256"):
-        raise ModelError(f"{path}: contents do not match the hash in its card; the file was changed or damaged")
-    return ModelFile(card=card, arrays=members)
+            f"{path}: not {what} that can be used ({type(error).__name__}: {error}); train it again, or get it again"
+        ) from error
