@@ -19,7 +19,7 @@ from facs_pipeline.analysis.pictures import Colour, as_grey
 from facs_pipeline.analysis.stills import face_near, face_places, is_face
 from facs_pipeline.faces.detector import Box
 from facs_pipeline.faces.tracker import FaceTracker, TrackedFace
-from facs_pipeline.features.registration import registered_texture
+from facs_pipeline.features.registration import registered_texture, registration
 from facs_pipeline.features.vector import features_of_texture
 from facs_pipeline.foundation.threads import one_thread
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
@@ -63,6 +63,8 @@ class AnalysedFace:
         Probabilities [c] of the labels in the order of `FaceAnalyser.emotions`; None without an emotion model.
     detected : bool
         False only for the default place of a still in which no face was found, where that was asked for.
+    registration : ndarray of float64, or None
+        Similarity [2, 3] from the picture's pixels to those of `texture`; None where it was not stored.
     """
 
     face_id: int
@@ -76,11 +78,12 @@ class AnalysedFace:
     intensities: np.ndarray | None = None
     emotions: np.ndarray | None = None
     detected: bool = True
+    registration: np.ndarray | None = field(default=None, repr=False)
 
     @cached_property
     def features(self) -> np.ndarray:
         """LBP, HOG and shape [9055] uint8, see `facs_pipeline.features`; computed on first use."""
-        return features_of_texture(self.texture, self.points)
+        return features_of_texture(self.texture, self.points, self.registration)
 
     @cached_property
     def pose(self) -> np.ndarray:
@@ -277,9 +280,17 @@ class FaceAnalyser:
                 face.emotions = emotion_probabilities(self.emotion_model, face.features[None])[0]
 
     def _face(self, grey: np.ndarray, tracked: TrackedFace, time_s: float) -> AnalysedFace:
-        texture = registered_texture(grey, tracked.points)
+        matrix = registration(tracked.points)
         return AnalysedFace(
-            tracked.face_id, self._frame, time_s, tracked.box, tracked.points, tracked.confidence, tracked.cut, texture
+            tracked.face_id,
+            self._frame,
+            time_s,
+            tracked.box,
+            tracked.points,
+            tracked.confidence,
+            tracked.cut,
+            registered_texture(grey, tracked.points, matrix),
+            registration=matrix,
         )
 
     @staticmethod

@@ -16,7 +16,6 @@ from typing import Any
 
 from facs_pipeline.extraction.stage import FRAMES, Stage
 from facs_pipeline.extraction.stages import STAGES
-from facs_pipeline.extraction.version_0_1 import identity_in_0_1
 from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
 
 
@@ -31,14 +30,11 @@ class StageKey:
         SHA-256 of `about`.
     about : dict
         All that the result depends on, JSON-able.
-    earlier : StageKey or None
-        The identity that version 0.1 gave the same result.
     """
 
     stage: str
     key: str
     about: Mapping[str, Any]
-    earlier: StageKey | None = None
 
 
 def stage_keys(video_sha256: str, stages: Sequence[Stage]) -> dict[str, StageKey]:
@@ -69,24 +65,14 @@ def stage_keys(video_sha256: str, stages: Sequence[Stage]) -> dict[str, StageKey
             "settings": stage.settings.key(),
             "inputs": {name: keys[name].key for name in stage.inputs if name != FRAMES},
         }
-        before = identity_in_0_1(
-            stage, video_sha256, {name: key.earlier.key for name, key in keys.items() if key.earlier}
-        )
-        earlier = StageKey(stage.name, _hash(before), before) if before else None
         # As JSON gives it back: tuples are lists there.
-        keys[stage.name] = StageKey(stage.name, _hash(about), json.loads(json.dumps(about)), earlier)
+        keys[stage.name] = StageKey(stage.name, _hash(about), json.loads(json.dumps(about)))
     return keys
 
 
-def table_keys(keys: Mapping[str, StageKey], stages: Sequence[Stage]) -> tuple[str, ...]:
-    """What a video's action-unit table is made of: today's name for it, and that of version 0.1 where it had one.
-
-    A table is made of whatever has a chunk for each chunk of frames.
-    """
-    mine = [stage.name for stage in stages if not stage.of_whole_video]
-    now = _hash({"made_of": [keys[name].key for name in mine]})
-    before = [keys[name].earlier for name in mine if name not in ("faces", "landmarks", "features")]
-    return (now,) if None in before else (now, "+".join(key.key for key in before if key))
+def table_key(keys: Mapping[str, StageKey], stages: Sequence[Stage]) -> str:
+    """What a video's action-unit table is made of: whatever has a chunk for each chunk of frames."""
+    return _hash({"made_of": [keys[stage.name].key for stage in stages if not stage.of_whole_video]})
 
 
 def _hash(about: Mapping[str, Any]) -> str:
@@ -114,12 +100,7 @@ class Cache:
 
     def open(self, identity: StageKey) -> Artifact:
         """The verified result; raises `FileNotFoundError` or `BadArtifactError`."""
-        try:
-            artifact = Artifact.open(self.path(identity), self.key)
-        except FileNotFoundError:
-            if identity.earlier is None:
-                raise
-            return self.open(identity.earlier)
+        artifact = Artifact.open(self.path(identity), self.key)
         if artifact.about != identity.about:
             raise BadArtifactError("made of other inputs than its name says")
         return artifact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,14 @@ class Outputs:
         """Path of a video's annotated copy."""
         return self.folder / "overlays" / f"{name}.mp4"
 
-    def table_is_current(self, name: str, keys: Sequence[str], baseline: Any) -> bool:
-        """Whether the table (and the annotated copy) made of the results of one of `keys` is there, unchanged."""
+    def table_is_current(self, name: str, key: str, baseline: Any) -> bool:
+        """Whether the table (and the annotated copy) made of the results of `key` is there, unchanged."""
         baseline = list(baseline) if isinstance(baseline, tuple) else baseline
         try:
             record = json.loads(self._record(name).read_text(encoding="utf-8"))
-            if record["made_of"] not in keys or record["baseline"] != baseline:
+            if record["made_of"] != key or record["baseline"] != baseline:
                 return False
-            return record == self._state(name, record["made_of"], baseline)
+            return record == self._state(name, key, baseline)
         except (OSError, ValueError, KeyError, TypeError):
             return False
 

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.action_units.baseline import resting_intensity
-from facs_pipeline.extraction.cache import Cache, content_sha256, stage_keys, table_keys
+from facs_pipeline.extraction.cache import Cache, content_sha256, stage_keys, table_key
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import check_options, stages_for
 from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
+from facs_pipeline.extraction.provenance import mixture_note
 from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.stage import VideoSettings
 from facs_pipeline.extraction.tables import write_run
@@ -110,6 +111,8 @@ class _Run:
                 discard(cache_folder)
         self.seconds["total"] = time.perf_counter() - start
         write_run(self.out, results, metadata, options, dict(self.seconds))
+        if mixture := mixture_note(results):
+            self.progress.warn(mixture)
         others = self.outputs.others(result.name for result in results)
         if others:
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
@@ -243,7 +246,7 @@ class _Run:
             images = folder_images(video.path) if video.is_images else None
             sha256 = known or content_sha256(video.path, images)
             keys = stage_keys(sha256, stages)
-            if not self.outputs.table_is_current(video.name, table_keys(keys, stages), settings.baseline):
+            if not self.outputs.table_is_current(video.name, table_key(keys, stages), settings.baseline):
                 return None
             names = [stage.name for stage in stages if not stage.of_whole_video and stage.name != "features"]
             facts = {name: self.cache.open(keys[name]).facts for name in names}
@@ -269,7 +272,7 @@ class _Run:
             if only_action_units:
                 facts = {name: self.cache.open(keys[name]).facts for name in ("faces", "action_units")}
                 return VideoResult.done(video, sha256, facts, None)
-            if not self.outputs.table_is_current(video.name, table_keys(keys, stages), settings.baseline):
+            if not self.outputs.table_is_current(video.name, table_key(keys, stages), settings.baseline):
                 return None
             stored = {name: self.cache.open(key) for name, key in keys.items() if name != "features"}
             [descriptors] = stored["descriptors"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.extraction.inputs import METADATA_COLUMNS
 from facs_pipeline.extraction.plan import record_of, stages_for
+from facs_pipeline.extraction.provenance import environments_of
 from facs_pipeline.extraction.stage import VideoSettings
 from facs_pipeline.extraction.video_result import VideoResult
 from facs_pipeline.foundation.errors import InputError
@@ -102,5 +103,6 @@ def _record(
         "frames": frames,
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
         "videos": {result.name: str(result.path) for result in results},
+        **environments_of(results),
         "cuts": {result.name: result.facts["cuts"] for result in results if result.facts},
     }

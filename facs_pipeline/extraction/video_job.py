@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
-from facs_pipeline.extraction.cache import Cache, StageKey, content_sha256, stage_keys, table_keys
+from facs_pipeline.extraction.cache import Cache, StageKey, content_sha256, stage_keys, table_key
 from facs_pipeline.extraction.decoding import decoded_batches
 from facs_pipeline.extraction.models import landmark_model, load_landmarks, measured_aus
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import stages_for
+from facs_pipeline.extraction.provenance import COMPUTED_WITH
 from facs_pipeline.extraction.resting_faces import RestingFaces
 from facs_pipeline.extraction.stage import FRAMES, Computation, Stage, VideoSettings
 from facs_pipeline.foundation.errors import FacsError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
+from facs_pipeline.foundation.machine import computed_with
 from facs_pipeline.tables.au_table import TABLES, FaceRows
 from facs_pipeline.video.container import check_file
 from facs_pipeline.video.reader import folder_images
@@ -224,7 +226,7 @@ class VideoRun:
     # --------------------------------------------------------------------------------------------------- tables
 
     def _table(self, keys: dict[str, StageKey], stored: dict[str, Artifact]) -> None:
-        outputs, made_of, baseline = self.outputs, table_keys(keys, self.stages), self.job.settings.baseline
+        outputs, made_of, baseline = self.outputs, table_key(keys, self.stages), self.job.settings.baseline
         if outputs.table_is_current(self.job.name, made_of, baseline):
             return
         with self._timed("tables"):
@@ -246,7 +248,7 @@ class VideoRun:
                     image_fps=self._image_fps,
                     on_frame=lambda _: self._alive(),
                 )
-        outputs.record_table(self.job.name, made_of[0], baseline)
+        outputs.record_table(self.job.name, made_of, baseline)
 
     def _extra(self) -> list[Stage]:
         """The stages that add columns of their own."""
@@ -325,7 +327,7 @@ class _Flow:
             self._take(stage.name, last)
         with self._timed("write"):
             for name, facts in ends.items():
-                self._writers[name].finish(facts)
+                self._writers[name].finish({**facts, COMPUTED_WITH: computed_with()})
 
     def _take(self, stage: str, result: Any | None) -> None:
         if result is not None:

@@ -58,10 +58,10 @@ def portrait(grey: np.ndarray, points: np.ndarray, mean_shape: np.ndarray) -> np
 
     Returns
     -------
-    ndarray of float32
+    ndarray of float64
         Pixels `[960]`, of mean 0 and length 1.
     """
     small = registered_crop(grey, geometry.fit_similarity(points, mean_shape * 0.4), 40)
-    vector = cv2.GaussianBlur(small, (3, 3), 0)[6:-4, 4:-4].astype(np.float32).ravel()
+    vector = cv2.GaussianBlur(small, (3, 3), 0)[6:-4, 4:-4].astype(np.float64).ravel()
     vector -= vector.mean()
     return vector / max(float(np.linalg.norm(vector)), 1e-6)

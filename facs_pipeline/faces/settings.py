@@ -51,7 +51,7 @@ class TrackerSettings:
         Side in pixels of the thumbnails that are compared for cuts.
     """
 
-    version: int = 12
+    version: int = 13
     search_sides: tuple[int, ...] = (400, 800, 1600)
     patch_side: int = 192
     search_every: tuple[int, ...] = (4, 16, 100)

@@ -40,6 +40,7 @@ PRODUCT_SCALE = 8.0
 _LANDMARK_SCALE = 4.0
 _LIMIT = 4.0
 _PAIRS = np.triu_indices(N_MODES)
+_MEAN_49 = geometry.as_complex(MEAN_49)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,8 @@ class ShapeModes:
 
     def scores(self, registered: np.ndarray) -> np.ndarray:
         """Scores [30] of registered landmarks [98], in standard deviations, not limited."""
-        return self.axes @ (registered - self.mean)
+        # In double precision: in single, some products are rounded to other bytes on other processors.
+        return self.axes.astype(np.float64) @ (registered - self.mean.astype(np.float64))
 
 
 @cache
@@ -140,7 +142,7 @@ def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -
     points : ndarray
         The face's landmarks [68, 2].
     matrix : ndarray, optional
-        ``registration(points)``, where the caller has it already.
+        ``registration(points)``, a similarity, where the caller has it already.
 
     Returns
     -------
@@ -153,9 +155,9 @@ def registered_landmarks(points: np.ndarray, matrix: np.ndarray | None = None) -
     >>> np.unique(registered_landmarks(80 * MEAN_HEAD[:, :2] + 150)).tolist()
     [128]
     """
-    matrix = registration(points) if matrix is None else matrix
-    moved = geometry.apply(matrix, points[INNER_49]) - MEAN_49
-    return _byte(moved * _LANDMARK_SCALE + 128).ravel()
+    (a, _, x), (b, _, y) = (registration(points) if matrix is None else matrix).tolist()
+    moved = complex(a, b) * geometry.as_complex(points[INNER_49]) + (complex(x, y) - _MEAN_49)
+    return _byte(moved.view(np.float64) * _LANDMARK_SCALE + 128)
 
 
 def landmark_places(registered: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ def face_features(grey: np.ndarray, points: np.ndarray) -> np.ndarray:
     return features_of_texture(registered_texture(grey, points), points)
 
 
-def features_of_texture(texture: np.ndarray, points: np.ndarray) -> np.ndarray:
+def features_of_texture(texture: np.ndarray, points: np.ndarray, matrix: np.ndarray | None = None) -> np.ndarray:
     """All features of one face whose texture is registered already, see `face_features`.
 
     Parameters
@@ -111,8 +111,10 @@ def features_of_texture(texture: np.ndarray, points: np.ndarray) -> np.ndarray:
         ``registered_texture(grey, points)`` [120, 120].
     points : ndarray
         The face's landmarks [68, 2] in pixels of the frame.
+    matrix : ndarray, optional
+        ``registration(points)``, where the caller has it already.
     """
-    registered = registered_landmarks(points)
+    registered = registered_landmarks(points, matrix)
     return np.concatenate([lbp_histograms(texture), hog(texture), registered, shape_products(registered)])
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
+import numpy as np
+from threadpoolctl import threadpool_info
+
+_COMPUTING = ("av", "dlib-bin", "numpy", "opencv", "scipy")
 
 
 def machine_facts() -> dict[str, str | int]:
@@ -60,6 +65,39 @@ def versions_of(*packages: str) -> dict[str, str | None]:
     True
     """
     return {name: cv2.__version__ if name == "opencv" else _version(name) for name in packages}
+
+
+@cache
+def computed_with() -> dict[str, dict[str, str | None]]:
+    """The libraries that results come from, and the instructions of the processor that they use here.
+
+    Returns
+    -------
+    dict of str to dict
+        ``libraries``: versions. ``instructions``: of NumPy and OpenCV those found at run time, of NumPy's linear
+        algebra (BLAS) the kind of processor that it takes this one for.
+
+    Examples
+    --------
+    >>> sorted(computed_with()["instructions"])
+    ['blas', 'numpy', 'opencv']
+    """
+    # OpenCV marks what it was built for but does not use here with a question mark.
+    of_opencv = [name.lstrip("*") for name in cv2.getCPUFeaturesLine().split() if not name.endswith("?")]
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    kinds = {str(library.get("architecture", "unknown")) for library in threadpool_info() if _is_numpys(library)}
+    return {
+        "libraries": versions_of(*_COMPUTING),
+        "instructions": {
+            "numpy": " ".join([*extensions["baseline"], *extensions.get("found", [])]),
+            "opencv": " ".join(of_opencv),
+            "blas": " ".join(sorted(kinds)),
+        },
+    }
+
+
+def _is_numpys(library: dict[str, str]) -> bool:
+    return library["user_api"] == "blas" and "numpy" in library["filepath"]
 
 
 def reset_peak_memory() -> None:

@@ -126,10 +126,11 @@ class Eyelids:
     """
 
     def __init__(self, weights: np.ndarray) -> None:
-        self.weights = np.asarray(weights, np.float32)
+        # In double precision for the reason given in `facs_pipeline.landmarks.model.LandmarkModel`.
+        self.weights = np.asarray(weights, np.float64)
         # All values are linear in the sums and the points, so one product of matrices does for both eyes.
-        inputs = np.eye(N_GRADIENTS + 24, dtype=np.float32)
-        points = np.zeros((len(inputs), 68, 2), np.float32)
+        inputs = np.eye(N_GRADIENTS + 24)
+        points = np.zeros((len(inputs), 68, 2))
         points[:, _EYES] = inputs[:, N_GRADIENTS:].reshape(-1, 12, 2)
         self._map = _movement(_per_eye(inputs, eyes_of(points)) @ self.weights[:-1])
         self._always = _movement(np.tile(self.weights[-1], (2, 1)))

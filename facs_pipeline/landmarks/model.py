@@ -54,11 +54,11 @@ class Step(NamedTuple):
 
     Attributes
     ----------
-    down : ndarray of float32
+    down : ndarray of float
         `[r, d]`.
-    up : ndarray of float32
+    up : ndarray of float
         `[136, r]`.
-    bias : ndarray of float32
+    bias : ndarray of float
         `[136]`.
     """
 
@@ -107,9 +107,11 @@ class LandmarkModel:
     ) -> None:
         self.mean_shape = np.asarray(mean_shape, np.float32)
         self._register = geometry.Registration(self.mean_shape)
-        self._coarse, self._middle, self._last = steps
+        # Processors add in different orders. In single precision that would move one point in a few frames across the
+        # edge of a pixel, and every later frame with it.
+        self._coarse, self._middle, self._last = (Step(*(part.astype(np.float64) for part in step)) for step in steps)
         self._lids = Eyelids(lid_weights)
-        self._face = np.asarray(face_weights, np.float32)
+        self._face = np.asarray(face_weights, np.float64)
         self.box_shape = np.asarray(box_shape, np.float32)
         self.card = dict(card or {})
         self._coarse_patches, self._fine_patches = PatchFeatures(COARSE_CROP), PatchFeatures(FINE_CROP)

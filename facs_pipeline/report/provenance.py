@@ -16,7 +16,18 @@ from facs_pipeline.foundation.machine import machine_facts
 from facs_pipeline.report.gather import Gathered, Run
 from facs_pipeline.report.shapes import is_number
 
-_SHOWN = ("facs", "python", "finished", "machine", "packages", "options", "models", "stage_settings", "stage_versions")
+_SHOWN = (
+    "facs",
+    "python",
+    "finished",
+    "machine",
+    "packages",
+    "environments",
+    "options",
+    "models",
+    "stage_settings",
+    "stage_versions",
+)
 
 
 def environment() -> dict[str, str]:

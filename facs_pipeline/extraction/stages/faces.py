@@ -39,7 +39,7 @@ class Faces(Stage):
     """Rows of frames and faces; the facts hold numbers of frames, times and cuts."""
 
     name = "faces"
-    version = 6
+    version = 7
     inputs = (FRAMES,)
 
     settings: FacesSettings

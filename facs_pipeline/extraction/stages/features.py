@@ -28,7 +28,7 @@ class Features(Stage):
     """Feature vectors of the faces in `Faces`' rows."""
 
     name = "features"
-    version = 2
+    version = 3
     inputs = (FRAMES, "landmarks")
 
     settings: FeaturesStageSettings

@@ -38,7 +38,7 @@ class Landmarks(Stage):
     """Points and pose of the faces in `Faces`' rows."""
 
     name = "landmarks"
-    version = 2
+    version = 3
     inputs = (FRAMES, "faces")
 
     settings: LandmarksSettings

@@ -17,6 +17,7 @@ from facs_pipeline.foundation.files.artifacts import (
     load_key,
 )
 from facs_pipeline.foundation.files.atomic import discard, remove_leftovers
+from facs_pipeline.foundation.machine import computed_with
 
 _Result = TypeVar("_Result")
 
@@ -72,7 +73,7 @@ class ResultStore:
         # A folder that cannot be written to costs a killed run its pieces, and this run nothing.
         with contextlib.suppress(OSError), ArtifactWriter(path, self._key, inputs) as writer:
             writer.append(result)
-            writer.finish()
+            writer.finish({"computed_with": computed_with()})
         return result
 
     def __contains__(self, inputs: Mapping[str, object]) -> bool:

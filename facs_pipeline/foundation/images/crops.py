@@ -1,15 +1,19 @@
-"""Parts of an image brought to another size, place and tilt."""
+"""Parts of an image brought to another size, place and tilt, with the same pixels on every processor."""
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import cv2
 import numpy as np
 
+# Pixels that places of 16 bits reach, and half of them.
+_REACH, _FAR = (1 << 15) - 2, float(1 << 14)
+
 
 def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """A square crop of an image, without aliasing where it shrinks.
+    """A square crop of an image, without aliasing where it shrinks; places are rounded to 1/32 of its pixels.
 
     Parameters
     ----------
@@ -31,7 +35,7 @@ def registered_crop(grey: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarr
         matrix = np.array(
             [[a * factor, b * factor, a * left + b * top + e], [c * factor, d * factor, c * left + d * top + f]]
         )
-    return cv2.warpAffine(small, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _interpolated(small, matrix, size)
 
 
 def shrunk(
@@ -80,6 +84,39 @@ def shrunk(
     part = grey[top : top + height * factor, left : left + width * factor]
     middle = (factor - 1) / 2
     return _block_means(part, factor), factor, left + middle, top + middle
+
+
+def _interpolated(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """A square crop of an image by bilinear interpolation.
+
+    `cv2.warpAffine` rounds differently from version to version and from processor to processor. `cv2.remap` does not
+    where it is given whole numbers, as `cv2.convertMaps` makes them: places in 1/32 pixels.
+    """
+    (a, b, e), (c, d, f) = matrix.tolist()
+    determinant = a * d - b * c
+    x_right, x_down, y_right, y_down = d / determinant, -b / determinant, -c / determinant, a / determinant
+    x, y = -(x_right * e + x_down * f), -(y_right * e + y_down * f)
+    # Places count from the first pixel that is read; far outside it does not matter how far.
+    left = _pixel(x + (size - 1) * (min(x_right, 0.0) + min(x_down, 0.0)), image.shape[1])
+    top = _pixel(y + (size - 1) * (min(y_right, 0.0) + min(y_down, 0.0)), image.shape[0])
+    x, y = min(max(x - left, -_FAR), _FAR), min(max(y - top, -_FAR), _FAR)
+    along = _counted(size)
+    x_places = np.add.outer(along * x_down + x, along * x_right)
+    y_places = np.add.outer(along * y_down + y, along * y_right)
+    places, parts = cv2.convertMaps(x_places, y_places, cv2.CV_16SC2)
+    part = image[top : top + _REACH, left : left + _REACH]
+    return cv2.remap(part, places, parts, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _pixel(place: float, length: int) -> int:
+    """The pixel at or before a place, of those that an axis of an image has."""
+    return int(min(max(place, 0.0), length - 1.0))
+
+
+@cache
+def _counted(size: int) -> np.ndarray:
+    """0 to `size` - 1, float32."""
+    return np.arange(size, dtype=np.float32)
 
 
 def _block_means(image: np.ndarray, factor: int) -> np.ndarray:
