@@ -43,7 +43,7 @@ FACS = [sys.executable, "-c", "from facs_cli.main import main; main()"]
 def product(video: Path, options: Options, folder: Path) -> tuple[int, dict[str, float]]:
     """One video with an empty cache, as a worker does it: (frames, wall seconds per stage)."""
     cache = Cache(folder / "cache", secrets.token_bytes(32))
-    outputs = Outputs(folder / "out", "csv", False, cache.folder / "outputs")
+    outputs = Outputs(folder / "out", "csv", False, cache.folder / "outputs", cache.key)
     job = VideoJob(video, video.stem, False, VideoSettings())
 
     def ignore(_what: object) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from facs_pipeline.foundation.files.atomic import require_place
+
 from .console import ConsoleProgress
 from .usage import SuggestingGroup
 
@@ -162,9 +164,10 @@ def _check_faces(path: Path, kind: str, threshold: float, duplicates: Path | Non
     from facs_pipeline.foundation.images.decoding import silence_opencv
     from facs_pipeline.tables.writing import table_form, write_table
 
-    for place in (duplicates, skipped):
+    for place, option in ((duplicates, "--duplicates"), (skipped, "--skipped")):
         if place is not None:
             table_form(place)
+            require_place(place, f"name another file with {option}")
     silence_opencv()
     progress = ConsoleProgress()
     faces = open_faces(path, kind, angles=ANGLES, progress=progress)

@@ -75,9 +75,11 @@ def command(
     """
     from facs_pipeline.extraction.table_descriptors import describe_tables
     from facs_pipeline.extraction.table_series import SeriesOptions
+    from facs_pipeline.foundation.files.atomic import require_place
     from facs_pipeline.tables.writing import table_form, write_table
 
     table_form(out, form)
+    require_place(out, "name another file with --out")
     options = SeriesOptions(aus, fps, min_confidence, baseline, time_unit)
     described = describe_tables(tables, options, metadata=metadata, exclude=[out], progress=ConsoleProgress())
     write_table(described.table, out, form)

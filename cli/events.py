@@ -81,11 +81,13 @@ def command(
     """
     from facs_pipeline.extraction.table_events import EventLevels, find_table_events, write_elan
     from facs_pipeline.extraction.table_series import SeriesOptions
+    from facs_pipeline.foundation.files.atomic import require_place
     from facs_pipeline.tables.writing import table_form, write_table
 
     if not 0 < offset <= onset:
         raise click.BadParameter(f"{offset:g}; expected above 0, and at most --onset {onset:g}", param_hint="--offset")
     table_form(out, form)
+    require_place(out, "name another file with --out")
     options = SeriesOptions(aus, fps, min_confidence, baseline, time_unit)
     levels = EventLevels(onset, offset, shortest)
     events = find_table_events(tables, options, levels, exclude=[out], progress=ConsoleProgress())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +20,7 @@ Examples:
   facs extract-features clip.mp4 --emotion
 \b
 Results: action_units/<video>.csv, descriptors.csv, videos.csv, run.json; `facs columns` explains the columns.
-Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usage.
+Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usage, 75 another run writes into OUT.
 """
 SHOWN_REMARKS = 10
 """So many videos that are done but for something are named at the end."""
@@ -106,9 +104,6 @@ def command(
     from facs_pipeline.extraction.options import Options
     from facs_pipeline.extraction.run import extract_features
 
-    if threading.current_thread() is threading.main_thread():
-        # Being asked to stop (by a scheduler, say) ends the run like Ctrl-C: workers end, what is finished stays.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = Options(
         out=out,
         cache=cache,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 
 import click
-
-from facs_pipeline.foundation.errors import FacsError
 
 from .console import guard_streams
 from .usage import SuggestingGroup
@@ -57,16 +56,20 @@ class LazyGroup(SuggestingGroup):
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 all ok, 1 some inputs failed, 2 wrong usage.",
+    epilog="Exit codes: 0 all ok, 1 some inputs failed, 2 wrong usage or a place that cannot be used, "
+    "70 internal error, 75 another run is busy there, 130 interrupted.",
 )
+@click.option("--debug", is_flag=True, help="Print the details of internal errors.")
 @click.version_option(package_name="facs-pipeline", prog_name="facs")
-def facs() -> None:
+def facs(debug: bool) -> None:
     """Facial action units from videos, on an ordinary CPU, every number explainable."""
 
 
 def main() -> None:
-    """Entry point: user errors as one message and exit code 2, Ctrl-C as 130, a closed pipe in silence."""
+    """Entry point: errors as one message, Ctrl-C as 130, a closed pipe in silence; see `failures` for exit codes."""
     guard_streams()
+    # Being asked to stop (by a scheduler, say) ends a command like Ctrl-C: workers end, what is finished stays.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = facs.main(standalone_mode=False)
     except click.ClickException as error:
@@ -78,7 +81,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except FacsError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+    except Exception as error:
+        from .failures import end_of
+
+        sys.exit(end_of(error, debug="--debug" in sys.argv[1:2]))
     sys.exit(code if isinstance(code, int) else 0)

@@ -41,9 +41,11 @@ def command(folders: tuple[Path, ...], out: Path, metadata: Path | None, picture
     FOLDERS are what other commands wrote (--out), searched with everything below them. Without any: facs-output,
     facs-authenticity and facs-demo, where they exist.
     """
+    from facs_pipeline.foundation.files.atomic import require_place
     from facs_pipeline.report.gather import gather
     from facs_pipeline.report.page import write_report
 
+    require_place(out, "name another file with --out")
     gathered = gather(folders, metadata=metadata)
     written = write_report(gathered, out, pictures=pictures, progress=ConsoleProgress())
     for note in written.notes[:10]:

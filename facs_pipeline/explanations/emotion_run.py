@@ -33,7 +33,7 @@ from facs_pipeline.extraction.predicted_emotions import (
 from facs_pipeline.extraction.run import extract_features
 from facs_pipeline.extraction.stills import read_still
 from facs_pipeline.foundation.errors import VideoError
-from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write, free_name
+from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write, free_name, require_place
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
@@ -126,6 +126,9 @@ def predict_emotions(
     table_form(options.out)
     files = find_images_and_videos(inputs)
     model = EmotionModel.load(options.model) if options.model else EmotionModel.load_default()
+    require_place(options.out, "name another file with --out")
+    if options.explain is not None:
+        require_place(options.explain / "reasons.csv", "name another folder with --explain")
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")

@@ -16,7 +16,7 @@ from typing import Any
 
 from facs_pipeline.extraction.stage import FRAMES, Stage
 from facs_pipeline.extraction.stages import STAGES
-from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
+from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError, open_regular
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def content_sha256(
     for member in images if images is not None else [Path(path)]:
         if images is not None:
             digest.update(f"{member.name}\0{member.stat().st_size}\0".encode("utf-8", "surrogateescape"))
-        with open(member, "rb") as file:
+        with open_regular(member) as file:
             while block := file.read(1 << 22):
                 digest.update(block)
                 tick()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,26 +114,36 @@ def check_cache(cache: Cache) -> CacheCheck:
     """Verify every stored result, without loading it."""
     good, bad = 0, []
     for path in cache.artifacts():
-        try:
-            Artifact.open(path, cache.key).check()
-            good += 1
-        except BadArtifactError as error:
-            bad.append((path, str(error)))
+        # One that a run has just replaced or another command removed is neither good nor bad.
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                Artifact.open(path, cache.key).check()
+                good += 1
+            except BadArtifactError as error:
+                if os.path.lexists(path):
+                    bad.append((path, str(error)))
     return CacheCheck(good, tuple(bad))
 
 
 def clear_cache(cache: Cache, stage: str | None = None) -> Cleared:
-    """Remove stored results, those of one stage or all; files that are none stay."""
+    """Remove stored results, those of one stage or all; files that are none stay.
+
+    A run that goes on meanwhile computes anew what it still needs of them.
+    """
     paths = list(cache.artifacts())
     if stage is not None:
         paths = _of_stage(paths, stage)
-    cleared = Cleared(len(paths), _size(paths))
+    removed = size_bytes = 0
     for path in paths:
-        path.unlink()
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            size = path.lstat().st_size
+            path.unlink()
+            removed, size_bytes = removed + 1, size_bytes + size
     for parent in {path.parent for path in paths}:
-        if not any(parent.iterdir()):
+        # Only an empty one goes; a run may be writing into it.
+        with contextlib.suppress(OSError):
             parent.rmdir()
-    return cleared
+    return Cleared(removed, size_bytes)
 
 
 def _of_stage(paths: Sequence[Path], stage: str) -> list[Path]:
@@ -139,4 +151,8 @@ def _of_stage(paths: Sequence[Path], stage: str) -> list[Path]:
 
 
 def _size(paths: Sequence[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)
+    size = 0
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            size += path.lstat().st_size
+    return size

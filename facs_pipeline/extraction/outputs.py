@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from facs_pipeline.extraction.cache import content_sha256
-from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.signed_json import read_signed, write_signed
 
 FORMATS = ("csv", "parquet")
 TABLE_VERSION = 2
@@ -29,12 +28,15 @@ class Outputs:
         Whether annotated videos are made.
     records : Path
         Folder (in the cache) that remembers of what each table was made.
+    key : bytes
+        The user's secret key, which signs the records.
     """
 
     folder: Path
     format: str
     overlay: bool
     records: Path
+    key: bytes = field(repr=False)
 
     def table(self, name: str) -> Path:
         """Path of a video's action-unit table."""
@@ -53,11 +55,11 @@ class Outputs:
         """Whether the table (and the annotated copy) made of the results of `key` is there, unchanged."""
         baseline = list(baseline) if isinstance(baseline, tuple) else baseline
         try:
-            record = json.loads(self._record(name).read_text(encoding="utf-8"))
-            if record["made_of"] != key or record["baseline"] != baseline:
+            record = read_signed(self._record(name), self.key)
+            if not isinstance(record, dict) or record["made_of"] != key or record["baseline"] != baseline:
                 return False
             return record == self._state(name, key, baseline)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, KeyError):
             return False
 
     def record_table(self, name: str, key: str, baseline: Any) -> None:
@@ -67,8 +69,7 @@ class Outputs:
             # A cache may serve several output folders: only this folder's own earlier table goes.
             if other != self.format and earlier.table(name).exists():
                 earlier.remove_table(name)
-        with atomic_write(self._record(name)) as file:
-            json.dump(self._state(name, key, baseline), file, sort_keys=True)
+        write_signed(self._record(name), self._state(name, key, baseline), self.key)
 
     def remove_table(self, name: str) -> None:
         """Remove the table that an earlier run made and this one could not, so that nobody takes it for current."""

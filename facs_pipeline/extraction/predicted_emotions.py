@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import cv2
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -16,6 +15,7 @@ from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotions.face_images import SIDE, FaceImages, registered_crop_48
 from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.extraction.call_task import Lost, call_in_workers
 from facs_pipeline.extraction.stills import read_stills, stills_inputs
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.files.result_store import ResultStore
@@ -121,13 +121,10 @@ def predict_images(
     ------
     PredictedImages
     """
-    paths = list(paths)
-    pieces = [paths[start : start + _PIECE] for start in range(0, len(paths), _PIECE)]
-    run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
-    store = unfinished or ResultStore(None)
-    measured = run(joblib.delayed(_measure_piece)(piece, faces, store) for piece in pieces)
+    measure = partial(_measure_piece, faces=faces, store=unfinished or ResultStore(None))
+    measured = call_in_workers(measure, list(paths), piece=_PIECE, jobs=jobs)
     with progress.task("images", len(paths), "images") as task:
-        while batch := list(islice(_counted(measured, task), _BATCH // _PIECE)):
+        for batch in _batches(_counted(measured, task)):
             images = _joined([piece.images for piece in batch])
             probabilities = np.empty((0, len(model.emotions)))
             if len(images.detected):
@@ -153,25 +150,43 @@ class _Piece(NamedTuple):
     notes: list[Skipped]
 
 
-def _counted(pieces: Iterator[_Piece], task: Task) -> Iterator[_Piece]:
-    for piece in pieces:
+def _counted(pieces: Iterator[_Piece | Lost[Path]], task: Task) -> Iterator[_Piece]:
+    for one in pieces:
+        if isinstance(one, Lost):
+            piece = _Piece([], [], _joined([]), [Skipped(str(one.item), one.reason)], 1, [])
+        else:
+            piece = one
         task.advance(piece.n_images)
         yield piece
 
 
-def _measure_piece(paths: list[Path], faces: Literal["one", "all"], store: ResultStore) -> _Piece:
+def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
+    """Pieces of a thousand images together, whatever the pieces: the last digits depend on who is in a batch."""
+    batch: list[_Piece] = []
+    for piece in pieces:
+        batch.append(piece)
+        if sum(one.n_images for one in batch) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _measure_piece(
+    paths: Sequence[Path], tick: Callable[[], None], *, faces: Literal["one", "all"], store: ResultStore
+) -> _Piece:
     inputs = {"for": "emotions", **stills_inputs(paths, faces, default_landmarks())}
-    return store.get(inputs, lambda: _measured(paths, faces))
+    return store.get(inputs, lambda: _measured(paths, faces, tick))
 
 
-def _measured(paths: list[Path], faces: Literal["one", "all"]) -> _Piece:
+def _measured(paths: Sequence[Path], faces: Literal["one", "all"], tick: Callable[[], None]) -> _Piece:
     owners: list[Path] = []
     face_ids: list[int] = []
     parts: list[FaceImages] = []
     skipped: list[Skipped] = []
     notes: list[Skipped] = []
     analyser = FaceAnalyser(action_units=None, faces=faces)
-    for still in read_stills(paths, analyser, default_place=True):
+    for still in read_stills(paths, analyser, default_place=True, tick=tick):
         if isinstance(still, Skipped):
             skipped.append(still)
             continue

@@ -5,10 +5,11 @@ This module imports nothing heavy: a run in which nothing changed is over before
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,15 @@ from facs_pipeline.extraction.tables import write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
 from facs_pipeline.extraction.video_result import VideoResult
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError, load_key
-from facs_pipeline.foundation.files.atomic import discard, make_writable, remove_leftovers, temporary_path
+from facs_pipeline.foundation.files.artifacts import BadArtifactError, load_key
+from facs_pipeline.foundation.files.atomic import make_writable, remove_leftovers, temporary_folder
+from facs_pipeline.foundation.files.folder_lock import FolderLock
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.video.reader import folder_images
+
+_ATTEMPTS = 3
+"""So often are stored results computed anew that cannot be read back."""
+_ADVICE = "name another folder with --out or --cache"
 
 
 def extract_features(
@@ -61,6 +67,8 @@ def extract_features(
     ------
     InputError, ModelError
         If no video is found, the output folder cannot be written, or an option or model cannot be used.
+    BusyError
+        If another run is writing into the output folder.
 
     Examples
     --------
@@ -94,25 +102,39 @@ class _Run:
         key, warning = load_key()
         if warning:
             self.progress.warn(warning)
-        self._prepare(self.out)
-        if not options.keep_cache:
-            cache_folder = temporary_path(self.out)
-        try:
-            self._prepare(cache_folder)
-            self.cache = Cache(cache_folder, key)
-            self.outputs = Outputs(self.out, options.format, options.overlay, cache_folder / "outputs")
-            self.hashes = VideoHashes(cache_folder / "videos.json")
-            results = self._process(videos, metadata)
-        finally:
-            # Workers that were ended cannot tidy up after themselves.
-            remove_leftovers(cache_folder)
-            remove_leftovers(self.out, depth=1)
-            if not options.keep_cache:
-                discard(cache_folder)
-        self.seconds["total"] = time.perf_counter() - start
-        write_run(self.out, results, metadata, options, dict(self.seconds))
+        make_writable(self.out, _ADVICE)
+        with FolderLock(self.out, _ADVICE, self.progress.log) as lock:
+            results = self._extracted(videos, metadata, cache_folder, key)
+            self.seconds["total"] = time.perf_counter() - start
+            lock.check()
+            write_run(self.out, results, metadata, options, dict(self.seconds))
         if mixture := mixture_note(results):
             self.progress.warn(mixture)
+        self._tell_of_others(results)
+        return RunResult(results, self.out, self.outputs, dict(self.seconds))
+
+    def _extracted(
+        self, videos: list[VideoInput], metadata: dict[str, dict[str, str]], cache_folder: Path, key: bytes
+    ) -> list[VideoResult]:
+        """Do the videos, and leave nothing half written behind."""
+        self._tidy(self.out)
+        with contextlib.ExitStack() as stack:
+            if not self.options.keep_cache:
+                cache_folder = stack.enter_context(temporary_folder(self.out))
+            make_writable(cache_folder, _ADVICE)
+            self._tidy(cache_folder)
+            self.cache = Cache(cache_folder, key)
+            self.outputs = Outputs(self.out, self.options.format, self.options.overlay, cache_folder / "outputs", key)
+            self.hashes = VideoHashes(cache_folder / "videos.json", key)
+            try:
+                return self._process(videos, metadata)
+            finally:
+                self.hashes.save()
+                # Workers that were ended cannot tidy up after themselves.
+                remove_leftovers(cache_folder)
+                remove_leftovers(self.out, depth=1)
+
+    def _tell_of_others(self, results: list[VideoResult]) -> None:
         others = self.outputs.others(result.name for result in results)
         if others:
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
@@ -120,7 +142,6 @@ class _Run:
                 f"{others[0]}{more} in {others[0].parent.name}/ are of earlier runs; "
                 "descriptors.csv and videos.csv are about the videos of this run only"
             )
-        return RunResult(results, self.out, self.outputs, dict(self.seconds))
 
     def _metadata(self, path: Path, videos: list[VideoInput]) -> dict[str, dict[str, str]]:
         from facs_pipeline.extraction.metadata import read_metadata, without_row
@@ -131,8 +152,7 @@ class _Run:
             self.progress.warn(note)
         return metadata
 
-    def _prepare(self, folder: Path) -> None:
-        make_writable(folder, "name another folder with --out or --cache")
+    def _tidy(self, folder: Path) -> None:
         for path in remove_leftovers(folder):
             self.progress.log(f"{path.name}: left over from a run that was killed, removed")
 
@@ -153,7 +173,6 @@ class _Run:
                 results |= failed
                 good = [video for video in good if video.name not in failed]
             results |= self._do(good, per_video)
-        self.hashes.save()
         return [results[video.name] for video in videos]
 
     def _workers(self, videos: int) -> int:
@@ -162,18 +181,26 @@ class _Run:
 
     def _common(self) -> dict[str, Any]:
         return {
+            "task": "videos",
             "cache": str(self.cache.folder),
             "key": self.cache.key.hex(),
             "options": replace(self.options, out=self.out).as_json(),
         }
 
     def _do(
-        self, videos: list[VideoInput], settings: dict[str, VideoSettings], *, only_action_units: bool = False
+        self,
+        videos: list[VideoInput],
+        settings: dict[str, VideoSettings],
+        *,
+        only_action_units: bool = False,
+        bad: Mapping[str, str] | None = None,
     ) -> dict[str, VideoResult]:
+        """Do videos that are not done. `bad` are those whose stored action units could not be read, and why."""
+        bad = bad or {}
         results: dict[str, VideoResult] = {}
         pending = []
         for video in videos:
-            result = self._cached(video, settings[video.name], only_action_units)
+            result = None if video.name in bad else self._cached(video, settings[video.name], only_action_units)
             if result:
                 results[video.name] = result
             else:
@@ -194,6 +221,7 @@ class _Run:
                 "settings": asdict(settings[video.name]),
                 "sha256": self.hashes.known(video),
                 "only_action_units": only_action_units,
+                "bad": {"action_units": bad[video.name]} if video.name in bad else {},
             }
             for video in pending
         ]
@@ -297,36 +325,70 @@ class _Run:
                 raise InputError(f"--baseline is none, video, subject or a clip of the resting face; {error}") from None
             clips = [replace(clip, name=f"rest clip {clip.name}") for clip in found]
             image_fps = self.options.image_fps if clips[0].is_images else None
-            resting = self._resting(clips, {clip.name: VideoSettings(image_fps) for clip in clips}, share=1.0)
+            of_clips = {clip.name: VideoSettings(image_fps) for clip in clips}
+            stored, failed = self._intensities(clips, of_clips)
+            for result in failed.values():
+                raise InputError(f"{result.name}: {result.reason}")
+            resting = _resting([chunk for clip in clips for chunk in stored[clip.name]], share=1.0)
+            if resting is None:
+                raise InputError(f"{self.options.baseline}: no face found in the clip of the resting face")
             _set_baseline(videos, settings, resting)
             return {}
-        done = self._do(videos, settings, only_action_units=True)
-        failed = {name: result for name, result in done.items() if result.status == "failed"}
         groups: dict[str, list[VideoInput]] = defaultdict(list)
         for video in videos:
-            if video.name not in failed:
-                groups[metadata[video.name]["subject"]].append(video)
+            groups[metadata[video.name]["subject"]].append(video)
+        # All of them first, so that every worker is busy; then subject by subject, as nobody's memory holds all.
+        failed = _failed(self._do(videos, settings, only_action_units=True))
         for group in groups.values():
-            _set_baseline(group, settings, self._resting(group, settings))
+            good = [video for video in group if video.name not in failed]
+            stored, more = self._intensities(good, settings)
+            failed |= more
+            _set_baseline(good, settings, _resting([chunk for chunks in stored.values() for chunk in chunks]))
         return failed
 
-    def _resting(
-        self, videos: list[VideoInput], settings: dict[str, VideoSettings], share: float | None = None
-    ) -> tuple[float, ...] | None:
-        for name, result in self._do(videos, settings, only_action_units=True).items():
-            if result.status == "failed":
-                raise InputError(f"{name}: {result.reason}")
-        parts = [chunk for video in videos for chunk in self._stored_intensities(video, settings) if len(chunk)]
-        if not parts:
-            if share is not None:
-                raise InputError(f"{self.options.baseline}: no face found in the clip of the resting face")
-            return None
-        resting = resting_intensity(np.concatenate(parts), **({} if share is None else {"share": share}))
-        return tuple(resting.tolist())
+    def _intensities(
+        self, videos: list[VideoInput], settings: dict[str, VideoSettings]
+    ) -> tuple[dict[str, list[np.ndarray]], dict[str, VideoResult]]:
+        """Stored action units of videos, by name, and the videos that failed.
 
-    def _stored_intensities(self, video: VideoInput, settings: dict[str, VideoSettings]) -> Artifact:
-        keys = stage_keys(self.hashes.known(video), stages_for(self.options, settings[video.name]))
-        return self.cache.open(keys["action_units"])
+        What cannot be read any more, whatever the reason, is computed anew.
+        """
+        stored: dict[str, list[np.ndarray]] = {}
+        failed: dict[str, VideoResult] = {}
+        bad: dict[str, str] = {}
+        for _ in range(_ATTEMPTS):
+            left = [video for video in videos if video.name not in stored and video.name not in failed]
+            results = self._do(left, settings, only_action_units=True, bad=bad)
+            failed |= _failed(results)
+            for video in left:
+                if video.name not in failed:
+                    try:
+                        stored[video.name] = self._stored_intensities(results[video.name], settings[video.name])
+                    except (FileNotFoundError, BadArtifactError) as error:
+                        bad[video.name] = str(error) if isinstance(error, BadArtifactError) else "is gone"
+        for video in videos:
+            if video.name not in stored and video.name not in failed:
+                reason = f"{self.cache.folder}: stored results are damaged or gone again and again; check the disk"
+                failed[video.name] = VideoResult.failed(video, reason)
+        # In the order of the videos: a sum in another order would have other last digits.
+        return {video.name: stored[video.name] for video in videos if video.name in stored}, failed
+
+    def _stored_intensities(self, result: VideoResult, settings: VideoSettings) -> list[np.ndarray]:
+        keys = stage_keys(result.sha256, stages_for(self.options, settings))
+        return list(self.cache.open(keys["action_units"]))
+
+
+def _failed(results: Mapping[str, VideoResult]) -> dict[str, VideoResult]:
+    return {name: result for name, result in results.items() if result.status == "failed"}
+
+
+def _resting(chunks: Sequence[np.ndarray], share: float | None = None) -> tuple[float, ...] | None:
+    """The resting face in the intensities of videos; None where no face is in them."""
+    parts = [chunk for chunk in chunks if len(chunk)]
+    if not parts:
+        return None
+    resting = resting_intensity(np.concatenate(parts), **({} if share is None else {"share": share}))
+    return tuple(resting.tolist())
 
 
 def _set_baseline(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -16,6 +16,7 @@ from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.analysis.stills import SMALL_PX
 from facs_pipeline.datasets.labelled_faces import Skipped
+from facs_pipeline.extraction.call_task import Lost, call_in_workers
 from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
@@ -92,14 +93,19 @@ class Still(NamedTuple):
 
 
 def read_stills(
-    paths: Sequence[Path], analyser: FaceAnalyser, *, default_place: bool = False
+    paths: Sequence[Path],
+    analyser: FaceAnalyser,
+    *,
+    default_place: bool = False,
+    tick: Callable[[], None] = lambda: None,
 ) -> Iterator[Still | Skipped]:
     """Each still with its faces, in order; what cannot be read comes as `Skipped`.
 
-    `default_place` as in `FaceAnalyser.analyse_image`.
+    `default_place` as in `FaceAnalyser.analyse_image`; `tick` is called before each still.
     """
     silence_opencv()
     for path in paths:
+        tick()
         try:
             data = read_whole(path)
             grey = _grey(data)
@@ -150,14 +156,15 @@ def measure_stills(
     >>> for face in measure_stills([Path("photo.jpg")]):  # doctest: +SKIP
     ...     print(face.path, face.confidence, ActionUnitModel.load_default().predict(face.features))
     """
-    pieces = [list(paths[start : start + _TASK]) for start in range(0, len(paths), _TASK)]
-    run = joblib.Parallel(n_jobs=min(jobs, max(len(pieces), 1)), return_as="generator", pre_dispatch=2 * jobs)
-    unfinished = unfinished or ResultStore(None)
-    done = run(joblib.delayed(_measure)(piece, faces, landmarks, unfinished) for piece in pieces)
+    measure = partial(_measure, faces=faces, landmarks=landmarks, unfinished=unfinished or ResultStore(None))
     with progress.task("images", len(paths), "images") as task:
-        for piece, faces_there in zip(pieces, done, strict=True):
-            task.advance(len(piece))
-            yield from faces_there
+        for faces_there in call_in_workers(measure, list(paths), piece=_TASK, jobs=jobs):
+            if isinstance(faces_there, Lost):
+                task.advance()
+                yield Skipped(str(faces_there.item), faces_there.reason)
+            else:
+                task.advance(len({face.path if isinstance(face, StillFace) else face for face in faces_there}))
+                yield from faces_there
 
 
 def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataFrame:
@@ -204,17 +211,22 @@ def stills_inputs(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | 
 
 
 def _measure(
-    paths: list[Path], faces: Literal["one", "all"], landmarks: str | os.PathLike | None, unfinished: ResultStore
+    paths: Sequence[Path],
+    tick: Callable[[], None],
+    *,
+    faces: Literal["one", "all"],
+    landmarks: str | os.PathLike | None,
+    unfinished: ResultStore,
 ) -> list[StillFace | Skipped]:
     model = load_landmarks(landmarks) if landmarks else default_landmarks()
     return unfinished.get(
-        stills_inputs(paths, faces, model), lambda: _measured(paths, FaceAnalyser(model, None, faces=faces))
+        stills_inputs(paths, faces, model), lambda: _measured(paths, FaceAnalyser(model, None, faces=faces), tick)
     )
 
 
-def _measured(paths: list[Path], analyser: FaceAnalyser) -> list[StillFace | Skipped]:
+def _measured(paths: Sequence[Path], analyser: FaceAnalyser, tick: Callable[[], None]) -> list[StillFace | Skipped]:
     measured: list[StillFace | Skipped] = []
-    for still in read_stills(paths, analyser):
+    for still in read_stills(paths, analyser, tick=tick):
         if isinstance(still, Skipped):
             measured.append(still)
         else:

@@ -14,6 +14,7 @@ from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.extraction.image_inputs import find_images_and_videos
 from facs_pipeline.extraction.stills import StillFace, measure_stills, stills_table
+from facs_pipeline.foundation.files.atomic import require_place
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
@@ -115,6 +116,7 @@ def extract_stills(
         # Worker processes read it again; a file that cannot be used is refused before they start.
         load_landmarks(options.landmarks)
     files = find_images_and_videos(inputs)
+    require_place(options.out, "name another file with --out")
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")

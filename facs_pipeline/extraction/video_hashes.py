@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from pathlib import Path
 
 from facs_pipeline.extraction.cache import file_stamp
 from facs_pipeline.extraction.inputs import VideoInput
-from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.signed_json import read_signed, write_signed
 from facs_pipeline.video.reader import folder_images
 
 
@@ -19,18 +18,17 @@ class VideoHashes:
     Parameters
     ----------
     path : Path
-        JSON file that keeps them from run to run; a damaged one counts as empty.
+        JSON file that keeps them from run to run; one that is damaged or not this user's counts as empty.
+    key : bytes
+        The user's secret key: whoever could write here could give one video the results of another.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path, self._key = path, key
         self._stamps: dict[Path, str] = {}
         self._changed = False
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            self._known = {place: [str(stamp), str(sha256)] for place, (stamp, sha256) in stored.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            self._known = {}
+        stored = read_signed(path, key)
+        self._known: dict[str, list[str]] = stored if isinstance(stored, dict) else {}
 
     def known(self, video: VideoInput) -> str:
         """The video's hash if it is known and the file unchanged, else an empty text."""
@@ -49,8 +47,8 @@ class VideoHashes:
     def save(self) -> None:
         """Write what was learnt; where that is impossible, the next run reads the videos once more."""
         if self._changed:
-            with contextlib.suppress(OSError), atomic_write(self._path) as file:
-                json.dump(self._known, file, sort_keys=True, indent=0)
+            with contextlib.suppress(OSError):
+                write_signed(self._path, self._known, self._key)
 
     def _stamp(self, video: VideoInput) -> str:
         try:

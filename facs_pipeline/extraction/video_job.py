@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from facs_pipeline.extraction.plan import stages_for
 from facs_pipeline.extraction.provenance import COMPUTED_WITH
 from facs_pipeline.extraction.resting_faces import RestingFaces
 from facs_pipeline.extraction.stage import FRAMES, Computation, Stage, VideoSettings
-from facs_pipeline.foundation.errors import FacsError
+from facs_pipeline.foundation.errors import FacsError, InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.foundation.machine import computed_with
 from facs_pipeline.tables.au_table import TABLES, FaceRows
@@ -47,6 +47,8 @@ class VideoJob:
         Hash of the content where it is known already, else empty.
     only_action_units : bool
         Stop before tables and descriptors; the baseline is still to be found.
+    bad : dict of str to str
+        Stages whose stored results cannot be used, and why: the parent has tried.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class VideoJob:
     settings: VideoSettings
     sha256: str = ""
     only_action_units: bool = False
+    bad: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class VideoRun:
         self.stages = stages_for(options, job.settings)
         self._tick, self._expect, self._log = tick, expect, log
         self.seconds: dict[str, float] = defaultdict(float)
-        self._bad: dict[str, str] = {}
+        self._bad = dict(job.bad)
 
     def run(self) -> VideoOutcome:
         """Do the job."""
@@ -132,20 +135,22 @@ class VideoRun:
                 return self._attempt(sha256, keys)
             except _DamagedStageError as damaged:
                 self._bad[damaged.stage] = str(damaged)
-        raise BadArtifactError(f"{self.cache.folder}: stored results were damaged again and again; check the disk")
+        raise InputError(f"{self.cache.folder}: stored results are damaged or gone again and again; check the disk")
 
     def _attempt(self, sha256: str, keys: dict[str, StageKey]) -> VideoOutcome:
-        self._compute([stage for stage in self.stages if not stage.of_whole_video], keys)
-        descriptors, trouble = None, ""
+        by_chunk = [stage for stage in self.stages if not stage.of_whole_video]
+        self._compute(by_chunk, keys)
+        stored, descriptors, trouble = self._all_stored(keys, by_chunk), None, ""
         if not self.job.only_action_units:
-            self._table(keys, self._stored(keys))
+            self._table(keys, stored)
             try:
                 self._compute([stage for stage in self.stages if stage.of_whole_video], keys)
-                [descriptors] = self._chunks("descriptors", self._stored(keys))
+                stored = self._all_stored(keys, self.stages)
+                [descriptors] = self._chunks("descriptors", stored)
             except (FacsError, ArithmeticError, ValueError, MemoryError) as error:
                 # The table is there and right: it is kept.
                 trouble = str(error) or type(error).__name__
-        facts = {name: artifact.facts for name, artifact in self._stored(keys).items()}
+        facts = {name: artifact.facts for name, artifact in stored.items()}
         return VideoOutcome(sha256, facts, descriptors, dict(self.seconds), trouble)
 
     def _alive(self) -> None:
@@ -166,10 +171,22 @@ class VideoRun:
                 self._bad[stage] = str(error)
         return stored
 
+    def _all_stored(self, keys: dict[str, StageKey], stages: Sequence[Stage]) -> dict[str, Artifact]:
+        """The results of all these stages; `_DamagedStageError` where one vanished after it was computed."""
+        stored = self._stored(keys)
+        for stage in stages:
+            self._require(stage.name, stored)
+        return stored
+
+    def _require(self, stage: str, stored: dict[str, Artifact]) -> None:
+        if stage not in stored:
+            raise _DamagedStageError(stage, self._bad.get(stage, "is gone"))
+
     def _chunks(self, stage: str, stored: dict[str, Artifact]) -> Iterator[Any]:
+        self._require(stage, stored)
         try:
             yield from stored[stage]
-        except (BadArtifactError, OSError) as error:
+        except BadArtifactError as error:
             raise _DamagedStageError(stage, str(error)) from None
 
     def _together(self, stored: dict[str, Artifact], *stages: str) -> Iterator[tuple[Any, ...]]:

@@ -9,6 +9,10 @@ class InputError(FacsError):
     """A file, table or option that cannot be used as given."""
 
 
+class BusyError(FacsError):
+    """Another run holds what this one needs; later the same command works."""
+
+
 class VideoError(FacsError):
     """A video that cannot be decoded."""
 

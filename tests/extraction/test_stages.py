@@ -190,7 +190,7 @@ class MouthOpening(Stage):
 def run(clip: Path, out: Path, log: list[str]) -> pd.DataFrame:
     job = VideoJob(clip, clip.stem, False, VideoSettings())
     cache = Cache(out / "cache", KEY)
-    outputs = Outputs(out, "csv", False, out / "cache" / "outputs")
+    outputs = Outputs(out, "csv", False, out / "cache" / "outputs", KEY)
     done = VideoRun(
         job, Options(out=out), outputs, cache, tick=lambda _: None, expect=lambda _: None, log=log.append
     ).run()

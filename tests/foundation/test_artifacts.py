@@ -6,7 +6,9 @@ import importlib
 import io
 import os
 import pickle
+import socket
 import stat
+import struct
 import sys
 
 import joblib
@@ -16,6 +18,7 @@ import pytest
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files import artifacts
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
+from facs_pipeline.foundation.files.signed_json import read_signed, write_signed
 
 KEY = b"k" * 32
 
@@ -62,6 +65,64 @@ class TestArtifact:
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(BadArtifactError, match="damaged, or cut short"):
             Artifact.open(path, KEY)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b"[]",
+            b'"text"',
+            b"7",
+            b"null",
+            b"NaN",
+            b'{"index": [], "digest": ""}',
+            b'{"index": {"name": "faces-1.joblib"}, "digest": "\xc3\xa9"}',
+            b'{"index": {"name": "faces-1.joblib", "about": NaN}, "digest": ""}',
+            b'{"index": {"name": "faces-1.joblib", "about": 1e999}, "digest": ""}',
+            b'{"index": {"name": "faces-1.joblib"}, "digest": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}",
+            b"[" * 2_000_000,
+            b"9" * 100_000,
+            b"\xff\xfe",
+        ],
+    )
+    def test_any_index_that_is_not_ours_is_refused(self, tmp_path, text):
+        path = tmp_path / "faces-1.joblib"
+        path.write_bytes(text + struct.pack("<Q8s", len(text), b"FACSART1"))
+        with pytest.raises(BadArtifactError, match="damaged"):
+            Artifact.open(path, KEY)
+
+    @pytest.mark.parametrize("length", [0, 1, 1 << 40, (1 << 64) - 1])
+    def test_an_index_of_no_sane_length_is_refused(self, tmp_path, length):
+        path = tmp_path / "faces-1.joblib"
+        with open(path, "wb") as file:
+            # Sparse: four terabytes that take no room.
+            file.truncate(1 << 42)
+            file.seek(0, os.SEEK_END)
+            file.write(struct.pack("<Q8s", length, b"FACSART1"))
+        with pytest.raises(BadArtifactError, match="damaged, or cut short"):
+            Artifact.open(path, KEY)
+
+    @pytest.mark.parametrize("kind", ["pipe", "folder", "endless link", "device", "socket"])
+    def test_what_is_no_file_is_refused_at_once(self, tmp_path, monkeypatch, kind):
+        path = tmp_path / "faces-1.joblib"
+        monkeypatch.chdir(tmp_path)
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "socket":
+            socket.socket(socket.AF_UNIX).bind(path.name)
+        else:
+            path.symlink_to(path.name if kind == "endless link" else "/dev/zero")
+        with pytest.raises(BadArtifactError):
+            Artifact.open(path, KEY)
+        assert list(Artifact.open(write_artifact(path, [1]), KEY)) == [1]
+
+    def test_that_vanishes_while_it_is_open_is_bad(self, tmp_path):
+        path = write_artifact(tmp_path / "faces-1.joblib", [1])
+        artifact = Artifact.open(path, KEY)
+        path.unlink()
+        with pytest.raises(BadArtifactError, match="cannot be read any more"):
+            list(artifact)
 
     def test_of_a_class_that_is_gone_counts_as_absent(self, tmp_path, monkeypatch):
         # As arrays of NumPy 2 are for NumPy 1: intact, ours, and yet not to be read here.
@@ -134,3 +195,29 @@ class TestKey:
         monkeypatch.setenv("FACS_KEY_FILE", str(tmp_path / "key"))
         with pytest.raises(InputError, match="expected a key of 32 bytes, found 5"):
             artifacts.load_key()
+
+
+class TestSignedJson:
+    def test_gives_back_what_its_user_wrote_under_the_same_name(self, tmp_path):
+        path = tmp_path / "videos.json"
+        write_signed(path, {"a": ["b", 1]}, KEY)
+        assert read_signed(path, KEY) == {"a": ["b", 1]}
+        assert read_signed(path, b"other" * 6) is None
+        path.rename(tmp_path / "other.json")
+        assert read_signed(tmp_path / "other.json", KEY) is None
+        assert read_signed(path, KEY) is None
+
+    @pytest.mark.parametrize("text", ["", "{}", "[]", "null", "[" * 100_000, '{"content": NaN, "digest": "é"}'])
+    def test_anything_else_counts_as_absent(self, tmp_path, text):
+        (tmp_path / "videos.json").write_text(text)
+        assert read_signed(tmp_path / "videos.json", KEY) is None
+
+    def test_a_changed_value_is_noticed(self, tmp_path):
+        path = tmp_path / "videos.json"
+        write_signed(path, {"a": 1}, KEY)
+        path.write_text(path.read_text().replace("1\n", "2\n", 1))
+        assert read_signed(path, KEY) is None
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "videos.json")
+        assert read_signed(tmp_path / "videos.json", KEY) is None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
 
-from facs_pipeline.foundation.files import atomic
+from facs_pipeline.foundation.files import atomic, holds
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write
 
 
@@ -71,14 +72,54 @@ class TestLeftovers:
         assert [path.name for path in atomic.remove_leftovers(tmp_path)] == [left]
         assert os.listdir(tmp_path) == []
 
-    def test_of_a_living_process_stay(self, tmp_path):
-        living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-        try:
-            theirs = atomic.temporary_path(tmp_path).name.replace(f"-{os.getpid()}-", f"-{living.pid}-")
-            (tmp_path / theirs).touch()
+    @pytest.fixture
+    def living(self, tmp_path):
+        """A process in the middle of an atomic write in `tmp_path`, and its temporary file."""
+        code = (
+            "import sys\nfrom facs_pipeline.foundation.files import atomic, holds\nholds.BEAT_S = 0.1\n"
+            "with atomic.atomic_write(sys.argv[1]) as file:\n    print('writing', flush=True)\n    input()"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path / "table.csv")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"writing\n"
+            [name] = os.listdir(tmp_path)
+            yield process, tmp_path / name
+            process.kill()
+
+    def test_of_a_living_process_stay_however_old(self, tmp_path, living):
+        process, theirs = living
+        os.utime(theirs, (0, 0))
+        assert atomic.remove_leftovers(tmp_path) == []
+        process.kill()
+        process.wait()
+        assert atomic.remove_leftovers(tmp_path) == [theirs]
+
+    def test_of_a_living_container_stay_while_they_have_a_heartbeat(self, tmp_path, living, monkeypatch):
+        """Two containers on two machines may share host name and process number, but not the kernel."""
+        process, theirs = living
+        (tmp_path.parent / "boot_id").write_text("of another kernel")
+        monkeypatch.setattr(holds, "_BOOT_ID", tmp_path.parent / "boot_id")
+        # The lock of a kernel that is not theirs tells nothing.
+        monkeypatch.setattr(holds, "lock", lambda handle: True)
+        monkeypatch.setattr(atomic, "STALE_AFTER_S", 1.5)
+        time.sleep(3)
+        assert atomic.remove_leftovers(tmp_path) == []
+        process.kill()
+        process.wait()
+        time.sleep(2)
+        assert atomic.remove_leftovers(tmp_path) == [theirs]
+
+    def test_of_this_process_stay_until_it_has_finished(self, tmp_path):
+        with atomic.temporary_folder(tmp_path) as folder, atomic_write(folder / "a.txt") as file:
+            file.write("x")
             assert atomic.remove_leftovers(tmp_path) == []
-        finally:
-            living.communicate(b"\n")
+        assert os.listdir(tmp_path) == []
+
+    def test_a_process_that_has_its_number_is_not_taken_for_it(self, tmp_path):
+        """In a container the killed process and the one that tidies up after it are often both number 1."""
+        left = self.killed_run(tmp_path)
+        (tmp_path / f".facs-{left.split('-')[1]}-{os.getpid()}-0.tmp").touch()
+        assert len(atomic.remove_leftovers(tmp_path)) == 2
 
     def test_of_another_machine_stay_until_they_are_old(self, tmp_path):
         theirs = tmp_path / ".facs-00000000-1-0.tmp"

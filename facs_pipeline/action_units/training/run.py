@@ -27,7 +27,7 @@ from facs_pipeline.datasets.coded import CodedSet
 from facs_pipeline.datasets.picture_source import PictureSource
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.atomic import atomic_write, require_place
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import default_landmarks
@@ -107,6 +107,7 @@ def train_on_codings(
     >>> train_on_codings(read_disfa("DISFA"), options).model.aus  # doctest: +SKIP
     (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
     """
+    require_place(options.out, "name another file with --out")
     landmark_model = _landmark_model(options.features)
     sources = [gather_coded(coded, options.features, every=every, progress=progress)]
     title = f"Action-unit intensities, trained on {coded.name}"
@@ -142,6 +143,7 @@ def train_on_teacher(
     InputError
         If the images or the teacher cannot be used, or the teacher has no score for an action unit.
     """
+    require_place(options.out, "name another file with --out")
     landmark_model = _landmark_model(options.features)
     chosen = teacher_only(aus or USABLE_AUS)
     sources = [_labelled(source, teacher, chosen, options.features, progress) for source in images]

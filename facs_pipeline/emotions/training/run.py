@@ -30,6 +30,7 @@ from facs_pipeline.emotions.training.results import (
 )
 from facs_pipeline.emotions.training.train import LABELS, TrainingFaces, TrainingRun, classes_of, train_emotion
 from facs_pipeline.foundation.errors import ArgumentError, InputError, ModelError
+from facs_pipeline.foundation.files.atomic import require_place
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.report.published import FER2013_TEST
 
@@ -182,6 +183,7 @@ class EmotionTraining:
             If the data cannot be used.
         """
         options = options or TrainingOptions()
+        require_place(options.out / "accuracy.json", "name another folder with --out")
         opened = data.open(progress)
         training = _training_faces(opened, options)
         images = measured_images(training, options.cache_folder, options.jobs, progress)
@@ -314,6 +316,7 @@ def evaluate_model_file(
     """
     options = options or EvaluationOptions()
     model = EmotionModel.load(path)
+    require_place(options.out / "accuracy.json", "name another folder with --out")
     opened = data.open(progress)
     split = split_to_test(opened, options.split)
     tested, skipped = labelled_for(opened if split is None else opened.split(split), model.emotions)

@@ -8,21 +8,27 @@ chunk and of itself. Only the user has the key, so a file that somebody else mad
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import io
 import json
 import os
+import pickle
+import stat
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.files.atomic import atomic_write, temporary_path
+from facs_pipeline.foundation.files.atomic import atomic_write, naming_the_file, temporary_path
 
 _MAGIC = b"FACSART1"
 _FOOTER = struct.Struct("<Q8s")  # length of the index before it, magic
+_LONGEST_INDEX = 1 << 28
+# What reading JSON that anybody may have made can raise.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError)
 
 
 class BadArtifactError(Exception):
@@ -66,14 +72,19 @@ class ArtifactWriter:
         buffer = io.BytesIO()
         joblib.dump(chunk, buffer)
         content = buffer.getbuffer()
-        self._file.write(content)
+        with naming_the_file(self.path):
+            self._file.write(content)
         self._chunks.append((len(content), digest(self._key, content)))
 
     def finish(self, facts: Mapping[str, object] | None = None) -> None:
         """Write the index with `facts` (JSON-able, known only at the end) and give the artifact its name."""
         index = {"name": self.path.name, "about": self._about, "facts": dict(facts or {}), "chunks": self._chunks}
         text = canonical_json({"index": index, "digest": digest(self._key, canonical_json(index))})
-        self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
+        # A file of any kind gives way to the new one, a folder only if it is empty.
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+        with naming_the_file(self.path):
+            self._file.write(text + _FOOTER.pack(len(text), _MAGIC))
         self._stack.close()
 
     def __enter__(self) -> ArtifactWriter:
@@ -119,18 +130,21 @@ class Artifact:
         """
         path = Path(path)
         try:
-            with open(path, "rb") as file:
-                file.seek(-_FOOTER.size, os.SEEK_END)
+            with open_regular(path) as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(size - _FOOTER.size)
                 length, magic = _FOOTER.unpack(file.read())
-                file.seek(-_FOOTER.size - length, os.SEEK_END)
+                if magic != _MAGIC or not 0 < length <= min(size - _FOOTER.size, _LONGEST_INDEX):
+                    raise BadArtifactError("damaged, or cut short")
+                file.seek(size - _FOOTER.size - length)
                 signed = json.loads(file.read(length))
             index, claimed = signed["index"], signed["digest"]
-            whole = magic == _MAGIC and index["name"] == path.name
+            ours = hmac.compare_digest(str(claimed), digest(key, canonical_json(index))) and index["name"] == path.name
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, KeyError, TypeError):
+        except _UNREADABLE:
             raise BadArtifactError("damaged, or cut short") from None
-        if not whole or not hmac.compare_digest(str(claimed), digest(key, canonical_json(index))):
+        if not ours:
             raise BadArtifactError("damaged, or not written by this user")
         return cls(path, key, index)
 
@@ -143,14 +157,21 @@ class Artifact:
         for content in self._verified():
             try:
                 chunk = joblib.load(io.BytesIO(content))
-            except (ImportError, AttributeError, TypeError) as error:
+            except (ImportError, AttributeError, TypeError, ValueError, LookupError, pickle.UnpicklingError) as error:
                 raise BadArtifactError(f"made by other versions of the packages: {error}") from None
             yield chunk
 
     def _verified(self) -> Iterator[bytes]:
-        with open(self.path, "rb") as file:
+        try:
+            file = open_regular(self.path)
+        except OSError as error:
+            raise BadArtifactError(f"cannot be read any more ({error.strerror or error})") from None
+        with file:
             for number, (length, expected) in enumerate(self._chunks):
-                content = file.read(length)
+                try:
+                    content = file.read(length)
+                except OSError as error:
+                    raise BadArtifactError(f"chunk {number + 1} cannot be read ({error.strerror})") from None
                 if not hmac.compare_digest(expected, digest(self._key, content)):
                     raise BadArtifactError(f"chunk {number + 1} of {len(self)} is damaged")
                 yield content
@@ -165,6 +186,27 @@ class Artifact:
         """
         for _ in self._verified():
             pass
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading, never waiting for it as for a pipe.
+
+    Raises
+    ------
+    OSError
+        If it is not there, cannot be read, or is a folder, a pipe, a device or an endless link.
+    """
+    # Before it is opened, too: opening alone makes some devices do something.
+    if stat.S_ISREG(path.stat().st_mode):
+        file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115  the caller closes it
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def digest(key: bytes, content: bytes | memoryview) -> str:

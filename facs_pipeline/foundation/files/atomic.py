@@ -3,38 +3,79 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
+import errno
 import os
-import platform
 import re
+import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.files.holds import Hold, domain, unheld
 from facs_pipeline.foundation.text import as_cell
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STALE_AFTER_S = 24 * 3600
-_TEMPORARY = re.compile(r"^\.facs-([0-9a-f]{8})-(\d+)-\d+\.tmp$")
-_counter = itertools.count()
-
-
-def _host() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of the errors that say so."""
+_BLOCK = 4096
+STALE_AFTER_S = 600.0
+"""Temporary files of other machines are left over when nobody has touched them for so long."""
+_TEMPORARY = re.compile(r"^\.facs-([0-9a-f]{8})-[0-9a-f-]+\.tmp$")
 
 
 def temporary_path(folder: Path) -> Path:
-    """A fresh name in `folder` that says which process of which machine it belongs to.
+    """A fresh name in `folder` that says under which kernel it belongs to somebody.
 
     The final name is no part of it: a name that just fits the file system's limit would not fit any more.
     """
-    return folder / f".facs-{_host()}-{os.getpid()}-{next(_counter)}.tmp"
+    return folder / f".facs-{domain(folder)}-{secrets.token_hex(8)}.tmp"
+
+
+@contextlib.contextmanager
+def temporary_file(folder: Path) -> Iterator[Path]:
+    """An empty file that no other process takes for left over while the block lasts; removed after it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to make it; made if need be.
+
+    Yields
+    ------
+    path : Path
+        Its name. It may be renamed within the block, and stays then.
+    """
+    with _held(folder, lambda path: os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))) as path:
+        yield path
+
+
+@contextlib.contextmanager
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """Like `temporary_file`, but a folder, removed with everything in it."""
+    with _held(folder, Path.mkdir) as path:
+        yield path
+
+
+@contextlib.contextmanager
+def _held(folder: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    path, hold = folder, None
+    while hold is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Somebody may tidy up the empty folder before the file is in it.
+        with contextlib.suppress(FileNotFoundError):
+            path = temporary_path(folder)
+            make(path)
+            hold = Hold.of(path)
+    try:
+        yield path
+    finally:
+        hold.release()
+        discard(path)
 
 
 def sync_folder(folder: Path) -> None:
@@ -76,18 +117,26 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     if mode not in ("w", "wb"):
         raise ValueError(f"mode is {mode!r}, expected 'w' or 'wb'")
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = mode == "w"
-    temporary = temporary_path(path.parent)
-    try:
+    with naming_the_file(path), temporary_file(path.parent) as temporary:
         with open(temporary, mode, encoding="utf-8" if text else None, newline="" if text else None) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming_the_file(path: Path) -> Iterator[None]:
+    """Errors of the block tell the file's final name: a full disk is noticed by calls that know no name."""
+    try:
+        yield
+    except OSError as error:
+        unnamed = error.filename is None and error.errno in DISK_FULL
+        if unnamed or _TEMPORARY.match(os.path.basename(os.fsdecode(error.filename or ""))):
+            error.filename = str(path)
+        raise
 
 
 def free_name(stem: str, taken: set[str]) -> str:
@@ -120,11 +169,34 @@ def make_writable(folder: str | os.PathLike[str], advice: str) -> None:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = temporary_path(folder)
-        probe.touch()
-        probe.unlink()
+        with temporary_file(folder) as probe, open(probe, "wb") as file:
+            # An empty file fits on a full disk.
+            file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise InputError(f"{folder}: results cannot be written there ({error.strerror}); {advice}") from None
+
+
+def require_place(path: str | os.PathLike[str], advice: str) -> None:
+    """Check, before work is done whose results would be lost, that a file of this name can be written.
+
+    Parameters
+    ----------
+    path : path
+        Nothing is made there, and no folder for it.
+    advice : str
+        What to do otherwise.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or nothing can be written where it is to lie.
+    """
+    path = Path(os.path.abspath(path))
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, where a file is to be written; {advice}")
+    make_writable(next(folder for folder in path.parents if os.path.lexists(folder)), advice)
 
 
 def atomic_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, separator: str = ",") -> None:
@@ -143,25 +215,11 @@ def atomic_csv(table: pd.DataFrame, path: str | os.PathLike[str], *, separator: 
         safe.to_csv(file, index=False, lineterminator="\n", sep=separator)
 
 
-def _alive(pid: int) -> bool:
-    if os.name == "nt":
-        # Signal 0 would end the process there; age alone decides.
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def remove_leftovers(folder: str | os.PathLike[str], *, depth: int = 3) -> list[Path]:
     """Remove temporary files and folders that killed runs left behind.
 
-    Only names this module makes are touched, and of those only the ones whose process (of this machine) is gone
-    or which nobody has written to for a day. Call it before this process has written anything there: in a
-    container the process number of the killed run may be ours again.
+    Only names this module makes are touched, and of those only the ones that no living process of this machine
+    holds, and of other machines those that have had no heartbeat for ten minutes.
 
     Parameters
     ----------
@@ -184,17 +242,32 @@ def remove_leftovers(folder: str | os.PathLike[str], *, depth: int = 3) -> list[
         except OSError:
             continue
         for entry in entries:
-            match = _TEMPORARY.match(entry.name)
+            path, match = Path(entry.path), _TEMPORARY.match(entry.name)
             if match:
-                host, pid = match[1], int(match[2])
-                gone = host == _host() and (pid == os.getpid() or not _alive(pid))
                 with contextlib.suppress(OSError):
-                    if gone or time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE_AFTER_S:
-                        discard(Path(entry.path))
-                        removed.append(Path(entry.path))
+                    if _remove_leftover(path, match[1]):
+                        removed.append(path)
             elif levels > 0 and entry.is_dir(follow_symlinks=False):
-                pending.append((Path(entry.path), levels - 1))
+                pending.append((path, levels - 1))
     return removed
+
+
+def _remove_leftover(path: Path, of_domain: str) -> bool:
+    with unheld(path) as free:
+        if free is None or of_domain != domain(path.parent):
+            free = free is not False and folder_time(path.parent) - path.lstat().st_mtime > STALE_AFTER_S
+        if free:
+            discard(path)
+    return free
+
+
+def folder_time(folder: Path) -> float:
+    """What time it is for files in a folder, in seconds; file servers have clocks of their own."""
+    try:
+        with temporary_file(folder) as path:
+            return path.stat().st_mtime
+    except OSError:
+        return time.time()
 
 
 def discard(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from facs_pipeline.action_units.training.pseudo_labels import label_pictures, read_labels
 from facs_pipeline.datasets.picture_source import PictureSource
-from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.atomic import atomic_write, require_place
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.training.recipe import LabelledFaces, gather_faces, train, train_shape_modes
 from facs_pipeline.landmarks.training.settings import LandmarkTraining
@@ -88,6 +88,7 @@ def train_landmark_file(
     InputError
         If the images or the teacher cannot be used.
     """
+    require_place(options.out, "name another file with --out")
     sources = [_labelled(source, options, progress) for source in images]
     model = train(sources, options.settings, hold_out_percent=options.hold_out_percent, progress=progress)
     model.save(options.out)
