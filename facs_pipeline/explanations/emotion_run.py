@@ -18,7 +18,7 @@ from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.series import obstacle_for_videos
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
-from facs_pipeline.extraction.image_inputs import find_images_and_videos
+from facs_pipeline.extraction.image_inputs import Inputs, find_images_and_videos
 from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.predicted_emotions import (
@@ -34,6 +34,7 @@ from facs_pipeline.extraction.run import extract_features
 from facs_pipeline.extraction.stills import read_still
 from facs_pipeline.foundation.errors import VideoError
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write, free_name, require_place
+from facs_pipeline.foundation.files.folder_lock import FolderLock
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
@@ -41,6 +42,8 @@ from facs_pipeline.tables.reader import table_points
 from facs_pipeline.tables.schema import EMOTION_REASONS
 from facs_pipeline.tables.writing import table_form, write_table
 from facs_pipeline.video.reader import grey_frames
+
+_ADVICE = "name another file with --out"
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ def predict_emotions(
         If no image and no video is found, or the table cannot be written.
     ModelError
         If the model file cannot be used.
+    BusyError
+        If another run is about to write the same table.
 
     Examples
     --------
@@ -126,9 +131,14 @@ def predict_emotions(
     table_form(options.out)
     files = find_images_and_videos(inputs)
     model = EmotionModel.load(options.model) if options.model else EmotionModel.load_default()
-    require_place(options.out, "name another file with --out")
+    require_place(options.out, _ADVICE)
     if options.explain is not None:
         require_place(options.explain / "reasons.csv", "name another folder with --explain")
+    with FolderLock.of_file(options.out, _ADVICE, progress.log):
+        return _predicted(files, model, options, progress)
+
+
+def _predicted(files: Inputs, model: EmotionModel, options: PredictionOptions, progress: Progress) -> PredictionResult:
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")

@@ -12,9 +12,10 @@ import pandas as pd
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.datasets.labelled_faces import Skipped
-from facs_pipeline.extraction.image_inputs import find_images_and_videos
+from facs_pipeline.extraction.image_inputs import Inputs, find_images_and_videos
 from facs_pipeline.extraction.stills import StillFace, measure_stills, stills_table
 from facs_pipeline.foundation.files.atomic import require_place
+from facs_pipeline.foundation.files.folder_lock import FolderLock
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
@@ -22,6 +23,7 @@ from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.tables.writing import table_form, write_table
 
 _BATCH = 1000
+_ADVICE = "name another file with --out"
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def extract_stills(
         If no image is found, or the table cannot be written.
     ModelError
         If a model file cannot be used.
+    BusyError
+        If another run is about to write the same table.
 
     Examples
     --------
@@ -116,7 +120,12 @@ def extract_stills(
         # Worker processes read it again; a file that cannot be used is refused before they start.
         load_landmarks(options.landmarks)
     files = find_images_and_videos(inputs)
-    require_place(options.out, "name another file with --out")
+    require_place(options.out, _ADVICE)
+    with FolderLock.of_file(options.out, _ADVICE, progress.log):
+        return _measured(files, model, options, progress)
+
+
+def _measured(files: Inputs, model: ActionUnitModel, options: StillsOptions, progress: Progress) -> StillsResult:
     unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")

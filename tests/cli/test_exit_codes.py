@@ -51,7 +51,9 @@ class TestInternalErrors:
         assert "Traceback" not in ended.stderr
         assert ended.stderr.startswith("Internal error: KeyError: 'points'\nThis is a fault of facs 0.")
         assert "please report it" in ended.stderr
-        path = Path(re.search(r"Details are in (\S+facs-error-\w+\.txt);", ended.stderr)[1])
+        named = re.search(r"Details are in (\S+facs-error-\w+\.txt);", ended.stderr)
+        assert named
+        path = Path(named[1])
         details = path.read_text()
         path.unlink()
         assert "KeyError: 'points'" in details
@@ -100,6 +102,7 @@ def begun(video, out):
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert running.stderr is not None
     for line in running.stderr:
         if line.startswith("long: faces computed"):
             return running

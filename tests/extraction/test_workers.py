@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from extraction_runs import FACS, facs
 from skimage.data import astronaut
@@ -161,6 +162,18 @@ class TestPhotos:
         _, errors = running.communicate(timeout=300)
         assert running.returncode == 0, errors
         assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+    def test_two_runs_into_one_table(self, photos, tmp_path, command):
+        running, _ = start(command, photos, tmp_path / "a.csv")
+        running.send_signal(signal.SIGSTOP)
+        second = facs(command, photos / "000.png", "--out", tmp_path / "a.csv")
+        running.send_signal(signal.SIGCONT)
+        _, errors = running.communicate(timeout=300)
+        assert running.returncode == 0, errors
+        assert second.returncode == 75
+        assert f"a.csv: another run (process {running.pid} on " in second.stderr
+        assert len(pd.read_csv(tmp_path / "a.csv")) == 160
+        assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
     def test_asked_to_stop_it_leaves_no_process(self, photos, tmp_path, command):
         running, workers = start(command, photos, tmp_path / "a.csv")

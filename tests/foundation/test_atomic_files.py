@@ -81,6 +81,7 @@ class TestLeftovers:
         )
         command = [sys.executable, "-c", code, str(tmp_path / "table.csv")]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
             assert process.stdout.readline() == b"writing\n"
             [name] = os.listdir(tmp_path)
             yield process, tmp_path / name

@@ -35,6 +35,7 @@ def holder(tmp_path):
     """Another process that holds the folder."""
     command = [sys.executable, "-c", HOLDING, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
         yield process
         process.kill()
@@ -85,10 +86,20 @@ def test_two_of_one_process_exclude_each_other(tmp_path):
         pass
 
 
+def test_the_place_of_one_file_is_held_beside_others(tmp_path):
+    advice = "name another file with --out"
+    table = tmp_path / "new" / ("n" * 255)
+    with FolderLock.of_file(table, advice), FolderLock.of_file(tmp_path / "new" / "other.csv", advice) as other:
+        with pytest.raises(BusyError, match="n: another run"), FolderLock.of_file(table, advice):
+            pass
+        other.check()
+    assert os.listdir(tmp_path / "new") == []
+
+
 @pytest.mark.usefixtures("on_another_machine")
 class TestAcrossMachines:
     def test_a_living_holder_is_known_by_its_heartbeat(self, tmp_path, holder):
-        told = []
+        told: list[str] = []
         with pytest.raises(BusyError, match=f"process {holder.pid} on"), lock(tmp_path, told.append):
             pass
         assert len(told) == 1
@@ -107,7 +118,7 @@ class TestAcrossMachines:
             stood_still._hold._stop_beating()
             os.utime(tmp_path / NAME, (0, 0))
             with lock(tmp_path) as mine:
-                with pytest.raises(BusyError, match="took this folder over while this one stood still"):
+                with pytest.raises(BusyError, match="took it over while this one stood still"):
                     stood_still.check()
                 mine.check()
 

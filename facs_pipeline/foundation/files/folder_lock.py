@@ -1,9 +1,10 @@
-"""One run at a time in a folder: a lock file tells who holds it, and is taken over once the holder is dead."""
+"""One run at a time for a folder or table: a lock file tells who holds it, and is taken over if the holder is dead."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -25,7 +26,7 @@ _LONGEST_RECORD = 4096
 
 
 class FolderLock:
-    """Holds a folder for one run; a context manager.
+    """Holds a folder, or the place of one file in it, for one run; a context manager.
 
     Host name and process number are for people to read. Whether the holder lives is told by `holds`.
 
@@ -37,6 +38,8 @@ class FolderLock:
         What else the user can do, for the error's text.
     tell : callable
         Called with one line where it takes a while to find out whether the holder lives.
+    file : Path, optional
+        Hold the place of this file in the folder only.
 
     Raises
     ------
@@ -54,12 +57,24 @@ class FolderLock:
     False
     """
 
-    def __init__(self, folder: Path, advice: str, tell: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self, folder: Path, advice: str, tell: Callable[[str], None] = lambda text: None, *, file: Path | None = None
+    ) -> None:
         self.folder, self._advice, self._tell = folder, advice, tell
-        self._path = folder / NAME
+        self._what = folder if file is None else file
+        # A file's name may be as long as names can be.
+        of_file = file and hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]
+        self._path = folder / (f".facs-{of_file}.lock" if of_file else NAME)
         self._token = secrets.token_hex(16)
         self._hold: Hold | None = None
         self._lost = False
+
+    @classmethod
+    def of_file(cls, file: Path, advice: str, tell: Callable[[str], None] = lambda text: None) -> FolderLock:
+        """Hold the place of a file; its folder is made if need be."""
+        folder = Path(os.path.abspath(file)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(folder, advice, tell, file=file)
 
     def __enter__(self) -> FolderLock:
         until = time.monotonic() + _ENDING_S
@@ -91,9 +106,7 @@ class FolderLock:
             If this process stood still for so long that another run took the folder over.
         """
         if self._lost or not self._is_mine():
-            raise BusyError(
-                f"{self.folder}: another run took this folder over while this one stood still; {self._advice}"
-            )
+            raise BusyError(f"{self._what}: another run took it over while this one stood still; {self._advice}")
 
     # ------------------------------------------------------------------------------------------------ taking it
 
@@ -178,7 +191,7 @@ class FolderLock:
             return False
         left = DEAD_AFTER_S - (folder_time(self.folder) - first / 1e9)
         if left > 0:
-            self._tell(f"{self.folder}: waiting up to {left:.0f} s to see whether {_holder(record)} still lives")
+            self._tell(f"{self._what}: waiting up to {left:.0f} s to see whether {_holder(record)} still lives")
         until = time.monotonic() + left
         while time.monotonic() < until:
             time.sleep(_POLL_S)
@@ -189,7 +202,7 @@ class FolderLock:
         return False
 
     def _busy(self, handle: int) -> BusyError:
-        return BusyError(f"{self.folder}: {_holder(_read(handle))} is writing there; wait for it, or {self._advice}")
+        return BusyError(f"{self._what}: {_holder(_read(handle))} is writing there; wait for it, or {self._advice}")
 
     # ------------------------------------------------------------------------------------------------ having it
 
