@@ -117,7 +117,7 @@ class Cache:
         for path in self.path(identity).parent.glob(f"{identity.stage}-*.joblib"):
             try:
                 earlier.append((path.stat().st_mtime_ns, Artifact.open(path, self.key).about))
-            except (FileNotFoundError, BadArtifactError):
+            except (OSError, BadArtifactError):
                 continue
         if not earlier:
             return "first run"

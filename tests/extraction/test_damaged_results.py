@@ -76,6 +76,17 @@ def test_what_is_no_file(clips, done, kind):
     assert all(path.is_file() and not path.is_symlink() for path in action_units(out))
 
 
+def test_other_results_of_a_stage_that_are_no_files_are_passed_over(clips, results, tmp_path):
+    out = shutil.copytree(results, tmp_path / "out")
+    for path in action_units(out):
+        os.mkfifo(path.with_name("descriptors-0123.joblib"))
+        path.with_name("descriptors-4567.joblib").symlink_to("descriptors-4567.joblib")
+    observer = Remembering()
+    result = extract_features([clips], Options(out=out, jobs=1, cutoff_hz=2.0), observer)
+    assert not result.failed
+    assert observer.logs[0].endswith("(settings of descriptors changed: cutoff_hz 1.0 -> 2.0)")
+
+
 class Clearing(Remembering):
     """Removes all stored results twice while the run goes on, as `facs cache clear` in another window does."""
 
@@ -105,7 +116,7 @@ def test_another_videos_values_are_not_taken_for_this_ones(clips, results, tmp_p
     expected = tables_in(out)
     hashes = out / "cache" / "videos.json"
     text = hashes.read_text()
-    anna, ben = (videos_csv(out).loc[name, "sha256"] for name in ("anna", "ben"))
+    anna, ben = (str(videos_csv(out).loc[name, "sha256"]) for name in ("anna", "ben"))
     assert anna in text
     hashes.write_text(text.replace(anna, "x").replace(ben, anna).replace('"x"', f'"{ben}"'))
     result = extract_features([clips], Options(out=out, jobs=1))

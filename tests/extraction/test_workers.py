@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from extraction_runs import FACS, facs
+from extraction_runs import FACS, Remembering, facs
 from skimage.data import astronaut
 
 from facs_pipeline.extraction.call_task import Lost, call_in_workers
+from facs_pipeline.extraction.run import Options, extract_features
 
 PORTRAIT = cv2.resize(astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -183,3 +184,22 @@ class TestPhotos:
         assert running.returncode == 130
         assert errors.endswith("Interrupted. What was finished is kept; the same command goes on from there.\n")
         assert wait_for(lambda: not any(map(is_running, workers)), 10)
+
+
+class Faulty(Remembering):
+    """What listens to the run has a fault, and finds it when the third video begins."""
+
+    def log(self, text):
+        super().log(text)
+        if sum(" faces computed" in line for line in self.logs) == 3:
+            raise KeyError("fault")
+
+
+def test_an_error_in_the_run_itself_keeps_what_is_finished(clips, tmp_path):
+    options = Options(out=tmp_path / "out", jobs=1)
+    with pytest.raises(KeyError, match="fault"):
+        extract_features([clips], options, Faulty())
+    assert sorted(path.name for path in options.out.iterdir()) == ["action_units", "cache"]
+    again = Remembering()
+    assert not extract_features([clips], options, again).failed
+    assert again.to_do == 1
