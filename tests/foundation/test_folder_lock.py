@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ from facs_pipeline.foundation.errors import BusyError
 from facs_pipeline.foundation.files import folder_lock, holds
 from facs_pipeline.foundation.files.folder_lock import NAME, FolderLock
 
+# Of Linux, from its capability.h and prctl.h
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 HOLDING = """
 import sys, pathlib
 from facs_pipeline.foundation.files import holds
@@ -129,3 +132,24 @@ def test_a_damaged_lock_file_is_taken_over_once_it_is_old(tmp_path, content):
     os.utime(tmp_path / NAME, (0, 0))
     with lock(tmp_path) as mine:
         mine.check()
+
+
+def test_a_dead_holders_file_that_cannot_be_written_to(tmp_path, holder):
+    """On a shared folder the one who died may have been another user."""
+
+    def obey_permissions():
+        if os.geteuid() == 0 and ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
+            raise PermissionError
+
+    (tmp_path / NAME).chmod(0o444)
+    command = [sys.executable, "-c", HOLDING, str(tmp_path)]
+    try:
+        refused = subprocess.run(command, preexec_fn=obey_permissions, capture_output=True, input=b"\n", check=False)
+    except subprocess.SubprocessError:
+        pytest.skip("root's right to write everything cannot be dropped here")
+    assert f"another run (process {holder.pid} on ".encode() in refused.stderr
+    holder.kill()
+    holder.wait()
+    taken = subprocess.run(command, preexec_fn=obey_permissions, capture_output=True, input=b"\n", check=False)
+    assert taken.stdout == b"held\nreleased\n"
+    assert os.listdir(tmp_path) == []

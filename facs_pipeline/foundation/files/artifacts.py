@@ -26,7 +26,7 @@ from facs_pipeline.foundation.files.atomic import atomic_write, naming_the_file,
 
 _MAGIC = b"FACSART1"
 _FOOTER = struct.Struct("<Q8s")  # length of the index before it, magic
-_LONGEST_INDEX = 1 << 28
+_LONGEST_INDEX = 1 << 24
 # What reading JSON that anybody may have made can raise.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError)
 

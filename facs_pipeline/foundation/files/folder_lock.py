@@ -167,7 +167,9 @@ class FolderLock:
                 if not self._is_mine():
                     raise self._busy(handle)
             else:
-                self._write(handle)
+                # Under its lock, so that nobody else does the same; then whoever makes the next file first has it.
+                self._path.unlink()
+                return self._close(handle)
         except BaseException:
             os.close(handle)
             raise

@@ -61,7 +61,8 @@ def open_to_lock(path: Path) -> int:
     try:
         # On network file systems only a handle for writing takes an exclusive lock.
         return os.open(path, os.O_RDWR | flags)
-    except IsADirectoryError:
+    except (IsADirectoryError, PermissionError):
+        # A folder, or another user's file: for most systems reading is enough.
         return os.open(path, os.O_RDONLY | flags)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from facs_pipeline.foundation.files.artifacts import canonical_json, digest, open_regular
 from facs_pipeline.foundation.files.atomic import atomic_write
 
-_LARGEST_BYTES = 1 << 28
+_LARGEST_BYTES = 1 << 25
 
 
 def write_signed(path: Path, value: object, key: bytes) -> None:
