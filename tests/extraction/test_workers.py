@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,6 +65,21 @@ def test_an_item_that_hangs_or_fails_costs_itself_alone():
     hanging = call(partial(doubled, hang_at=(1,)), range(3), jobs=1, timeout_s=15)
     assert hanging == [[0], Lost(1, "decoding hung, no progress for 15 s; the input was given up"), [4]]
     assert call(partial(doubled, fail_at=(1,)), range(3), jobs=1) == [[0], Lost(1, "not enough memory"), [4]]
+
+
+def faulty(numbers, tick):
+    """Has a fault of the program's own."""
+    return {1: "one"}[numbers[0]]
+
+
+def test_a_fault_in_a_worker_leaves_its_details_in_a_file():
+    [done, lost] = list(call_in_workers(faulty, [1, 2], piece=1, jobs=1))
+    assert (done, lost.item) == ("one", 2)
+    named = re.fullmatch(r"unexpected KeyError: 2 \(an internal error; details in (\S+)\)", lost.reason)
+    assert named, lost.reason
+    details = Path(named[1]).read_text()
+    Path(named[1]).unlink()
+    assert 'return {1: "one"}[numbers[0]]' in details
 
 
 def test_a_slow_reader_does_not_make_workers_hang():
