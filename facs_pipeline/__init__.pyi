@@ -40,6 +40,7 @@ from .explanations.emotion_run import predict_emotions as predict_emotions
 from .explanations.action_units import explain_action_unit as explain_action_unit
 from .foundation.progress import Progress as Progress
 from .foundation.errors import (
+    BusyError as BusyError,
     FacsError as FacsError,
     InputError as InputError,
     ModelError as ModelError,

@@ -220,9 +220,10 @@ class FolderLock:
         return json.dumps(record).encode()
 
     def _is_mine(self) -> bool:
+        """Whether the file has this lock's token; raises where that cannot be read, as with too few file handles."""
         try:
             handle = open_to_lock(self._path)
-        except OSError:
+        except FileNotFoundError:
             return False
         try:
             return _read(handle).get("token") == self._token
@@ -242,6 +243,7 @@ def _read(handle: int) -> dict[str, object]:
         os.lseek(handle, 0, os.SEEK_SET)
         record = json.loads(os.read(handle, _LONGEST_RECORD))
     except (OSError, ValueError, RecursionError):
+        # Of a file that is no lock, too: a folder, a pipe.
         return {}
     return record if isinstance(record, dict) else {}
 
