@@ -16,7 +16,8 @@ from typing import Any
 
 from facs_pipeline.extraction.stage import FRAMES, Stage
 from facs_pipeline.extraction.stages import STAGES
-from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError, open_regular
+from facs_pipeline.foundation.files.artifacts import Artifact, BadArtifactError
+from facs_pipeline.foundation.files.regular import open_regular
 
 
 @dataclass(frozen=True)

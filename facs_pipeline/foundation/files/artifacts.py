@@ -8,21 +8,20 @@ chunk and of itself. Only the user has the key, so a file that somebody else mad
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import hmac
 import io
 import json
 import os
 import pickle
-import stat
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_write, naming_the_file, temporary_path
+from facs_pipeline.foundation.files.regular import open_regular
 
 _MAGIC = b"FACSART1"
 _FOOTER = struct.Struct("<Q8s")  # length of the index before it, magic
@@ -186,27 +185,6 @@ class Artifact:
         """
         for _ in self._verified():
             pass
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading, never waiting for it as for a pipe.
-
-    Raises
-    ------
-    OSError
-        If it is not there, cannot be read, or is a folder, a pipe, a device or an endless link.
-    """
-    # Before it is opened, too: opening alone makes some devices do something.
-    if stat.S_ISREG(path.stat().st_mode):
-        file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115  the caller closes it
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return file
-        file.close()
-    raise OSError(errno.EINVAL, "not a regular file", str(path))
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def digest(key: bytes, content: bytes | memoryview) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from facs_pipeline.foundation.limits import too_many_bytes
 
@@ -81,3 +83,24 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
     raise ValueError(problem)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading, never waiting for it as for a pipe.
+
+    Raises
+    ------
+    OSError
+        If it is not there, cannot be read, or is a folder, a pipe, a device or an endless link.
+    """
+    # Before it is opened, too: opening alone makes some devices do something.
+    if stat.S_ISREG(path.stat().st_mode):
+        file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115  the caller closes it
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

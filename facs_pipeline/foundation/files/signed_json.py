@@ -6,8 +6,9 @@ import hmac
 import json
 from pathlib import Path
 
-from facs_pipeline.foundation.files.artifacts import canonical_json, digest, open_regular
+from facs_pipeline.foundation.files.artifacts import canonical_json, digest
 from facs_pipeline.foundation.files.atomic import atomic_write
+from facs_pipeline.foundation.files.regular import open_regular
 
 _LARGEST_BYTES = 1 << 25
 
