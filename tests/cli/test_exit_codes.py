@@ -45,6 +45,11 @@ def broken(error, *arguments):
 
 
 class TestInternalErrors:
+    @pytest.fixture(autouse=True)
+    def own_folder(self, tmp_path, monkeypatch):
+        """For the files of details."""
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+
     def test_have_a_code_of_their_own_and_their_details_in_a_file(self):
         ended = broken("KeyError('points')")
         assert ended.returncode == 70
@@ -55,7 +60,6 @@ class TestInternalErrors:
         assert named
         path = Path(named[1])
         details = path.read_text()
-        path.unlink()
         assert "KeyError: 'points'" in details
         assert "Traceback" in details
         assert re.search(r"^facs-pipeline \d", details, re.M)
