@@ -40,7 +40,7 @@ from facs_pipeline.authenticity.scoring import (
     swap_p_value,
     training_folds,
 )
-from facs_pipeline.dynamics.descriptors import EMBEDDED_AUS, describe_series
+from facs_pipeline.dynamics.descriptors import STAND_IN_AUS, describe_series
 from facs_pipeline.foundation.evaluation.accuracy import subject_folds, wilson_interval
 from facs_pipeline.synthesis.recordings import EMOTION_AUS, expression
 from facs_pipeline.tables.descriptor_table import read_descriptor_table
@@ -280,7 +280,7 @@ def write_pair_of_features(folder: Path) -> None:
     for seed, label in enumerate(("real", "fake")):
         recording = expression("happiness", label, noise=0.1, fps=25, duration_s=3.0, seed=seed)
         values, names = describe_series(
-            recording.intensities[:, [recording.aus.index(au) for au in EMBEDDED_AUS]], recording.times_s, EMBEDDED_AUS
+            recording.intensities[:, [recording.aus.index(au) for au in STAND_IN_AUS]], recording.times_s, STAND_IN_AUS
         )
         about = {"video": label, "face_id": 0, "subject": 1, "emotion": "happy", "label": ""}
         rows.append(about | dict(zip(names, values, strict=True)))

@@ -30,7 +30,7 @@ from facs_pipeline.authenticity.ranking_input import RankingData, read_ranking_d
 from facs_pipeline.authenticity.scoring import out_of_fold_scores, right
 from facs_pipeline.authenticity.study import prepare
 from facs_pipeline.demo import run_demo
-from facs_pipeline.dynamics.descriptors import EMBEDDED_AUS, describe_series
+from facs_pipeline.dynamics.descriptors import STAND_IN_AUS, describe_series
 from facs_pipeline.synthesis.recordings import RecordingSettings
 from facs_pipeline.tables.descriptor_table import DescriptorTable, table_from_frame
 
@@ -64,8 +64,8 @@ def true_curves(folder: Path) -> DescriptorTable:
     rows = []
     for about in pd.read_csv(videos / "metadata.csv", dtype=str).to_dict("records"):
         truth = pd.read_csv(videos / "truth" / f"{Path(about['video']).stem}.csv")
-        curves = truth[[f"AU{au:02d}" for au in EMBEDDED_AUS]].to_numpy()
-        values, names = describe_series(curves, truth["timestamp"].to_numpy(), EMBEDDED_AUS)
+        curves = truth[[f"AU{au:02d}" for au in STAND_IN_AUS]].to_numpy()
+        values, names = describe_series(curves, truth["timestamp"].to_numpy(), STAND_IN_AUS)
         rows.append(about | dict(zip(names, values, strict=True)))
     return table_from_frame(pd.DataFrame(rows), source="true curves")
 

@@ -7,10 +7,17 @@ from typing import Literal
 
 import click
 
+from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Recipe
-from facs_pipeline.action_units.training.run import AUTrainingOptions, train_on_codings, train_on_teacher
+from facs_pipeline.action_units.training.run import (
+    AUTrainingOptions,
+    train_on_coded_pairs,
+    train_on_codings,
+    train_on_teacher,
+)
 from facs_pipeline.action_units.training.sources import FeatureSource
 from facs_pipeline.datasets.au_manifest import read_au_manifest
+from facs_pipeline.datasets.coded_pairs import read_coded_pairs
 from facs_pipeline.datasets.disfa import read_disfa
 from facs_pipeline.datasets.picture_source import PictureSource
 from facs_pipeline.models.card import card_text
@@ -55,6 +62,7 @@ Examples:
   facs train-au --disfa DISFA --out disfa.npz
   facs train-au --manifest coded.csv --regressor ridge --out mine.npz
   facs train-au --teacher face_landmarker.task --images photos --out pseudo.npz
+  facs train-au --codes ckplus.tar,labels=ckplus_facs.csv --refine pseudo.npz --out mine.npz
 """
     + PICTURES_HELP
     + "  warp=yes       also train on a copy of each image whose mouth, brows and lids are moved,\n"
@@ -64,6 +72,12 @@ Examples:
 @click.option("--camera", type=click.Choice(["left", "right"]), default="left", show_default=True, help="DISFA's.")
 @click.option("--manifest", type=click.Path(), help="CSV of coded faces: image or video, frame, subject, AU columns.")
 @click.option("--teacher", type=click.Path(), help="MediaPipe's face_landmarker.task, for pseudo-labels of --images.")
+@click.option(
+    "--codes",
+    type=PicturesType(),
+    help="Images with labels=CSV: pairs of a coded and a neutral face (peak, neutral, subject, AU columns of 0 and 1).",
+)
+@click.option("--refine", type=click.Path(), help="Model by pseudo-labels that --codes correct.")
 @click.option(
     "--images", type=PicturesType(may_warp=True), multiple=True, help="Images for the teacher; repeatable, see below."
 )
@@ -121,6 +135,8 @@ def command(
     camera: Literal["left", "right"],
     manifest: str | None,
     teacher: str | None,
+    codes: PictureSource | None,
+    refine: str | None,
     images: tuple[PictureSource, ...],
     emotion_check: PictureSource | None,
     out: Path,
@@ -141,11 +157,15 @@ def command(
     """Train an action-unit model; report its agreement on persons it was not trained on.
 
     Labels come from FACS coders (--disfa, --manifest) or, as pseudo-labels, from a teacher (--teacher, --images).
+    Codes of people correct a model by pseudo-labels (--codes, --refine).
     Beside the model OUT its card is written as JSON. Labels and features are cached: a second run is quick.
     """
-    given = [name for name, value in (("--disfa", disfa), ("--manifest", manifest), ("--teacher", teacher)) if value]
+    sources = {"--disfa": disfa, "--manifest": manifest, "--teacher": teacher, "--codes": codes}
+    given = [name for name, value in sources.items() if value]
     if len(given) != 1:
-        raise click.UsageError(f"expected one of --disfa, --manifest, --teacher; got {', '.join(given) or 'none'}")
+        raise click.UsageError(f"expected one of {', '.join(sources)}; got {', '.join(given) or 'none'}")
+    if bool(codes) != bool(refine) or (codes and not codes.labels):
+        raise click.UsageError("--codes IMAGES,labels=CSV and --refine go together: the codes correct that model")
     if bool(images) != bool(teacher):
         raise click.UsageError("--teacher and --images go together: the teacher labels the images")
     if similar and not modes:
@@ -157,6 +177,9 @@ def command(
     options, progress = AUTrainingOptions(out, features, recipe, emotion_check), ConsoleProgress()
     if teacher:
         trained = train_on_teacher(images, teacher, options, aus=aus, progress=progress)
+    elif codes and codes.labels and refine:
+        pairs = read_coded_pairs(codes.path, codes.labels)
+        trained = train_on_coded_pairs(pairs, ActionUnitModel.load(refine), options, progress=progress)
     else:
         coded = read_disfa(disfa, camera) if disfa else read_au_manifest(str(manifest))
         trained = train_on_codings(coded.only(aus) if aus else coded, options, every=every, progress=progress)

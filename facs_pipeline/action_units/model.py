@@ -22,6 +22,7 @@ import numpy as np
 from facs_pipeline.action_units.kernel_correction import KernelCorrection
 from facs_pipeline.action_units.names import AU_NAMES, MAX_INTENSITY
 from facs_pipeline.action_units.pairwise_products import PairwiseProducts
+from facs_pipeline.action_units.presence import NEVER, presence_levels
 from facs_pipeline.deprecated import renamed_parameters
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import ModelError
@@ -53,7 +54,8 @@ class ActionUnitModel:
     card : Mapping of str to Any, optional
         Facts about the training (data, persons, metrics, versions); stored with the model.
     settings : Mapping of str to Any, optional
-        Feature settings of the training as JSON; by default those of this version.
+        Feature settings of the training as JSON; by default those of this version. ``"softness"`` among them: how
+        softly scores are limited at 0, see `limited`; else they are so sharply. ``"presence"``: see the attribute.
     products : PairwiseProducts, optional
         Products that have weights beside the features.
     product_weights : ndarray, optional
@@ -68,6 +70,9 @@ class ActionUnitModel:
     card, settings : dict of str to Any
     products : PairwiseProducts or None
     correction : KernelCorrection or None
+    softness : float
+    presence : dict of int to float
+        Action unit -> from which intensity on coders say that it is there; empty where nothing was learnt from codes.
     sha256 : str
         Hash of the numbers; changes when, and only when, predictions can.
 
@@ -80,9 +85,9 @@ class ActionUnitModel:
     --------
     >>> model = ActionUnitModel.load_default()
     >>> model.aus
-    (1, 2, 4, 5, 7, 10, 12, 15, 17, 18, 20, 25, 26, 28, 45)
+    (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 18, 20, 23, 24, 25, 26, 27, 28, 45)
     >>> model.predict(np.zeros((3, 9055), np.uint8)).shape
-    (3, 15)
+    (3, 21)
     """
 
     @renamed_parameters(modes="products", similar="correction")
@@ -105,6 +110,8 @@ class ActionUnitModel:
         if products is not None:
             self.product_weights = np.ascontiguousarray(product_weights, dtype=np.float32)
         self.settings = _own_settings(products, correction) if settings is None else _plain(settings)
+        self.softness = float(self.settings.get("softness", 0.0))
+        self.presence = dict(sorted((int(au), float(at)) for au, at in self.settings.get("presence", {}).items()))
         self.card = {} if card is None else dict(card)
         self._check_shapes()
         unknown = [au for au in self.aus if au not in AU_NAMES]
@@ -151,6 +158,10 @@ class ActionUnitModel:
         if self.correction is not None:
             of_correction = self.correction.centres, self.correction.scales, self.correction.corrections
             arrays.update(zip(_CORRECTION_ARRAYS, of_correction, strict=True))
+        if self.softness:
+            arrays["softness"] = np.array(self.softness)
+        if self.presence:
+            arrays["presence"] = np.array([self.presence.get(au, NEVER) for au in self.aus])
         return arrays
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -182,7 +193,7 @@ class ActionUnitModel:
                 f"the action-unit model expects {len(self.weights)} features a face, got {features.shape[-1]}; "
                 "take features from facs_pipeline.features of the version that trained the model, or train anew"
             )
-        return np.clip(self.scores(features), 0.0, MAX_INTENSITY)
+        return limited(self.scores(features), self.softness)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """What `predict` gives before it is limited to 0..5."""
@@ -263,7 +274,7 @@ class ActionUnitModel:
                 raise ModelError(f"{path}: an action-unit model without {sorted(missing) or 'feature settings'}")
             products = PairwiseProducts(*(arrays[name] for name in _PRODUCT_ARRAYS)) if has_products else None
             correction = KernelCorrection(*(arrays[name] for name in _CORRECTION_ARRAYS)) if has_correction else None
-            settings, own = stored.card["settings"], _own_settings(products, correction)
+            settings, own = stored.card["settings"], _own_settings(products, correction) | _of_codes(arrays)
             if settings != own:
                 changed = sorted(k for k in settings.keys() | own.keys() if settings.get(k) != own.get(k))
                 raise ModelError(
@@ -293,6 +304,27 @@ class ActionUnitModel:
         return _load_default()
 
 
+def limited(scores: np.ndarray, softness: float) -> np.ndarray:
+    """Scores of any size as intensities 0..5.
+
+    Parameters
+    ----------
+    scores : ndarray
+        Of any shape and float type.
+    softness : float
+        0: what is below 0 is 0. Else ``softness log(1 + exp(score / softness))``, the softplus function: almost 0 below
+        0, almost the score above it, and never the same for two scores, so that faint movements keep their order.
+
+    Examples
+    --------
+    >>> limited(np.array([-2.0, 0.0, 2.0, 9.0]), 0.35).round(3).tolist()
+    [0.001, 0.243, 2.001, 5.0]
+    """
+    if softness:
+        scores = softness * np.logaddexp(0, scores / softness)
+    return np.clip(scores, 0.0, MAX_INTENSITY)
+
+
 @cache
 def _load_default() -> ActionUnitModel:
     return ActionUnitModel.load(DEFAULT_MODEL)
@@ -306,6 +338,16 @@ def _own_settings(products: PairwiseProducts | None, correction: KernelCorrectio
     if correction is not None:
         settings["similar"] = len(correction.centres)
     return _plain(settings)
+
+
+def _of_codes(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Settings that a model has which learnt from codes by people."""
+    settings: dict[str, Any] = {}
+    if "softness" in arrays:
+        settings["softness"] = float(arrays["softness"])
+    if "presence" in arrays:
+        settings["presence"] = {str(au): level for au, level in presence_levels(arrays).items()}
+    return settings
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -161,6 +161,11 @@ class FaceAnalyser:
         return self.action_units.aus if self.action_units else ()
 
     @property
+    def presence(self) -> dict[int, float]:
+        """Action unit -> the intensity from which on coders say that it is there, where the model knows."""
+        return self.action_units.presence if self.action_units else {}
+
+    @property
     def emotions(self) -> tuple[str, ...]:
         """Names of `AnalysedFace.emotions`."""
         return tuple(self.emotion_model.emotions) if self.emotion_model else ()

@@ -14,8 +14,8 @@ from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.regular import read_whole
 from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.foundation.progress import SILENT, Progress
-from facs_pipeline.tables.au_table import au_table_columns, measured_cells
-from facs_pipeline.tables.schema import emotion_columns
+from facs_pipeline.tables.au_table import au_table_columns, measured_cells, with_presence
+from facs_pipeline.tables.schema import ACTION_UNITS, emotion_columns, presence_columns
 from facs_pipeline.video.reader import probe, read_frames
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def analyse_image(picture: str | os.PathLike[str] | np.ndarray, analyser: FaceAn
 
 
 def _columns(analyser: FaceAnalyser) -> list[str]:
-    return au_table_columns(analyser.aus, emotion_columns(analyser.emotions))
+    extra = [*presence_columns(ACTION_UNITS, analyser.presence), *emotion_columns(analyser.emotions)]
+    return au_table_columns(analyser.aus, extra)
 
 
 def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.DataFrame:
@@ -143,7 +144,7 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
             np.array([face.points for face in known]),
             intensities.reshape(len(known), -1),
         )
-    table = pd.DataFrame(cells, columns=names)
+    table = with_presence(pd.DataFrame(cells, columns=names), analyser.presence)
     ids = [None if face is None else face.face_id for face in faces]
     table.insert(0, "face_id", pd.Series(ids, dtype="Int64"))
     table["confidence"] = [0.0 if face is None else round(float(np.float32(face.confidence)), 4) for face in faces]

@@ -69,6 +69,10 @@ class Pictures:
             _offsets=None if self._offsets is None else tuple(self._offsets[n] for n in numbers),
         )
 
+    def of_persons(self, persons: Sequence[str]) -> Pictures:
+        """The same images, known to show these persons [n]."""
+        return replace(self, persons=tuple(persons), persons_known=True)
+
     def folder_of(self, number: int) -> str:
         """Name of the folder directly around an image; where images are sorted by emotion, its label."""
         return Path(self.names[number]).parent.name

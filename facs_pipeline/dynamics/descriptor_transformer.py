@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from facs_pipeline.dynamics.descriptors import (
     CUTOFF_HZ,
-    EMBEDDED_AUS,
     N_PER_AU,
+    PUBLISHED_AUS,
     RATE_HZ,
     default_aus,
     describe_series,
@@ -55,7 +55,7 @@ class FacialActivityDescriptor(TransformerMixin, BaseEstimator):
     aus : sequence of int, optional
         Action units that are described. Of series that name theirs these are chosen; the columns of plain arrays must
         be these. By default, for series those seven of `default_aus` that all of them have; for arrays the seven of the
-        embedded action-unit model: 1, 2, 4, 7, 10, 12 and 25.
+        embedded action-unit model: 1, 2, 4, 6, 9, 12 and 25.
     cutoff_hz : float
         Cut-off frequency in Hz of the smoothing.
 
@@ -136,7 +136,7 @@ class FacialActivityDescriptor(TransformerMixin, BaseEstimator):
 def _default_aus(faces: Sequence[FaceInVideo]) -> tuple[int, ...]:
     named = [frozenset(face.aus) for face in faces if isinstance(face, ActionUnitSeries)]
     if not named:
-        return EMBEDDED_AUS
+        return PUBLISHED_AUS
     shared = sorted(frozenset.intersection(*named))
     if not shared:
         raise InputError(f"{len(named)} series of action units have none in common; describe them apart")

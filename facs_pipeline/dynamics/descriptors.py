@@ -41,9 +41,9 @@ MIN_COVERAGE = 0.5
 """Smallest share of frames with a face, between the first and the last of them, that is described."""
 
 PUBLISHED_AUS = (1, 2, 4, 6, 9, 12, 25)
-"""The seven action units of the published descriptor; intensities from a DISFA-trained model have them."""
-EMBEDDED_AUS = (1, 2, 4, 7, 10, 12, 25)
-"""The seven that stand in for them where a model has no AU6 and AU9, as the embedded one."""
+"""The seven action units of the published descriptor."""
+STAND_IN_AUS = (1, 2, 4, 7, 10, 12, 25)
+"""The seven that stand in for them where a model has no AU6 and AU9, as one by pseudo-labels."""
 
 SIGNALS = ("value", "speed", "acceleration")
 STATISTICS = (
@@ -148,7 +148,7 @@ def default_aus(aus: Sequence[int]) -> tuple[int, ...]:
     >>> default_aus((1, 2, 4, 6, 9, 12, 25)), default_aus((12, 45))
     ((1, 2, 4, 6, 9, 12, 25), (12, 45))
     """
-    for seven in (PUBLISHED_AUS, EMBEDDED_AUS):
+    for seven in (PUBLISHED_AUS, STAND_IN_AUS):
         if set(seven) <= set(aus):
             return seven
     return tuple(aus)

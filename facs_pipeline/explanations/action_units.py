@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from facs_pipeline.action_units.baseline import resting_intensity
-from facs_pipeline.action_units.model import ActionUnitModel
-from facs_pipeline.action_units.names import AU_NAMES, MAX_INTENSITY
+from facs_pipeline.action_units.model import ActionUnitModel, limited
+from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.explanations.heat_map import (
     LANDMARK_SPREAD,
     draw_face,
@@ -164,7 +164,7 @@ def explain_action_unit(model: ActionUnitModel, au: int, face: Face, reference: 
         for kind, heat in heats.items()
         for region, value in sums_by_region(heat, face.points).items()
     }
-    intensity, reference_intensity = np.clip([score, reference_score], 0.0, MAX_INTENSITY).tolist()
+    intensity, reference_intensity = limited(np.array([score, reference_score]), model.softness).tolist()
     heat = heats["landmarks"] + heats["gradients"] + heats["texture"]
     return ActionUnitExplanation(
         au, intensity, reference_intensity, score, reference_score, values, landmarks, heat, parts

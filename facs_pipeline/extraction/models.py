@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facs_pipeline.action_units.presence import presence_levels
 from facs_pipeline.extraction.stage import ModelFile
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.model_file import load_model
@@ -59,6 +60,11 @@ def measured_aus(path: Path | None) -> tuple[int, ...]:
     """FACS numbers of the action units that the model at `path` (None: the embedded one) measures, in its order."""
     place = Path(os.path.abspath(path or AU_MODEL))
     return tuple(load_model(place, "action-units").arrays["aus"].tolist())
+
+
+def learnt_presence(path: Path | None) -> dict[int, float]:
+    """Action unit -> the intensity from which on it is there, where the model at `path` (None: the embedded) knows."""
+    return presence_levels(load_model(Path(os.path.abspath(path or AU_MODEL)), "action-units").arrays)
 
 
 @cache

@@ -28,7 +28,7 @@ from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
 from facs_pipeline.landmarks.pose import head_pose
-from facs_pipeline.tables.au_table import measured_cells
+from facs_pipeline.tables.au_table import measured_cells, with_presence
 from facs_pipeline.tables.schema import N_POINTS, STILLS, face_columns
 
 _SMALLEST = 16
@@ -190,8 +190,8 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
         "success": np.isin(np.arange(len(faces)), rows).astype(int),
     }
     names = [column.name for column in face_columns(STILLS, model.aus)]
-    measured = pd.DataFrame(cells, columns=names[len(first) :])
-    return pd.concat([pd.DataFrame(first), measured], axis=1)[names]
+    table = pd.concat([pd.DataFrame(first), pd.DataFrame(cells, columns=names[len(first) :])], axis=1)[names]
+    return with_presence(table, model.presence)
 
 
 def stills_inputs(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.extraction.cache import Cache, StageKey, content_sha256, stage_keys, table_key
 from facs_pipeline.extraction.decoding import decoded_batches
-from facs_pipeline.extraction.models import landmark_model, load_landmarks, measured_aus
+from facs_pipeline.extraction.models import landmark_model, learnt_presence, load_landmarks, measured_aus
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import stages_for
@@ -28,6 +28,7 @@ from facs_pipeline.foundation.errors import FacsError, InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.foundation.machine import computed_with
 from facs_pipeline.tables.au_table import TABLES, FaceRows
+from facs_pipeline.tables.face_schemas import ACTION_UNITS, presence_columns
 from facs_pipeline.video.container import check_file
 from facs_pipeline.video.reader import folder_images
 
@@ -248,8 +249,9 @@ class VideoRun:
             return
         with self._timed("tables"):
             path = outputs.table(self.job.name)
-            extra = [column for stage in self._extra() for column in stage.columns(stored[stage.name].facts)]
             aus = measured_aus(self.options.au_model)
+            extra = presence_columns(ACTION_UNITS, learnt_presence(self.options.au_model))
+            extra += [column for stage in self._extra() for column in stage.columns(stored[stage.name].facts)]
             with TABLES[outputs.format](path, self.job.name, aus, extra) as table:
                 for rows in self._rows(stored):
                     table.write(rows)
@@ -277,8 +279,12 @@ class VideoRun:
         resting = RestingFaces.of(self.job.settings.baseline, chunks_read, stored["faces"].facts["frames"])
         extra = [stage for stage in self._extra() if stage.columns(stored[stage.name].facts)]
         names = ("faces", "landmarks", "action_units", *(stage.name for stage in extra))
+        aus, levels = measured_aus(self.options.au_model), learnt_presence(self.options.au_model)
         for faces, landmarks, intensities, *chunks in self._together(stored, *names):
-            cells: list[Any] = []
+            above_rest = resting.subtract(intensities, faces["face_id"])
+            # As rounded as the table has them, so that a reader of the table finds the same.
+            written = ACTION_UNITS["AU01_r"].rounded(above_rest)
+            cells: list[Any] = [written[:, aus.index(au)] >= level for au, level in levels.items()]
             for stage, chunk in zip(extra, chunks, strict=True):
                 cells += stage.cells(chunk, stored[stage.name].facts)
             yield FaceRows(
@@ -288,7 +294,7 @@ class VideoRun:
                 faces["confidence"],
                 landmarks["pose"],
                 landmarks["points"],
-                resting.subtract(intensities, faces["face_id"]),
+                above_rest,
                 cells,
             )
 

@@ -63,6 +63,9 @@ def _measures(card: Mapping[str, Any]) -> list[str]:
     lines = []
     if "sources" in card:
         lines += ["", "Trained on", *_sources(card["sources"])]
+    if "metrics_on_codes" in card:
+        lines += ["", "Codes by people, on persons never trained on (95 % interval over persons)"]
+        lines += codes_text(card["metrics_on_codes"])
     if "metrics_on_unseen_persons" in card:
         lines += ["", "On persons never trained on (95 % interval over persons)"]
         lines += metrics_text(card["metrics_on_unseen_persons"])
@@ -136,6 +139,20 @@ def metrics_text(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines.append(f"{text}  {AU_NAMES[int(au)]}")
     columns = [[row[name] for row in metrics.values() if row.get(name) is not None] for name in _MEASURES]
     return [*lines, "  mean  " + "".join(f"{_number(sum(c) / len(c) if c else None):>7}" for c in columns)]
+
+
+def codes_text(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """One line per action unit: AUC with its interval, AUC above the neutral face, F1, and what neutral faces read."""
+    names = ("auc_above_neutral", "f1", "neutral_mean", "neutral_p95")
+    lines = ["  AU        AUC  from..to    above neutral     F1  neutral mean  95 % below  coded"]
+    for au, row in sorted(metrics.items(), key=lambda item: int(item[0])):
+        above, f1, mean, p95 = (_number(row.get(name)) for name in names)
+        interval = f"{_number(row.get('auc_low'))}..{_number(row.get('auc_high'))}"
+        figures = f"{_number(row.get('auc')):>7}  {interval:<10}  {above:>13}  {f1:>5}  {mean:>12}  {p95:>10}"
+        lines.append(f"  AU{int(au):02d}  {figures}  {row.get('coded', 0):>5}  {AU_NAMES[int(au)]}")
+    means = [[row[name] for row in metrics.values() if row.get(name) is not None] for name in ("auc", *names)]
+    auc, above, f1, mean, p95 = (_number(sum(c) / len(c) if c else None) for c in means)
+    return [*lines, f"  mean  {auc:>7}  {'':<10}  {above:>13}  {f1:>5}  {mean:>12}  {p95:>10}"]
 
 
 def emotion_text(check: Mapping[str, Any]) -> list[str]:

@@ -30,10 +30,11 @@ def intensity_table(entries: Sequence[dict[str, Any]]) -> Table | None:
     """The accuracy table of action-unit intensity: one row per model, means over its action units; None without any."""
     rows = []
     for entry in entries:
-        agreement = _agreement(entry["card"])
-        if not agreement:
-            continue
         card = entry["card"]
+        agreement, codes = _agreement(card), _codes(card)
+        if not agreement and not codes:
+            continue
+        hardest = min(codes, key=lambda row: row["auc"]) if codes else None
         mean = {name: _mean([row[name] for row in agreement]) for name in _FIGURES}
         with_r = [row for row in agreement if is_number(row["r"])]
         lowest = min(with_r, key=lambda row: row["r"]) if with_r else None
@@ -46,9 +47,17 @@ def intensity_table(entries: Sequence[dict[str, Any]]) -> Table | None:
                 _lowest_interval(lowest),
                 EMPTY,
                 *(number(mean[name], ".2f") for name in ("ccc", "icc", "mae", "bias", "f1")),
-                number(len(agreement), "d"),
-                number(max((row["n"] for row in agreement if is_number(row["n"])), default=None), ".0f"),
-                number(max((row["subjects"] for row in agreement if is_number(row["subjects"])), default=None), ".0f"),
+                number(_mean([row["auc"] for row in codes]), ".2f"),
+                Cell(f"{hardest['auc']:.2f} ({hardest['short']})", hardest["auc"]) if hardest else EMPTY,
+                number(len(agreement or card["metrics_on_codes"]), "d"),
+                number(max((row["n"] for row in agreement if is_number(row["n"])), default=card.get("images")), ".0f"),
+                number(
+                    max(
+                        (row["subjects"] for row in agreement if is_number(row["subjects"])),
+                        default=card.get("persons"),
+                    ),
+                    ".0f",
+                ),
                 Cell(labels, labels),
                 number(card.get("train_s"), ".1f"),
                 number(card.get("predict_ms_per_face"), ".3f"),
@@ -58,7 +67,8 @@ def intensity_table(entries: Sequence[dict[str, Any]]) -> Table | None:
         )
     head = [
         "Model", "Mean r", "Lowest r", "Lowest r, 95 %", "Published mean r", "Mean CCC", "Mean ICC", "Mean MAE",
-        "Mean bias", "Mean F1", "Action units", "Faces", "Persons", "Labels", "Training (s)", "Prediction (ms a face)",
+        "Mean bias", "Mean F1", "Mean AUC, human codes", "Lowest AUC", "Action units", "Faces",
+        "Persons", "Labels", "Training (s)", "Prediction (ms a face)",
         "Size", "Source", "Same protocol",
     ]  # fmt: skip
     if rows:
@@ -118,10 +128,27 @@ def _agreement(card: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+_ON_CODES = (
+    "auc", "auc_low", "auc_high", "auc_above_neutral", "f1", "f1_chance", "neutral_mean", "neutral_p95", "coded",
+    "persons",
+)  # fmt: skip
+
+
+def _codes(card: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per action unit that people have coded, where a card holds how well their codes are told."""
+    rows = []
+    measured = card.get("metrics_on_codes")
+    for au, row in measured.items() if isinstance(measured, dict) else ():
+        if isinstance(row, dict) and str(au).isdecimal() and all(is_number(row.get(name)) for name in _ON_CODES[:3]):
+            figures = {name: row.get(name) for name in _ON_CODES}
+            rows.append((int(au), {"au": unit_name(int(au)), "short": f"AU{int(au):02d}", **figures}))
+    return [row for _, row in sorted(rows, key=lambda item: item[0])]
+
+
 def model_card(entry: dict[str, Any], index: int) -> dict[str, Any]:
     """A model file's card for the page: plain facts, agreement per action unit, scatters, a landmark model's errors."""
     card = entry["card"]
-    rows = _agreement(card)
+    rows, codes = _agreement(card), _codes(card)
     facts = [
         (_NAMES.get(k, k), card[k]) for k in sorted(card) if k not in _HIDDEN and isinstance(card[k], str | int | float)
     ]
@@ -136,8 +163,10 @@ def model_card(entry: dict[str, Any], index: int) -> dict[str, Any]:
         "sha256": str(card.get("content_sha256", "")),
         "facts": facts,
         "rows": rows,
+        "codes": codes,
+        "codes_plot": _dots(codes, "auc", "AUC for codes by people, per action unit", f"m{index + 1}-auc"),
         "errors": _errors(landmark_rows) if isinstance(landmark_rows, dict) else None,
-        "plot": _agreement_plot(rows, index) if any(is_number(row["r"]) for row in rows) else "",
+        "plot": _dots(rows, "r", "Agreement (Pearson r) per action unit", f"m{index + 1}-r"),
         "scatters": _scatters(scatter, index),
         "scatter_data": str(scatter.get("data", "")),
     }
@@ -153,18 +182,19 @@ def _errors(rows: dict[str, Any]) -> dict[str, Any] | None:
     } if columns else None  # fmt: skip
 
 
-def _agreement_plot(rows: Sequence[dict[str, Any]], index: int) -> Markup:
-    usable = [row for row in rows if is_number(row["r"])]
+def _dots(rows: Sequence[dict[str, Any]], figure: str, title: str, id: str) -> Markup:
+    """A figure of each action unit as a dot with its interval; empty where no row has it."""
+    usable = [row for row in rows if is_number(row[figure])]
+    if not usable:
+        return Markup()
     curve = charts.XY(
-        "r",
+        figure,
         list(range(1, len(usable) + 1)),
-        [row["r"] for row in usable],
-        [row.get("r_low", row["r"]) for row in usable],
-        [row.get("r_high", row["r"]) for row in usable],
+        [row[figure] for row in usable],
+        [row.get(f"{figure}_low", row[figure]) for row in usable],
+        [row.get(f"{figure}_high", row[figure]) for row in usable],
     )
-    return charts.dots(
-        [row["short"] for row in usable], curve, title="Agreement (Pearson r) per action unit", id=f"m{index + 1}-r"
-    )
+    return charts.dots([row["short"] for row in usable], curve, title=title, id=id)
 
 
 def _scatters(scatter: dict[str, Any], index: int) -> list[dict[str, Any]]:

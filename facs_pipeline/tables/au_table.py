@@ -6,17 +6,20 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.foundation.text import as_cell
 from facs_pipeline.tables.column import Column
-from facs_pipeline.tables.face_schemas import ACTION_UNITS, N_POINTS, face_columns
+from facs_pipeline.tables.face_schemas import ACTION_UNITS, N_POINTS, face_columns, presence_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _N_ABOUT_ROW = 6
 """The first columns say which row it is; those behind them are empty without a face."""
@@ -212,3 +215,27 @@ def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray
     points = np.asarray(points, dtype=float).transpose(0, 2, 1).reshape(len(points), 2 * N_POINTS)
     parts = [(pose, _POSE), (points, _POINT), (intensities, _INTENSITY)]
     return np.hstack([column.rounded(part) for part, column in parts])
+
+
+def with_presence(table: pd.DataFrame, levels: Mapping[int, float]) -> pd.DataFrame:
+    """A table of intensities with a column for each action unit of `levels`: 1 from that intensity on, else 0.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns ``AU<nn>_r``.
+    levels : mapping of int to float
+        See `facs_pipeline.action_units.model.ActionUnitModel.presence`.
+
+    Returns
+    -------
+    DataFrame
+        With columns ``AU<nn>_c`` behind the others; empty where the intensity is.
+    """
+    import pandas as pd
+
+    columns = {}
+    for column, (au, level) in zip(presence_columns(ACTION_UNITS, levels), levels.items(), strict=True):
+        intensity = table[f"AU{au:02d}_r"]
+        columns[column.name] = (intensity >= level).astype("Int64").where(intensity.notna())
+    return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)

@@ -9,7 +9,7 @@ from facs_pipeline.tables.column import Column, TableSchema, expand
 
 N_POINTS = 68
 _LABELLED = "It is how people labelled FER2013's images, not what somebody feels."
-_EXPERIMENTAL = "AU15, 17, 18, 20 and 28 of the embedded model are experimental: their pseudo-labels are weak."
+_NOT_CODED = "AU18, 26, 28 and 45 of the embedded model follow pseudo-labels, not codes by people."
 _POSE = "from the landmarks; OpenFace's signs"
 
 _au = partial(Column, "action_units")
@@ -26,6 +26,11 @@ _MEASURED = (
 _intensity = partial(
     _au, "AU<nn>_r", "number", unit="FACS intensity (0 absent, 1 A ... 5 E)", range="0 .. 5",
     source="regression on LBP, HOG and landmarks (after Werner et al. 2015)", decimals=4,
+)  # fmt: skip
+
+_presence = partial(
+    _au, "AU<nn>_c", "flag", unit="-", range="0, 1", optional=True,
+    source="from which AU<nn>_r on coders say it is there; only where the model learnt from codes",
 )  # fmt: skip
 
 
@@ -45,7 +50,7 @@ ACTION_UNITS = TableSchema(
     "action_units",
     "`action_units/<video>.csv` (or `.parquet`): one row per frame and face; a frame without a face is one row with "
     "`success` 0 and empty cells.",
-    1,
+    2,
     (
         _au("video", "text", "Name of the video, unique in the run.", "-", "text", "file name without its ending"),
         _au("frame", "integer", "Number of the frame in the video; each decoded frame has its rows.", "-", "1 ...",
@@ -61,7 +66,8 @@ ACTION_UNITS = TableSchema(
             "face tracker"),
         *_MEASURED,
         _intensity(meaning="Intensity of action unit <nn>; empty without a face. Smoothed over the frames just before "
-                   f"and after. With --baseline, above the resting face. {_EXPERIMENTAL}"),
+                   f"and after. With --baseline, above the resting face. {_NOT_CODED}"),
+        _presence(meaning="1 if action unit <nn> is there, else 0; empty without a face."),
         *_label(("emotion", "emotion_confidence", "emotion_<emotion>"), "--emotion; empty without a face",
                 optional=True),
     ),
@@ -71,7 +77,7 @@ STILLS = TableSchema.of(
     "stills",
     "The table that `facs extract-stills` writes: one row per face of an image; an image without a face is one row "
     "with `success` 0 and empty cells.",
-    1,
+    2,
     (
         _au("input", "text", "The image, as it was named or found in the folder.", "-", "text", "file"),
         _au("face_id", "integer", "Number of the face in the image; empty without a face.", "-", "0 ...", "--faces"),
@@ -80,7 +86,8 @@ STILLS = TableSchema.of(
         _au("success", "flag", "1 if a face was found and measured in this image, else 0.", "-", "0, 1",
             "face search"),
         *_MEASURED,
-        _intensity(meaning=f"Intensity of action unit <nn>; empty without a face. {_EXPERIMENTAL}"),
+        _intensity(meaning=f"Intensity of action unit <nn>; empty without a face. {_NOT_CODED}"),
+        _presence(meaning="1 if action unit <nn> is there, else 0; empty without a face."),
     ),
 )  # fmt: skip
 
@@ -193,10 +200,21 @@ def face_columns(table: TableSchema, aus: Iterable[int]) -> list[Column]:
     return expand(always, {"<i>": range(N_POINTS), "<nn>": [f"{au:02d}" for au in aus]})
 
 
+def presence_columns(table: TableSchema, aus: Iterable[int]) -> list[Column]:
+    """Columns of whether an action unit is there, for those of which a model knows.
+
+    >>> [column.name for column in presence_columns(STILLS, [1, 12])]
+    ['AU01_c', 'AU12_c']
+    """
+    of_units = (column for column in table.extra if column.family == "<nn>")
+    return expand(of_units, {"<nn>": [f"{au:02d}" for au in aus]})
+
+
 def emotion_columns(emotions: Sequence[str]) -> list[Column]:
     """Columns that a model of these emotions adds to the table of action units; none for no emotions.
 
     >>> [column.name for column in emotion_columns(["happy", "sad"])]
     ['emotion', 'emotion_confidence', 'emotion_happy', 'emotion_sad']
     """
-    return expand(ACTION_UNITS.extra, {"<emotion>": emotions}) if emotions else []
+    of_emotions = (column for column in ACTION_UNITS.extra if column.family != "<nn>")
+    return expand(of_emotions, {"<emotion>": emotions}) if emotions else []

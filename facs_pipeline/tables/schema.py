@@ -19,6 +19,7 @@ from facs_pipeline.tables.face_schemas import (
     STILLS,
     emotion_columns,
     face_columns,
+    presence_columns,
 )
 from facs_pipeline.tables.video_schemas import DESCRIPTORS, METADATA, PREDICTIONS, REASONS, SUBJECTS, VIDEOS
 
@@ -45,6 +46,7 @@ __all__ = [
     "emotion_columns",
     "face_columns",
     "find_columns",
+    "presence_columns",
 ]
 
 TABLES: dict[str, TableSchema] = {

@@ -68,7 +68,7 @@ def test_no_action_unit_is_strong_enough(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--au", "9"], "AU9: the model measures 1, 2, 4"),
+        (["--au", "22"], "AU22: the model measures 1, 2, 4"),
         (["--against", "yesterday"], "expected rest, average or the number of a frame"),
         (["--against", "0"], "expected rest, average or the number of a frame"),
         (["--against", "3"], "a still has no other frame"),

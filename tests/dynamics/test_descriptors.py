@@ -23,9 +23,9 @@ from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.dynamics import descriptor_transformer, descriptors
 from facs_pipeline.dynamics.descriptor_transformer import FacialActivityDescriptor
 from facs_pipeline.dynamics.descriptors import (
-    EMBEDDED_AUS,
     N_PER_AU,
     PUBLISHED_AUS,
+    STAND_IN_AUS,
     STATISTICS,
     default_aus,
     describe_series,
@@ -324,7 +324,7 @@ def test_tables_are_described_as_they_are_read(tables):
     # Of tables with different action units those that all have; of two faces each.
     faces += read_au_table(tables / "ours.csv")
     assert FacialActivityDescriptor().fit_transform(faces).shape == (3, 434)
-    assert FacialActivityDescriptor().fit(faces).aus_ == EMBEDDED_AUS
+    assert FacialActivityDescriptor().fit(faces).aus_ == STAND_IN_AUS
     chosen = FacialActivityDescriptor(aus=(45, 12)).transform(faces)
     assert chosen.shape == (3, 124)
     with pytest.raises(InputError, match="without AU 6, 9, only 1, 2, 4, 7, 10, 12, 25, 45"):
@@ -335,14 +335,14 @@ def test_tables_are_described_as_they_are_read(tables):
 
 
 def test_arrays_are_of_the_embedded_models_seven_unless_others_are_named():
-    assert default_aus(ActionUnitModel.load_default().aus) == EMBEDDED_AUS
+    assert default_aus(ActionUnitModel.load_default().aus) == PUBLISHED_AUS
     videos = [(np.random.default_rng(0).uniform(0, 5, (90, 7)), np.arange(90) / 30)]
     transformer = FacialActivityDescriptor()
     with pytest.raises(NotFittedError):
         transformer.get_feature_names_out()
     found = transformer.fit_transform(videos)
-    assert list(transformer.get_feature_names_out()) == descriptor_names(EMBEDDED_AUS)
-    np.testing.assert_array_equal(found[0], describe_series(*videos[0], EMBEDDED_AUS)[0])
+    assert list(transformer.get_feature_names_out()) == descriptor_names(PUBLISHED_AUS)
+    np.testing.assert_array_equal(found[0], describe_series(*videos[0], PUBLISHED_AUS)[0])
     # What is named needs no fitting.
     assert FacialActivityDescriptor(aus=range(1, 8)).transform(videos).shape == (1, 434)
     with pytest.raises(InputError, match="7 columns, but 1 action units"):

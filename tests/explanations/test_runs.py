@@ -53,7 +53,7 @@ def test_explanations_of_a_video_use_what_is_stored(clips: Path, results: Path, 
 @pytest.mark.parametrize(
     ("options", "argument"),
     [
-        (ExplanationOptions(aus=(9,)), "aus"),
+        (ExplanationOptions(aus=(22,)), "aus"),
         (ExplanationOptions(frame=3), "frame"),
         (ExplanationOptions(against="rest"), "against"),
     ],

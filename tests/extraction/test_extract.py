@@ -21,6 +21,7 @@ from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, load_key
 from facs_pipeline.tables.au_table import au_table_columns
+from facs_pipeline.tables.schema import ACTION_UNITS, presence_columns
 from facs_pipeline.video.reader import read_frames
 
 
@@ -52,14 +53,16 @@ def again(clips, out, **options):
 class TestTables:
     def test_action_units(self, run, clips, model):
         table = pd.read_csv(run / "action_units" / "anna.csv")
-        assert list(table.columns) == au_table_columns(model.aus)
+        assert list(table.columns) == au_table_columns(model.aus, presence_columns(ACTION_UNITS, model.presence))
+        for au, level in model.presence.items():
+            assert list(table[f"AU{au:02d}_c"]) == list((table[f"AU{au:02d}_r"] >= level).astype(int))
         assert list(table["frame"]) == list(range(1, 41))
         assert set(table["video"]) == {"anna"}
         times = [frame.time_s for frame in read_frames(clips / "anna.mp4")]
         np.testing.assert_allclose(table["timestamp"], times, atol=1e-6)
         assert (table["success"] == 1).all()
         assert table["confidence"].between(0, 1).all()
-        intensities = table.filter(regex="^AU")
+        intensities = table.filter(regex="^AU.*_r$")
         assert intensities.notna().all(axis=None)
         assert ((intensities >= 0) & (intensities <= 5)).all(axis=None)
         height, width = next(read_frames(clips / "anna.mp4")).image.shape
@@ -251,7 +254,7 @@ class TestMetadataAndBaseline:
 
     def intensities(self, out, *names):
         tables = [pd.read_csv(out / "action_units" / f"{name}.csv") for name in names]
-        return np.concatenate([table.filter(regex="^AU").to_numpy() for table in tables])
+        return np.concatenate([table.filter(regex="^AU.*_r$").to_numpy() for table in tables])
 
     def check(self, out, run, name, resting):
         expected = np.clip(self.intensities(run, name) - resting, 0, 5)

@@ -107,7 +107,7 @@ def test_parameters_and_methods_of_0_1_work():
     model = facs_pipeline.ActionUnitModel.load_default()
     with pytest.warns(FutureWarning, match=r"is now (products|correction)") as warned:
         again = facs_pipeline.ActionUnitModel(
-            model.aus, model.weights, model.intercept, product_weights=model.product_weights,
+            model.aus, model.weights, model.intercept, settings=model.settings, product_weights=model.product_weights,
             modes=model.products, similar=model.correction,  # type: ignore[call-arg]
         )  # fmt: skip
     assert len(warned) == 2

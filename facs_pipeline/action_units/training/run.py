@@ -10,12 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from facs_pipeline.action_units.model import MODEL_KIND, ActionUnitModel
 from facs_pipeline.action_units.training.features import picture_features
+from facs_pipeline.action_units.training.human_codes import CodedFaces, refine
 from facs_pipeline.action_units.training.measures import emotion_check, prediction_ms
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
-from facs_pipeline.action_units.training.recipe import Recipe, train
+from facs_pipeline.action_units.training.recipe import Recipe, train, versions
 from facs_pipeline.action_units.training.sources import (
+    FACS_CODERS,
     FeatureSource,
     Gathered,
     LabelledPictures,
@@ -24,6 +28,7 @@ from facs_pipeline.action_units.training.sources import (
     teacher_only,
 )
 from facs_pipeline.datasets.coded import CodedSet
+from facs_pipeline.datasets.coded_pairs import CodedPairs
 from facs_pipeline.datasets.picture_source import PictureSource
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.foundation.errors import InputError
@@ -151,6 +156,72 @@ def train_on_teacher(
     return _train(sources, chosen, title, landmark_model, options, progress)
 
 
+def train_on_coded_pairs(
+    pairs: CodedPairs, pseudo_labelled: ActionUnitModel, options: AUTrainingOptions, *, progress: Progress = SILENT
+) -> TrainedFile:
+    """Correct a model by pseudo-labels by what FACS coders say of pairs of a coded and a neutral face.
+
+    Parameters
+    ----------
+    pairs : CodedPairs
+        See `facs_pipeline.datasets.coded_pairs.read_coded_pairs`.
+    pseudo_labelled : ActionUnitModel
+        From `train_on_teacher`, on the same landmarks.
+    options : AUTrainingOptions
+        Of the recipe only folds, draws and seed count.
+    progress : Progress
+
+    Returns
+    -------
+    TrainedFile
+        See `facs_pipeline.action_units.training.human_codes.refine`.
+
+    Raises
+    ------
+    InputError
+        If the model is no model by pseudo-labels on these landmarks, or persons are too few.
+    """
+    landmark_model, card = _landmark_model(options.features), pseudo_labelled.card
+    if card.get("landmark_model", landmark_model) != landmark_model or "metrics_on_codes" in card:
+        wrong = "corrected by codes already" if "metrics_on_codes" in card else "trained on other landmarks"
+        raise InputError(
+            f"the model to correct is {wrong}; expected one by pseudo-labels (--teacher) on these landmarks"
+        )
+    both = [
+        picture_features(
+            pairs.pictures,
+            options.features.cache,
+            mirror=mirror,
+            landmarks=options.features.landmarks,
+            jobs=options.features.jobs,
+            progress=progress,
+        )
+        for mirror in (False, True)
+    ]
+    rows = both[0].rows
+    subjects = np.array(pairs.pictures.persons)[rows]
+    faces = CodedFaces(both[0].X, both[1].X, pairs.present[rows], pairs.neutral[rows], subjects, pairs.aus)
+    started = time.perf_counter()
+    recipe = options.recipe
+    model = refine(
+        pseudo_labelled,
+        faces,
+        folds=recipe.folds,
+        n_bootstrap=recipe.n_bootstrap,
+        seed=recipe.seed,
+        progress=progress,
+    )
+    model.card |= {
+        "title": "Action-unit intensities by codes of FACS coders and by pseudo-labels",
+        "labels": f"{FACS_CODERS} ({pairs.pictures.path.name}); {card.get('labels', 'unknown')}",
+        "action_units": list(model.aus),
+        "codes_without_face": len(pairs.pictures) - len(rows),
+        "pseudo_label_model": {"sha256": pseudo_labelled.sha256, "card": card},
+        "versions": versions(),
+    }
+    return _finished(model, landmark_model, options, both[0].X, round(time.perf_counter() - started, 1), progress)
+
+
 def _labelled(
     source: PictureSource,
     teacher: str | os.PathLike[str],
@@ -187,10 +258,22 @@ def _train(
     started = time.perf_counter()
     model = train(sources, aus, options.recipe, title=title, jobs=options.features.jobs, progress=progress).model
     seconds = round(time.perf_counter() - started, 1)
+    return _finished(model, landmark_model, options, sources[0].X, seconds, progress)
+
+
+def _finished(
+    model: ActionUnitModel,
+    landmark_model: str,
+    options: AUTrainingOptions,
+    X: np.ndarray,
+    seconds: float,
+    progress: Progress,
+) -> TrainedFile:
+    """The model and its card on disk, after its last checks."""
     model.card["landmark_model"] = landmark_model
     if options.emotion_check is not None:
         model.card["emotion_check"] = _emotion_check(model, options.emotion_check, options.features, progress)
-    each_ms = round(prediction_ms(model, sources[0].X), 4)
+    each_ms = round(prediction_ms(model, X), 4)
     model.save(options.out)
     card = model.card | {"kind": MODEL_KIND, "content_sha256": model.sha256}
     card_path = options.out.with_suffix(".json")
