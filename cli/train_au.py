@@ -124,6 +124,7 @@ Examples:
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Of coded videos, each N-th frame.")
 @click.option("--folds", type=click.IntRange(3), default=5, show_default=True, help="For the cross-validation.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
+@click.option("--rights", default="", help="What the terms of the data ask to be said in the model's card.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--cache",
@@ -151,6 +152,7 @@ def command(
     every: int,
     folds: int,
     seed: int,
+    rights: str,
     jobs: int,
     cache: Path | None,
 ) -> None:
@@ -174,7 +176,7 @@ def command(
         raise click.UsageError(f"--out {out}: model files end in .npz")
     features = FeatureSource(cache or out.with_suffix(".cache"), landmarks, mirror, jobs)
     recipe = Recipe(regressor, folds, block_weights or BLOCK_WEIGHTS, modes or (), similar, max_samples, seed=seed)
-    options, progress = AUTrainingOptions(out, features, recipe, emotion_check), ConsoleProgress()
+    options, progress = AUTrainingOptions(out, features, recipe, emotion_check, rights), ConsoleProgress()
     if teacher:
         trained = train_on_teacher(images, teacher, options, aus=aus, progress=progress)
     elif codes and codes.labels and refine:

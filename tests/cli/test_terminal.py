@@ -45,7 +45,7 @@ def test_a_wrong_option_with_an_escape_sequence():
         ("extract", "extract-features or extract-stills"),
         ("describes", "describe"),
         ("rank", "rank-authenticity"),
-        ("cache chec", "check"),
+        ("cache lst", "list"),
     ],
 )
 def test_an_unknown_command_is_told_with_the_nearest(given, near):

@@ -54,12 +54,15 @@ class AUTrainingOptions:
         Settings of the training.
     emotion_check : PictureSource, optional
         Images in folders named for emotions, to check the model with.
+    rights : str
+        What the terms of the data ask to be said; stands in the card.
     """
 
     out: Path
     features: FeatureSource
     recipe: Recipe = field(default_factory=Recipe)
     emotion_check: PictureSource | None = None
+    rights: str = ""
 
 
 @dataclass(frozen=True)
@@ -271,6 +274,8 @@ def _finished(
 ) -> TrainedFile:
     """The model and its card on disk, after its last checks."""
     model.card["landmark_model"] = landmark_model
+    if options.rights:
+        model.card["rights"] = options.rights
     if options.emotion_check is not None:
         model.card["emotion_check"] = _emotion_check(model, options.emotion_check, options.features, progress)
     each_ms = round(prediction_ms(model, X), 4)
