@@ -207,8 +207,7 @@ class EmotionModel:
             "head_weight": 0.0 if stage is None else stage.head_weight,
             "temperature": 1.0 if stage is None else stage.temperature,
             "families": [family.settings() for family in families],
-            "settings": vector.SETTINGS.as_json(),
-            "landmark_model": default_landmarks().sha256,
+            **_made_with(self.inputs),
         }
         return save_model(path, KIND, arrays, card)
 
@@ -223,10 +222,10 @@ class EmotionModel:
         """
         stored = load_model(path, KIND)
         card, arrays = stored.card, stored.arrays
-        same_features = card.get("settings") == vector.SETTINGS.as_json()
-        if not same_features or card.get("landmark_model") != default_landmarks().sha256:
+        made_with = _made_with(card.get("inputs", []))
+        if {name: card.get(name) for name in made_with} != made_with:
             raise ModelError(
-                f"{path}: trained on other landmarks or features than this version computes; "
+                f"{path}: trained on other landmarks, features or action units than this version computes; "
                 "train it again with `facs train-emotion`, or use the version that trained it"
             )
         with usable(path, "an emotion model"):
@@ -248,6 +247,14 @@ class EmotionModel:
     def load_default(cls) -> EmotionModel:
         """The compact model that comes with the package."""
         return cls.load(COMPACT_MODEL)
+
+
+def _made_with(inputs: Sequence[str]) -> dict[str, Any]:
+    """What a model of these inputs is trained on, and hence goes with."""
+    made_with: dict[str, Any] = {"settings": vector.SETTINGS.as_json(), "landmark_model": default_landmarks().sha256}
+    if "action_units" in inputs:
+        made_with["action_unit_model"] = ActionUnitModel.load_default().sha256
+    return made_with
 
 
 def _restored_kernel(card: dict[str, Any], arrays: dict[str, np.ndarray]) -> KernelStage:

@@ -18,7 +18,8 @@ from facs_pipeline.emotions.heads import LinearHead
 from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.extraction.predicted_emotions import emotion_inputs, table_points
 from facs_pipeline.extraction.run import Options, extract_features
-from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.errors import InputError, ModelError
+from facs_pipeline.foundation.files.model_file import load_model, save_model
 from facs_pipeline.tables.au_table import au_table_columns
 from facs_pipeline.tables.schema import emotion_columns
 from facs_pipeline.video.reader import read_frames
@@ -36,9 +37,19 @@ def model():
 
 
 def other_model(path, inputs=("landmarks",)):
-    coef = np.random.default_rng(0).normal(size=({"landmarks": 98, "pixels": 2304}[inputs[0]], 2))
+    coef = np.random.default_rng(0).normal(size=({"landmarks": 98, "pixels": 2304, "action_units": 21}[inputs[0]], 2))
     EmotionModel("other", ["happy", "sad"], LinearHead(coef, np.zeros(2), 0.01), inputs=inputs).save(path)
     return path
+
+
+def test_a_model_on_other_action_units_is_refused(tmp_path):
+    path = other_model(tmp_path / "m.npz", ["action_units"])
+    assert EmotionModel.load(path).inputs == ("action_units",)
+    stored = load_model(path)
+    card = {**stored.card, "action_unit_model": "0" * 64}
+    save_model(path, "emotion", dict(stored.arrays), card)
+    with pytest.raises(ModelError, match=r"m\.npz: trained on other landmarks, features or action units"):
+        EmotionModel.load(path)
 
 
 def table_of(out, name="gap"):
