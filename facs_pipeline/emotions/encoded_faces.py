@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import ThreadpoolController
 
 from facs_pipeline.emotions.dense_encoding import DenseEncoder
 from facs_pipeline.emotions.face_images import FaceImages
+from facs_pipeline.foundation.processes import in_processes
 from facs_pipeline.foundation.progress import SILENT, Progress
 
 _CHUNK = 200
@@ -41,10 +41,9 @@ def encode_faces(encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, pro
         `[n, 2, d]`.
     """
     chunks = [faces[start : start + _CHUNK] for start in range(0, len(faces), _CHUNK)]
-    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     codes = np.empty((0, 2, 0), np.float16)
     with progress.task(f"{encoder.name}: codes", len(faces), "faces") as task:
-        for number, part in enumerate(run(joblib.delayed(_encode_chunk)(encoder, chunk) for chunk in chunks)):
+        for number, part in enumerate(in_processes(jobs, _encode_chunk, ((encoder, chunk) for chunk in chunks))):
             if not number:
                 codes = np.empty((len(faces), *part.shape[1:]), part.dtype)
             codes[number * _CHUNK : number * _CHUNK + len(part)] = part

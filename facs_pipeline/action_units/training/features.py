@@ -13,7 +13,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
 import numpy as np
 
 from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
@@ -23,6 +22,7 @@ from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
+from facs_pipeline.foundation.processes import in_processes
 from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
@@ -156,8 +156,8 @@ def _run(
         "vector": vector.made_by(),
         "landmarks": _landmarks(landmarks).sha256,
     }
-    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
-    pieces = run(joblib.delayed(_piece)(store, {**made_by, "faces": inputs}, work) for inputs, _, work in tasks)
+    calls = ((store, {**made_by, "faces": inputs}, work) for inputs, _, work in tasks)
+    pieces = in_processes(jobs, _piece, calls)
     found, rows = [], []
     with task:
         for (_, span, _), piece in zip(tasks, pieces, strict=True):

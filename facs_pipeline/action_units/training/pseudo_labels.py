@@ -16,7 +16,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 from facs_pipeline.action_units.names import MAX_INTENSITY
@@ -24,6 +23,7 @@ from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.model_file import check_unpacked_size
 from facs_pipeline.foundation.files.result_store import ResultStore
+from facs_pipeline.foundation.processes import in_processes
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.training.teacher import TeacherLabels, label_stills, mesh_to_68
 
@@ -153,10 +153,9 @@ def label_pictures(
     }
     store = ResultStore(cache)
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
-    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
     parts = []
     with progress.task(f"{pictures.path.name}: pseudo-labels", len(pictures), "images") as task:
-        for part in run(joblib.delayed(_label_chunk)(store, made_of, pictures, span, task_file) for span in spans):
+        for part in in_processes(jobs, _label_chunk, ((store, made_of, pictures, span, task_file) for span in spans)):
             parts.append(part)
             task.advance(len(part[0]))
     points, blendshapes = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-import joblib
 import numpy as np
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
@@ -20,6 +19,7 @@ from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.result_store import ResultStore
+from facs_pipeline.foundation.processes import in_processes
 from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.model import default_landmarks
 
@@ -63,8 +63,8 @@ def measure_face_images(
     # Reading happens here, in one process: a table's images are in this process's memory.
     parts = []
     with progress.task(f"{faces.name}: faces", len(faces), "images") as task:
-        work = (joblib.delayed(_piece)(images, store) for images in _pieces(faces, rows, skipped, task))
-        for part in joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=2 * jobs)(work):
+        pieces = ((images, store) for images in _pieces(faces, rows, skipped, task))
+        for part in in_processes(jobs, _piece, pieces):
             parts.append(part)
             task.advance(len(part["detected"]))
     if not parts:
