@@ -8,7 +8,7 @@ for. Codes by people mean the action units, but there are few. Each step is line
 2. ``s = 3 (1 - share) h + share t``, with a share for each action unit; 0 where the teacher has no score for it.
 3. The score ``gain (s - zero)``, which the model limits softly at 0. The gain puts the median of the faces coded with
    the action unit at 3 (FACS' C), as far as `_STEEPEST` allows. Zero is the least with which neutral faces have a
-   mean intensity of at most 0.12 and 95 % of them at most 0.7.
+   mean intensity of at most 0.12 and 95 % of them at most 0.7. Without codes the teacher's 5 stays 5.
 
 An action unit is present from the intensity on that names the coded faces best (F1).
 """
@@ -23,6 +23,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from facs_pipeline.action_units.model import ActionUnitModel, limited
+from facs_pipeline.action_units.names import MAX_INTENSITY
 from facs_pipeline.action_units.presence import NEVER
 from facs_pipeline.action_units.training.cross_validation import make_folds
 from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, feature_weights
@@ -311,7 +312,7 @@ class _Refinement:
 def _zero_and_gain(neutral: np.ndarray, coded: np.ndarray | None) -> tuple[float, float]:
     """Zero and gain of an action unit from scores of neutral faces, and of coded ones where there are enough."""
     for zero in np.quantile(neutral, np.linspace(0.5, 1, 51)):
-        gain = 1.0
+        gain = MAX_INTENSITY / max(MAX_INTENSITY - zero, 1.0)
         if coded is not None:
             gain = min(LEVEL / max(float(np.median(coded)) - zero, 1e-6), _STEEPEST)
         intensities = limited(gain * (neutral - zero), _SOFTNESS)
