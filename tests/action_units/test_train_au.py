@@ -185,7 +185,7 @@ def test_faulty_collections_are_named(small, tmp_path):
         open_pictures(small / "frames.tar", tmp_path / "wrong.csv")
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "text.png").write_text("not a picture")
-    with pytest.raises(InputError, match=r"text\.png is not an image"):
+    with pytest.raises(InputError, match=r"text\.png: not an image"):
         open_pictures(tmp_path / "p").grey(0)
 
 
@@ -324,7 +324,7 @@ def test_a_manifest_of_coded_frames(small, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "expected one of --disfa, --manifest, --teacher; got none"),
+        ([], "expected one of --disfa, --manifest, --teacher, --codes; got none"),
         (["--disfa", "a", "--manifest", "b"], "got --disfa, --manifest"),
         (["--teacher", "t.task"], "--teacher and --images go together"),
         (["--disfa", "a", "--images", "b"], "--teacher and --images go together"),

@@ -52,9 +52,10 @@ def compare(videos: list[Path], out: Path) -> None:
         tables, instructions = tables_of(videos, out / part, **environment)
         assert instructions[part] != usual[part], f"{environment} changed nothing"
         for video, table in tables.items():
-            intensities = [name for name in table.columns if name.startswith("AU")]
-            others = [name for name in table.columns if name not in intensities]
-            assert len(intensities) == 15
+            of_units = [name for name in table.columns if name.startswith("AU")]
+            others = [name for name in table.columns if name not in of_units]
+            intensities = [name for name in of_units if name.endswith("_r")]
+            assert len(intensities) == 21
             assert table["success"].sum() > 10
             pd.testing.assert_frame_equal(table[others], expected[video][others], check_exact=True)
             difference = float(np.abs(table[intensities] - expected[video][intensities]).max(axis=None))
