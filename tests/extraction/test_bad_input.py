@@ -297,7 +297,7 @@ class TestPermissions:
         out = tmp_path / "out"
         done = self.facs("extract-features", good, tmp_path / "secret.mp4", "--out", out, "--jobs", 1)
         assert done.returncode == 1, done.stderr
-        assert "secret.mp4: no permission to read the file" in done.stdout
+        assert "secret.mp4: Permission denied" in done.stdout
         assert list(videos_csv(out)["status"]) == ["ok", "failed"]
 
     def test_read_only_output_folder(self, good, tmp_path):
