@@ -82,6 +82,7 @@ class ConsoleProgress(Progress):
         self._verbose, self._quiet = verbose, quiet
         self._bars: list[_Bar] = []
         self._reasons: set[str] = set()
+        self._warned: set[str] = set()
 
     def task(self, label: str, total: int | None = None, unit: str = "") -> Task:
         """A bar, if there is a terminal to draw it on."""
@@ -103,8 +104,10 @@ class ConsoleProgress(Progress):
         self._print(text)
 
     def warn(self, text: str) -> None:
-        """The line as a note."""
-        self._print(f"Note: {text}")
+        """The line as a note, once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._print(f"Note: {text}")
 
     def fail(self, text: str) -> None:
         """The line as a failure."""

@@ -22,7 +22,7 @@ from facs_pipeline.datasets.disfa import read_disfa
 from facs_pipeline.datasets.picture_source import PictureSource
 from facs_pipeline.models.card import card_text
 
-from .console import ConsoleProgress
+from .console import ConsoleProgress, print_skipped
 from .pictures import PICTURES_HELP, PicturesType
 
 
@@ -184,6 +184,7 @@ def command(
         trained = train_on_coded_pairs(pairs, ActionUnitModel.load(refine), options, progress=progress)
     else:
         coded = read_disfa(disfa, camera) if disfa else read_au_manifest(str(manifest))
+        print_skipped(coded.skipped, "Left out")
         trained = train_on_codings(coded.only(aus) if aus else coded, options, every=every, progress=progress)
     click.echo(card_text(trained.card))
     click.echo(f"\nModel: {trained.path}, its card as JSON: {trained.card_path}")

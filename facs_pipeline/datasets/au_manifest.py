@@ -20,10 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.datasets.coded import CodedClip, CodedSet, known_au, read_intensity
+from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_text_table
 from facs_pipeline.foundation.text import whole_number
 
+_MOST_SKIPPED = 0.5
+"""Of the rows; where more of them name nothing, the paths as a whole are wrong."""
 _PLACES = ("image", "video", "frame", "subject")
 _AU_COLUMN = re.compile(r"^AU0*(?P<au>\d+)(_r)?$", re.IGNORECASE)
 
@@ -39,13 +42,14 @@ def read_au_manifest(path: str | os.PathLike) -> CodedSet:
     Returns
     -------
     CodedSet
-        One clip for each video and subject, in the order in which they first appear.
+        One clip for each video and subject, in the order in which they first appear. Rows whose image or video is not
+        there are left out, and named in `skipped`.
 
     Raises
     ------
     InputError
-        Naming file and row: missing columns, a file that is not there, a frame or intensity that is no such number,
-        a frame listed twice.
+        Naming file and row: missing columns, more than half of the files not there, a frame or intensity that is no
+        such number, a frame listed twice.
 
     Examples
     --------
@@ -63,9 +67,14 @@ def read_au_manifest(path: str | os.PathLike) -> CodedSet:
     places, columns = _columns(path, header)
     clips: dict[tuple[Path, str], dict[int, list[float]]] = {}
     listed: set[tuple[Path, int]] = set()
+    skipped: list[Skipped] = []
     for row, cells in zip(table.index, table.to_numpy(object).tolist(), strict=True):
         where = f"{path}, row {row}"
-        source, frame = _place(path, where, cells, places)
+        try:
+            source, frame = _place(path, where, cells, places)
+        except _NothingThereError as error:
+            skipped.append(Skipped(where, str(error)))
+            continue
         subject = cells[places["subject"]]
         if not subject:
             raise InputError(f"{where}: no subject; subjects must be known to be held apart in the evaluation")
@@ -74,9 +83,23 @@ def read_au_manifest(path: str | os.PathLike) -> CodedSet:
         listed.add((source, frame))
         intensities = [read_intensity(cells[c], f"{where}, {header[c]}") for c in columns.values()]
         clips.setdefault((source, subject), {})[frame] = intensities
-    if not clips:
+    _check(path, len(table), skipped)
+    clips_of = tuple(_clip(*key, frames) for key, frames in clips.items())
+    return CodedSet(path.name, tuple(columns), clips_of, tuple(skipped))
+
+
+class _NothingThereError(Exception):
+    """A row that names no image and no video, or one that is not there."""
+
+
+def _check(path: Path, rows: int, skipped: list[Skipped]) -> None:
+    if not rows:
         raise InputError(f"{path}: no rows below the header")
-    return CodedSet(path.name, tuple(columns), tuple(_clip(*key, frames) for key, frames in clips.items()))
+    if len(skipped) > _MOST_SKIPPED * rows:
+        raise InputError(
+            f"{path}: {len(skipped)} of {rows} rows name nothing that is there, the first of them {skipped[0].source}: "
+            f"{skipped[0].reason}; relative paths start at {path.parent.resolve()}"
+        )
 
 
 def _clip(source: Path, subject: str, frames: dict[int, list[float]]) -> CodedClip:
@@ -110,12 +133,14 @@ def _place(path: Path, where: str, cells: list[str], places: dict[str, int]) -> 
     """Source and frame of one row."""
     image = cells[places["image"]] if "image" in places else ""
     video = cells[places["video"]] if "video" in places else ""
-    if bool(image) == bool(video):
-        raise InputError(f"{where}: {'both an image and a video' if image else 'neither an image nor a video'}")
+    if image and video:
+        raise InputError(f"{where}: both an image and a video")
+    if not image and not video:
+        raise _NothingThereError("neither an image nor a video")
     source = path.parent / (image or video)
     # Names too long for the system, or with a NUL in them, are no files either.
     if not os.path.exists(source):
-        raise InputError(f"{where}: {image or video}: no such file (looked for {source})")
+        raise _NothingThereError(f"{image or video}: no such file (looked for {source})")
     if image:
         return source, 1
     text = cells[places["frame"]] if "frame" in places else ""

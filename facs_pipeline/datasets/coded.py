@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.action_units.names import AU_NAMES, MAX_INTENSITY
+from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.foundation.errors import InputError
 
 
@@ -54,11 +55,14 @@ class CodedSet:
         Its action units [k], FACS numbers, ascending.
     clips : tuple of CodedClip
         Its recordings.
+    skipped : tuple of Skipped
+        Rows that name nothing that is there, left out.
     """
 
     name: str
     aus: tuple[int, ...]
     clips: tuple[CodedClip, ...]
+    skipped: tuple[Skipped, ...] = ()
 
     def only(self, aus: Sequence[int]) -> CodedSet:
         """The dataset with some of its action units.
@@ -79,7 +83,7 @@ class CodedSet:
         aus = tuple(sorted(set(aus)))
         columns = [self.aus.index(au) for au in aus]
         clips = (CodedClip(c.source, c.subject, c.frames, c.intensities[:, columns]) for c in self.clips)
-        return CodedSet(self.name, aus, tuple(clips))
+        return CodedSet(self.name, aus, tuple(clips), self.skipped)
 
     @property
     def n_frames(self) -> int:

@@ -46,7 +46,9 @@ def write_eaf(
         The video, if it is known where it lies.
     start_s : float
         Time stamp at which players begin with the video, in seconds. It is subtracted, so that the document counts as
-        ELAN does: ``TIME_ORIGIN="0"`` says so of the media, the property ``container_start_s`` by how much.
+        ELAN does, from the first picture that is shown. ``TIME_ORIGIN="0"`` says so of the media: the moment of the
+        media file at which the document's time is 0, in milliseconds. The property ``container_start_s`` says how much
+        was subtracted.
 
     Examples
     --------
@@ -67,7 +69,7 @@ def write_eaf(
     if media is not None:
         place = {"MEDIA_URL": media.absolute().as_uri(), "MIME_TYPE": _MIME.get(media.suffix.lower(), "unknown")}
         if start_s:
-            # Another origin would make ELAN shift the video itself, once more.
+            # At a document's time t ELAN shows the media's time t + origin: the start here would shift it once more.
             place["TIME_ORIGIN"] = "0"
         # The relative path holds when both folders are moved together; from one Windows drive to another there is none.
         with contextlib.suppress(ValueError):

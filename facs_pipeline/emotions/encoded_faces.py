@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,9 @@ def encode_faces(encoder: DenseEncoder, faces: np.ndarray, *, jobs: int = 1, pro
     chunks = [faces[start : start + _CHUNK] for start in range(0, len(faces), _CHUNK)]
     codes = np.empty((0, 2, 0), np.float16)
     with progress.task(f"{encoder.name}: codes", len(faces), "faces") as task:
-        for number, part in enumerate(in_processes(jobs, _encode_chunk, ((encoder, chunk) for chunk in chunks))):
+        for number, part in enumerate(
+            in_processes(jobs, partial(_encode_chunk, encoder), ((chunk,) for chunk in chunks))
+        ):
             if not number:
                 codes = np.empty((len(faces), *part.shape[1:]), part.dtype)
             codes[number * _CHUNK : number * _CHUNK + len(part)] = part

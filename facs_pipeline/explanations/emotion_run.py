@@ -19,19 +19,21 @@ from facs_pipeline.emotions.model import EmotionModel
 from facs_pipeline.emotions.series import obstacle_for_videos
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
 from facs_pipeline.extraction.image_inputs import Inputs, find_images_and_videos
+from facs_pipeline.extraction.in_workers import frames_of_video, grey_stills
 from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.predicted_emotions import (
     PredictedImages,
+    VideoTable,
     emotion_inputs,
-    frames_with_emotions,
     image_table,
     predict_images,
     telling_rows,
     video_table,
+    videos_with_emotions,
 )
 from facs_pipeline.extraction.run import extract_features
-from facs_pipeline.extraction.stills import read_still
+from facs_pipeline.foundation.call_task import Lost
 from facs_pipeline.foundation.errors import VideoError
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write, free_name, require_place
 from facs_pipeline.foundation.files.folder_lock import FolderLock
@@ -41,7 +43,6 @@ from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.tables.reader import table_points
 from facs_pipeline.tables.schema import EMOTION_REASONS
 from facs_pipeline.tables.writing import table_form, write_table
-from facs_pipeline.video.reader import grey_frames
 
 _ADVICE = "name another file with --out"
 
@@ -139,7 +140,7 @@ def predict_emotions(
 
 
 def _predicted(files: Inputs, model: EmotionModel, options: PredictionOptions, progress: Progress) -> PredictionResult:
-    unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
+    unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"), progress)
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")
     run = _Run(model, options, options.jobs or available_cores(), unfinished, progress)
@@ -186,8 +187,12 @@ class _Run:
         if self.options.explain is None:
             return
         with self.progress.task("reasons", len(part.paths), "faces") as task:
-            for row, path in enumerate(part.paths):
-                self._explain(self.options.explain, part.images, row, read_still(path), path, int(part.face_ids[row]))
+            greys = grey_stills(part.paths, jobs=self.jobs)
+            for row, (path, grey) in enumerate(zip(part.paths, greys, strict=True)):
+                if isinstance(grey, Skipped):
+                    self.skipped.append(grey)
+                else:
+                    self._explain(self.options.explain, part.images, row, grey, path, int(part.face_ids[row]))
                 task.advance()
 
     def videos(self, paths: Sequence[Path]) -> Iterator[pd.DataFrame]:
@@ -205,18 +210,28 @@ class _Run:
             emotion_model=self.options.model if by_features else None,
         )
         result = extract_features([*paths], options, self.progress)
+        good: list[tuple[Path, str]] = []
         for video in result.videos:
-            path = given[str(video.path)]
             if video.status == "failed":
-                self._skip(path, video.reason)
+                self._skip(given[str(video.path)], video.reason)
+            else:
+                good.append((given[str(video.path)], video.name))
+        tables = ((path, result.tables[name]) for path, name in good)
+        for (path, name), frames in zip(good, self._frames(tables, by_features=by_features), strict=True):
+            if isinstance(frames, Lost):
+                self._skip(path, frames.reason)
                 continue
-            table = result.tables[video.name]
+            yield video_table(path, frames, self.model.emotions)
             try:
-                frames = table if by_features else frames_with_emotions(self.model, path, table, jobs=self.jobs)
-                yield video_table(path, frames, self.model.emotions)
-                self._explain_video(path, table, frames)
+                self._explain_video(path, result.tables[name], frames)
             except VideoError as error:
                 self._skip(path, str(error))
+
+    def _frames(self, videos: Iterator[VideoTable], *, by_features: bool) -> Iterator[pd.DataFrame | Lost[VideoTable]]:
+        """Emotions of the frames of each video."""
+        if by_features or self.options.model is None:
+            return (table for _path, table in videos)
+        return videos_with_emotions(self.options.model, videos, jobs=self.jobs, unfinished=self.unfinished)
 
     def _skip(self, path: Path, reason: str) -> None:
         # Extraction names the file in its reason already.
@@ -228,7 +243,7 @@ class _Run:
         analyser = FaceAnalyser(action_units=None)
         for row in telling_rows(frames, self.model.emotions):
             number, face_id = int(table["frame"].iloc[row]), int(table["face_id"].iloc[row])
-            grey = grey_frames(path, [number])[number]
+            grey = frames_of_video(path, [number])[number]
             faces = emotion_inputs([grey], [analyser.face_at(grey, table_points(table.iloc[[row]])[0])])
             self._explain(self.options.explain, faces, 0, grey, path, face_id, number)
 

@@ -19,7 +19,6 @@ import pandas as pd
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.names import column_name
-from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.explanations.action_units import (
     Face,
@@ -32,16 +31,17 @@ from facs_pipeline.explanations.action_units import (
     title,
 )
 from facs_pipeline.extraction.image_inputs import find_images_and_videos
+from facs_pipeline.extraction.in_workers import analysed_stills, frames_of_video
 from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.run import extract_features
-from facs_pipeline.extraction.stills import read_stills
-from facs_pipeline.foundation.errors import ArgumentError
+from facs_pipeline.foundation.errors import ArgumentError, VideoError
 from facs_pipeline.foundation.files.atomic import atomic_csv, atomic_write, free_name, make_writable
+from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT, Progress
+from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.tables.reader import table_points
 from facs_pipeline.tables.schema import EXPLANATIONS
-from facs_pipeline.video.reader import grey_frames
 
 STRONG = 1.0
 """Where no action units are named, those of at least this intensity are explained."""
@@ -216,9 +216,17 @@ class _Run:
         """Explain stills."""
         if not paths:
             return
-        analyser = FaceAnalyser(self.options.landmarks or "default", None, faces=self.options.faces)
+        if self.options.landmarks:
+            # Worker processes read it again; a file that cannot be used is refused before they start.
+            load_landmarks(self.options.landmarks)
+        stills = analysed_stills(
+            paths,
+            faces=self.options.faces,
+            landmarks=self.options.landmarks,
+            jobs=self.options.jobs or available_cores(),
+        )
         with self.progress.task("images", len(paths), "images") as task:
-            for still in read_stills(paths, analyser):
+            for still in stills:
                 task.advance()
                 if isinstance(still, Skipped):
                     self.skipped.append(still)
@@ -255,8 +263,11 @@ class _Run:
                     self.skipped.append(Skipped(str(path), reason))
                     continue
                 table = result.tables[video.name]
-                for _, face in table[table["success"] == 1].groupby("face_id"):
-                    self._video(path, face.reset_index(drop=True))
+                try:
+                    for _, face in table[table["success"] == 1].groupby("face_id"):
+                        self._video(path, face.reset_index(drop=True))
+                except VideoError as error:
+                    self.skipped.append(Skipped(str(path), str(error).removeprefix(f"{path}: ")))
 
     def _video(self, path: Path, table: pd.DataFrame) -> None:
         """One person's rows of a video's table."""
@@ -272,7 +283,7 @@ class _Run:
         if not rows:
             return
         needed = {*rows.values()} | (set() if reference_row is None else {reference_row})
-        greys = grey_frames(path, {frames[row] for row in needed})
+        greys = frames_of_video(path, [frames[row] for row in needed])
         points = table_points(table)
         shown = {
             row: _Shown(Face.at(greys[frames[row]], points[row], f"frame {frames[row]}"), frames[row]) for row in needed

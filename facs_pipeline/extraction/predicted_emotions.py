@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,9 +16,9 @@ from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotions.face_images import SIDE, FaceImages, registered_crop_48
 from facs_pipeline.emotions.model import EmotionModel
-from facs_pipeline.extraction.call_task import Lost, call_in_workers
 from facs_pipeline.extraction.stills import read_stills, stills_inputs
 from facs_pipeline.features import vector
+from facs_pipeline.foundation.call_task import Lost, call_in_workers
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.progress import SILENT, Progress, Task
 from facs_pipeline.landmarks.model import default_landmarks
@@ -265,24 +266,59 @@ def _text(path: str | Path) -> str:
     return str(path).encode("utf-8", "replace").decode("utf-8")
 
 
-def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataFrame, *, jobs: int = 1) -> pd.DataFrame:
-    """Emotions of a video's frames by a model that needs its pictures, not only stored features.
+VideoTable = tuple[Path, pd.DataFrame]
+"""A video file or folder of images, and its action-unit table, whose landmarks tell where the faces are."""
+
+
+def videos_with_emotions(
+    model: Path, videos: Iterable[VideoTable], *, jobs: int = 1, unfinished: ResultStore
+) -> Iterator[pd.DataFrame | Lost[VideoTable]]:
+    """Emotions of the frames of videos by a model that needs their pictures, not only stored features.
 
     Parameters
     ----------
-    model : EmotionModel
-    video : str or Path
-        Video file, or folder of images.
-    table : DataFrame
-        The video's action-unit table, whose landmarks tell where the faces are.
+    model : Path
+        Emotion model file.
+    videos : iterable of VideoTable
     jobs : int
-        Processes; the result does not depend on it.
+        Processes, each with a video; the result does not depend on it.
+    unfinished : ResultStore
+        Stores what is done, for a run that goes on after this one was killed.
 
-    Returns
-    -------
-    DataFrame
-        The columns frame, timestamp, face_id, success and ``emotion_<name>`` (NaN without a face).
+    Yields
+    ------
+    DataFrame or Lost
+        For each video the columns frame, timestamp, face_id, success and ``emotion_<name>`` (NaN without a face), or
+        why there are none.
     """
+    measure = partial(_measure_video, model=model, store=unfinished)
+    for one in call_in_workers(measure, videos, piece=1, jobs=jobs):
+        yield Lost(one.item, one.reason.removeprefix(f"{one.item[0]}: ")) if isinstance(one, Lost) else one
+
+
+@cache
+def _loaded(model: Path) -> EmotionModel:
+    return EmotionModel.load(model)
+
+
+def _measure_video(
+    videos: Sequence[VideoTable], tick: Callable[[], None], *, model: Path, store: ResultStore
+) -> pd.DataFrame:
+    [(video, table)] = videos
+    loaded = _loaded(model)
+    content = hashlib.sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()).hexdigest()
+    inputs = {
+        **stills_inputs([video], "one", default_landmarks()),
+        "for": "emotions of frames",
+        "model": loaded.card["content_sha256"],
+        "table": content,
+    }
+    return store.get(inputs, lambda: _frames_with_emotions(loaded, video, table, tick))
+
+
+def _frames_with_emotions(
+    model: EmotionModel, video: Path, table: pd.DataFrame, tick: Callable[[], None]
+) -> pd.DataFrame:
     points = table_points(table)
     analyser = FaceAnalyser(action_units=None)
     rows_of = table.reset_index(drop=True).groupby("frame").indices
@@ -292,11 +328,12 @@ def frames_with_emotions(model: EmotionModel, video: str | Path, table: pd.DataF
     def answer() -> None:
         rows = [row for row, _ in waiting]
         if rows:
-            probabilities[rows] = model.predict_proba(_joined([images for _, images in waiting]), jobs=jobs)
+            probabilities[rows] = model.predict_proba(_joined([images for _, images in waiting]))
         waiting.clear()
 
     success = table["success"].to_numpy(bool)
     for frame in read_frames(video):
+        tick()
         for row in rows_of.get(frame.index + 1, ()):
             if success[row]:
                 waiting.append((row, emotion_inputs([frame.image], [analyser.face_at(frame.image, points[row])])))

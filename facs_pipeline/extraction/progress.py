@@ -27,7 +27,7 @@ class FrameEstimate:
         self._told = 0
 
     def update(self, job: int, kind: str, frames: int) -> None:
-        """Take in an ``"expect"`` or ``"progress"`` event, see `facs_pipeline.extraction.pool.Event`."""
+        """Take in an ``"expect"`` or ``"progress"`` event, see `facs_pipeline.foundation.pool.Event`."""
         if kind == "expect":
             self._claimed[job] = frames
         elif frames:

@@ -22,7 +22,6 @@ from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import check_options, stages_for
-from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.provenance import mixture_note
 from facs_pipeline.extraction.result import RunResult
@@ -34,6 +33,7 @@ from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.artifacts import BadArtifactError, load_key
 from facs_pipeline.foundation.files.atomic import make_writable, remove_leftovers, temporary_folder
 from facs_pipeline.foundation.files.folder_lock import FolderLock
+from facs_pipeline.foundation.pool import Pool
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.video.reader import folder_images
 
@@ -164,7 +164,7 @@ class _Run:
         }
         results = {video.name: VideoResult.failed(video, video.problem) for video in videos if video.problem}
         good = [video for video in videos if not video.problem]
-        with Pool(self._workers(len(good)), self._common(), self.options.timeout_s) as self.pool:
+        with Pool(self._workers(len(good)), self._common(), self.options.timeout_s, what="video") as self.pool:
             if self.options.baseline in ("none", "video"):
                 resting = self.options.baseline if self.options.baseline == "video" else None
                 _set_baseline(good, per_video, resting)
@@ -181,7 +181,7 @@ class _Run:
 
     def _common(self) -> dict[str, Any]:
         return {
-            "task": "videos",
+            "task": "facs_pipeline.extraction.video_task",
             "cache": str(self.cache.folder),
             "key": self.cache.key.hex(),
             "options": replace(self.options, out=self.out).as_json(),

@@ -126,7 +126,7 @@ def extract_stills(
 
 
 def _measured(files: Inputs, model: ActionUnitModel, options: StillsOptions, progress: Progress) -> StillsResult:
-    unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"))
+    unfinished = ResultStore(options.out.with_name(f"{options.out.name}.unfinished"), progress)
     if unfinished.pieces:
         progress.log(f"{unfinished.folder}: going on where an earlier run stopped")
     measured = measure_stills(

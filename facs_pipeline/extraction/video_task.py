@@ -11,7 +11,7 @@ from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.stage import VideoSettings
 from facs_pipeline.extraction.video_job import VideoJob, VideoRun
-from facs_pipeline.extraction.worker import Link
+from facs_pipeline.foundation.worker import Link
 
 
 def prepare(run: dict[str, Any]) -> VideoTask:

@@ -1,60 +1,107 @@
-"""Calls of one function in several processes, which end with the process that started them."""
+"""Calls of one function in several processes, whose results and errors come as if it had been called here."""
 
 from __future__ import annotations
 
-import os
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
-from typing import Any, TypeVar
+import pickle
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-import joblib
+from facs_pipeline.foundation.call_task import Lost, call_in_workers
+from facs_pipeline.foundation.errors import FacsError
 
 _Result = TypeVar("_Result")
-_EVERY_S = 2.0
+LONGEST_S = 3600.0
+"""A call that takes longer has hung."""
 
 
-def in_processes(jobs: int, function: Callable[..., _Result], calls: Iterable[tuple[Any, ...]]) -> Iterator[_Result]:
+def in_processes(
+    jobs: int,
+    function: Callable[..., _Result],
+    calls: Iterable[tuple[Any, ...]],
+    *,
+    timeout_s: float = LONGEST_S,
+) -> Iterator[_Result]:
     """Results of a function for each of many arguments, in their order.
+
+    A call whose process is killed or crashes is made once more.
 
     Parameters
     ----------
     jobs : int
         Processes; 1 calls it in this one.
     function : callable
-        Of a module, so that other processes find it.
+        It can be pickled, as its arguments and results can. What all calls have in common is best part of it
+        (`functools.partial`), since it goes to each process only once.
     calls : iterable of tuple
-        Arguments of each call.
+        Arguments of each call, taken when a process is free for them.
+    timeout_s : float
+        A call that takes longer has hung.
 
     Yields
     ------
     object
         What each call gave.
 
+    Raises
+    ------
+    FacsError
+        If a process ended twice with the same call.
+
     Examples
     --------
     >>> list(in_processes(1, divmod, [(7, 3), (8, 3)]))
     [(2, 1), (2, 2)]
     """
-    run = joblib.Parallel(n_jobs=jobs, return_as="generator")
-    starter = os.getpid()
-    yield from run(joblib.delayed(_called)(starter, function, arguments) for arguments in calls)
+    if jobs == 1:
+        yield from (function(*arguments) for arguments in calls)
+        return
+    called, doing = _Called(function), "a process of this run"
+    for outcome in call_in_workers(called, calls, piece=1, jobs=jobs, timeout_s=timeout_s, doing=doing):
+        if isinstance(outcome, Lost):
+            what = outcome.reason.partition(";")[0]
+            raise FacsError(
+                f"{what}, twice with the same piece of work. What is finished is kept, and the same command goes on "
+                "from there; was the process ended by somebody, or for want of memory (fewer --jobs need less)?"
+            )
+        yield outcome.value()
 
 
-def _called(starter: int, function: Callable[..., _Result], arguments: tuple[Any, ...]) -> _Result:
-    if os.getpid() != starter:
-        _end_with(starter)
-    return function(*arguments)
+@dataclass(frozen=True)
+class _Outcome(Generic[_Result]):
+    """What a call gave, or the error that it raised."""
+
+    results: tuple[_Result, ...]
+    error: Exception | None = None
+
+    def value(self) -> _Result:
+        """The result; raises the error instead."""
+        if self.error is not None:
+            raise self.error
+        return self.results[0]
 
 
-@cache
-def _end_with(starter: int) -> None:
-    """End this process soon after the one that started it; joblib's own would work off what it has been given."""
+@dataclass(frozen=True)
+class _Called(Generic[_Result]):
+    """A function as `call_in_workers` takes it."""
 
-    def watch() -> None:
-        while os.getppid() == starter:
-            time.sleep(_EVERY_S)
-        os._exit(1)
+    function: Callable[..., _Result]
 
-    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+    def __call__(self, calls: Sequence[tuple[Any, ...]], _tick: Callable[[], None]) -> _Outcome[_Result]:
+        [arguments] = calls
+        try:
+            return _Outcome((self.function(*arguments),))
+        except Exception as error:
+            # Its own traceback stays behind in this process.
+            if not isinstance(error, FacsError):
+                error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+            return _Outcome((), _picklable(error))
+
+
+def _picklable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

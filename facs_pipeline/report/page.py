@@ -25,7 +25,7 @@ from facs_pipeline.report import au_models, cards
 from facs_pipeline.report.accuracy import PICTURE_FIELDS, accuracy_table, model_view
 from facs_pipeline.report.gather import Gathered, Video
 from facs_pipeline.report.pairs import Pair, pair_card, pairs_of
-from facs_pipeline.report.pictures import Strip, picture_uri, strips
+from facs_pipeline.report.pictures import Strip, picture_uris, strips
 from facs_pipeline.report.provenance import as_data, environment, plain, run_view, time_of_making
 from facs_pipeline.report.shapes import clean_task, is_number, to_number
 from facs_pipeline.video.reader import IMAGE_SUFFIXES
@@ -197,20 +197,21 @@ def _task_view(task: dict[str, Any], number: int, thumbs: dict[str, str]) -> dic
 
 def _named_pictures(task: dict[str, Any]) -> dict[str, str]:
     """Pictures that accuracy.json names for its mistakes: images in its own folder only, by the name it gives."""
-    uris: dict[str, str] = {}
     if not task["folder"]:
-        return uris
+        return {}
     folder = Path(task["folder"]).resolve()
     names = {str(row[field]) for row in _mistakes([task]) for field in PICTURE_FIELDS if row.get(field)}
+    paths: dict[str, Path] = {}
     for name in sorted(names):
         try:
             path = (folder / name).resolve()
             inside = path.is_relative_to(folder) and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
         except (OSError, ValueError):
             continue
-        if inside and (uri := picture_uri(path)):
-            uris[name] = uri
-    return uris
+        if inside:
+            paths[name] = path
+    uris = zip(paths, picture_uris([*paths.values()]), strict=True)
+    return {name: uri for name, uri in uris if uri}
 
 
 class _Book:

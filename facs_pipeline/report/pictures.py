@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 import av
 import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from facs_pipeline.foundation.call_task import Lost, call_in_workers
 from facs_pipeline.foundation.errors import VideoError
+from facs_pipeline.foundation.machine import available_cores
 from facs_pipeline.foundation.progress import SILENT_TASK, Task
 from facs_pipeline.video.container import open_container, video_stream
 from facs_pipeline.video.pixels import as_shown
 from facs_pipeline.video.reader import folder_images, probe, read_image
 
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_PIECE = 2
 HEIGHT, QUALITY = 80, 60
 SHOWN = 8
 """Pictures of a strip that are shown at once; the others are for the pointer on the curves."""
@@ -83,19 +89,56 @@ def strips(
         task.advance(len(places))
         return [Strip([], "pictures were left out (--pictures none)") for _ in places]
     count = count or COUNTS[mode]
-    whole = _affordable(places, float("inf") if mode == "all" else QUICK_WORK, count)
-    # Decoding leaves the interpreter's lock, so threads do.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        taken = []
-        for strip in pool.map(_strip, places, durations_s, whole, repeat(count)):
-            task.advance()
-            taken.append(strip)
-        return taken
+    there = [index for index, place in enumerate(places) if place and os.path.exists(place)]
+    whole = [True] * len(there)
+    if mode != "all":
+        whole = _affordable([places[index] for index in there], QUICK_WORK, count)
+    calls = [_Call(places[index], durations_s[index], all_of_it) for index, all_of_it in zip(there, whole, strict=True)]
+    taken = [_missing(place) for place in places]
+    for index, strip in zip(there, _in_workers(partial(_strip, count=count), calls), strict=True):
+        task.advance()
+        taken[index] = Strip([], f"no pictures: {strip.reason}") if isinstance(strip, Lost) else strip
+    task.advance(len(places) - len(there))
+    return taken
+
+
+@dataclass(frozen=True)
+class _Call(os.PathLike[str]):
+    """A video of which pictures are taken; a path, so that messages name it."""
+
+    place: str
+    duration_s: float
+    whole: bool
+
+    def __fspath__(self) -> str:
+        return self.place
+
+    def __str__(self) -> str:
+        return self.place
+
+
+def _in_workers(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result | Lost[_Item]]:
+    """What a function gives for each item; one with which a process crashes or hangs costs no other."""
+    for piece in call_in_workers(partial(_each, function), items, piece=_PIECE, jobs=available_cores()):
+        if isinstance(piece, Lost):
+            yield piece
+        else:
+            yield from piece
+
+
+def _each(function: Callable[[_Item], _Result], items: Sequence[_Item], tick: Callable[[], None]) -> list[_Result]:
+    done = []
+    for item in items:
+        tick()
+        done.append(function(item))
+    return done
 
 
 def _affordable(places: Sequence[str], budget: float, count: int) -> list[bool]:
     """[n] which videos are decoded whole: the cheapest ones that fit into the budget together."""
-    work = [_work(place, count) for place in places]
+    estimates = _in_workers(partial(_work, count=count), places)
+    # What ends a process so early is not decoded whole.
+    work = [float("inf") if isinstance(estimate, Lost) else estimate for estimate in estimates]
     order = sorted(range(len(places)), key=lambda i: work[i])
     spent = np.cumsum([work[i] for i in order])
     chosen = {i for i, total in zip(order, spent, strict=True) if total <= budget}
@@ -114,11 +157,14 @@ def _work(place: str, count: int) -> float:
         return 0.0
 
 
-def _strip(place: str, duration: float, whole: bool, count: int) -> Strip:
+def _missing(place: str) -> Strip:
     if not place:
         return Strip([], "run.json does not say where the video is")
-    if not os.path.exists(place):
-        return Strip([], f"{place}: the video is not there any more; its curves are drawn without pictures")
+    return Strip([], f"{place}: the video is not there any more; its curves are drawn without pictures")
+
+
+def _strip(call: _Call, *, count: int) -> Strip:
+    place, duration, whole = call.place, call.duration_s, call.whole
     try:
         if os.path.isdir(place):
             return _folder_strip(place, count, duration or probe(place).duration_s)
@@ -181,8 +227,12 @@ def _folder_strip(place: str, count: int, duration: float) -> Strip:
     return Strip(taken)
 
 
-def picture_uri(path: str | os.PathLike) -> str:
-    """One image file as a small data URI, never larger than it is; empty where it cannot be decoded."""
+def picture_uris(paths: Sequence[Path]) -> list[str]:
+    """Image files as small data URIs, never larger than they are; empty where one cannot be decoded."""
+    return ["" if isinstance(uri, Lost) else uri for uri in _in_workers(_picture_uri, paths)]
+
+
+def _picture_uri(path: Path) -> str:
     image = read_image(path, colour=True)
     return "" if image is None else _encode(image, min(image.shape[0], LARGEST), quality=85)
 

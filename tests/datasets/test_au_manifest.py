@@ -48,6 +48,24 @@ def test_images_and_videos_side_by_side(write):
     np.testing.assert_array_equal(video.intensities, np.array([[5, 1, 0], [np.nan, 2, 1]], np.float32))
 
 
+def test_a_row_that_names_no_image_is_left_out_and_named(write):
+    coded = read_au_manifest(
+        write("image,subject,AU1\npictures/ä b.png,anna,1\nnowhere.png,ben,2\nclip.mp4,cleo,3\n,dan,4\n")
+    )
+    assert coded.subjects == ("anna", "cleo")
+    assert coded.clips[1].intensities.tolist() == [[3]]
+    first, second = coded.only([1]).skipped
+    assert first.source.endswith("coded.csv, row 3")
+    assert first.reason.startswith("nowhere.png: no such file")
+    assert second == (first.source.replace("row 3", "row 5"), "neither an image nor a video")
+
+
+def test_too_many_such_rows_are_an_error(write):
+    text = "image,subject,AU1\npictures/ä b.png,anna,1\na.png,ben,2\nb.png,cleo,3\n"
+    with pytest.raises(InputError, match=r"2 of 3 rows name nothing that is there, the first of them .*row 3: a\.png"):
+        read_au_manifest(write(text))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -56,7 +74,7 @@ def test_images_and_videos_side_by_side(write):
         ("image,subject,smile\na.png,anna,1\n", "no AU column"),
         ("image,subject,AU1,AU01_r\na.png,anna,1,1\n", "AU1 has two columns"),
         ("image,subject,AU3\na.png,anna,1\n", "column AU3: AU3 is no FACS action unit"),
-        ("image,subject,AU1\nnowhere.png,anna,1\n", r"row 2: nowhere.png: no such file"),
+        ("image,subject,AU1\nnowhere.png,anna,1\n", r"1 of 1 rows name nothing .*row 2: nowhere.png: no such file"),
         ("image,subject,AU1\npictures/ä b.png,,1\n", "row 2: no subject"),
         ("image,subject,AU1\npictures/ä b.png,anna,6\n", "row 2, AU1: intensity '6'.*0 to 5"),
         ("image,subject,AU1\npictures/ä b.png,anna,much\n", "row 2, AU1: intensity 'much'"),

@@ -106,9 +106,13 @@ def test_elan_counts_from_where_players_begin(tmp_path):
     later = event._replace(onset_s=event.onset_s + 1.461, offset_s=event.offset_s + 1.461)
     write_eaf(path, {"AU01": [(1, later)]}, video, start_s=1.461)
     document = Eaf(str(path))
-    assert [one[:2] for one in document.get_annotation_data_for_tier("AU01")] == [(80, 280)]
-    assert document.get_linked_files()[0]["TIME_ORIGIN"] == "0"
-    assert ("container_start_s", "1.461000") in document.get_properties()
+    [(start, end, _letter)] = document.get_annotation_data_for_tier("AU01")
+    assert (start, end) == (80, 280)
+    # ELAN shows, at a moment of the document, the media so many milliseconds later; the media begin with their start.
+    origin = int(document.get_linked_files()[0]["TIME_ORIGIN"])
+    container_start = float(dict(document.get_properties())["container_start_s"])
+    assert (start + origin) / 1000 + container_start == pytest.approx(later.onset_s, abs=0.0005)
+    assert (end + origin) / 1000 + container_start == pytest.approx(later.offset_s, abs=0.0005)
 
 
 def test_a_long_gap_in_the_time_stamps_ends_an_event():

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import pandas as pd
 import pytest
 from counted_progress import CountedProgress
+from dying_decoders import let_decoders_die, mark
 from skimage.data import astronaut
 
 from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.explanations import emotion_run
 from facs_pipeline.explanations.emotion_run import PredictionOptions, predict_emotions
 from facs_pipeline.explanations.run import ExplanationOptions, explain_action_units
+from facs_pipeline.extraction.predicted_emotions import PredictedImages
 from facs_pipeline.foundation.errors import ArgumentError
 
 
@@ -83,3 +89,52 @@ def test_nothing_usable_writes_no_table(pictures: Path, tmp_path: Path) -> None:
     assert result.table is None
     assert len(result.skipped) == 1
     assert not (tmp_path / "labels.csv").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kills processes")
+class TestFilesThatEndTheDecoder:
+    """They cost themselves alone."""
+
+    def test_stills_of_explain_au(self, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        shutil.copy(pictures / "smile.png", pictures / "fatal.png")
+        mark(pictures / "fatal.png")
+        let_decoders_die(tmp_path / "site", monkeypatch)
+        result = explain_action_units([pictures], ExplanationOptions(out=tmp_path / "why", aus=(12,)))
+        assert [one.source.name for one in result.explained] == ["smile.png"]
+        reasons = {Path(skipped.source).name: skipped.reason for skipped in result.skipped}
+        assert reasons["fatal.png"] == "decoding crashed (SIGSEGV); the input was given up"
+
+    def test_videos_of_explain_au(
+        self, clips: Path, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is stored of a video is read without decoding it, but its frames are to be shown."""
+        shutil.copytree(results / "cache", tmp_path / "cache")
+        shutil.copy(clips / "anna.mp4", tmp_path / "fatal.mp4")
+        shutil.copy(clips / "anna.mp4", tmp_path / "sound.mp4")
+        let_decoders_die(tmp_path / "site", monkeypatch)
+        options = ExplanationOptions(out=tmp_path / "why", aus=(12,), cache=tmp_path / "cache", jobs=1)
+        result = explain_action_units([tmp_path / "fatal.mp4", tmp_path / "sound.mp4"], options)
+        assert [one.source.name for one in result.explained] == ["sound.mp4"]
+        assert [skipped.reason for skipped in result.skipped] == ["decoding crashed (SIGSEGV); the input was given up"]
+
+    def test_pictures_of_explained_emotions(
+        self, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        let_decoders_die(tmp_path / "site", monkeypatch)
+        shutil.copy(pictures / "smile.png", pictures / "other.png")
+        options = PredictionOptions(out=tmp_path / "labels.csv", explain=tmp_path / "why", jobs=1)
+        measured = emotion_run.image_table
+
+        def change_then_tell(part: PredictedImages, emotions: Sequence[str]) -> pd.DataFrame:
+            # The picture goes bad between being measured and being drawn on.
+            mark(pictures / "other.png")
+            return measured(part, emotions)
+
+        monkeypatch.setattr(emotion_run, "image_table", change_then_tell)
+        result = predict_emotions([pictures / "other.png", pictures / "smile.png"], options)
+        assert result.table is not None
+        assert len(result.table) == 2
+        assert [(Path(one.source).name, one.reason) for one in result.skipped] == [
+            ("other.png", "decoding crashed (SIGSEGV); the input was given up")
+        ]
+        assert len(pd.read_csv(tmp_path / "why" / "reasons.csv")) == 1

@@ -20,10 +20,10 @@ from extraction_runs import FACS, Remembering, facs, files_in, videos_csv
 from video_files import write_audio, write_video
 
 from facs_pipeline.action_units.model import ActionUnitModel
-from facs_pipeline.extraction.pool import Pool
 from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.foundation.files.model_file import load_model
+from facs_pipeline.foundation.pool import Pool
 from facs_pipeline.landmarks.model import LandmarkModel
 
 # Of Linux, from its capability.h and prctl.h

@@ -19,8 +19,8 @@ import pytest
 from extraction_runs import FACS, Remembering, facs
 from skimage.data import astronaut
 
-from facs_pipeline.extraction.call_task import Lost, call_in_workers
 from facs_pipeline.extraction.run import Options, extract_features
+from facs_pipeline.foundation.call_task import Lost, call_in_workers
 
 PORTRAIT = cv2.resize(astronaut(), (128, 128), interpolation=cv2.INTER_AREA)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

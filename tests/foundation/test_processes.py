@@ -7,10 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from facs_pipeline.foundation.errors import FacsError
 from facs_pipeline.foundation.processes import in_processes
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="kills processes, and reads /proc")
 
 LONG = """
 import os, time
@@ -21,9 +26,8 @@ def work(folder, number):
     (Path(folder) / f"{number}").write_text(str(os.getpid()))
     time.sleep(600)
 
-if __name__ == "__main__":
-    import sys
-    list(in_processes(2, work, ((sys.argv[1], n) for n in range(4))))
+def run(folder):
+    list(in_processes(2, work, ((folder, n) for n in range(4))))
 """
 
 
@@ -37,6 +41,49 @@ def test_an_error_is_raised_here():
         list(in_processes(2, divmod, [(1, 1), (1, 0)]))
 
 
+def once_killed(folder: Path, number: int) -> int:
+    """Twice the number; the process ends in the first call with 2."""
+    if number == 2 and not (folder / "killed").exists():
+        (folder / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def killed(number: int) -> int:
+    """Ends the process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def asleep(_number: int) -> None:
+    """Longer than anybody waits."""
+    time.sleep(3600)
+
+
+@linux
+def test_a_killed_process_costs_nothing(tmp_path):
+    assert list(in_processes(2, partial(once_killed, tmp_path), ((n,) for n in range(6)))) == [0, 2, 4, 6, 8, 10]
+    assert (tmp_path / "killed").exists()
+
+
+@linux
+def test_what_kills_processes_again_is_one_clear_error():
+    with pytest.raises(
+        FacsError, match=r"^a process of this run crashed \(SIGKILL\), twice with .* goes on from there"
+    ):
+        list(in_processes(2, killed, [(1,)]))
+    with pytest.raises(FacsError, match=r"^a process of this run hung, no progress for 3 s, twice"):
+        list(in_processes(2, asleep, [(1,)], timeout_s=3))
+
+
+def test_calls_are_taken_when_a_process_is_free_for_them():
+    taken = []
+    results = in_processes(2, divmod, ((taken.append(n) or n, 3) for n in range(100)))
+    assert next(results) == (0, 0)
+    assert len(taken) < 20
+    results.close()
+
+
 def alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
@@ -45,11 +92,14 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="whether a process lives is read from /proc")
+@linux
 def test_they_end_with_the_process_that_started_them(tmp_path):
     (tmp_path / "long.py").write_text(LONG)
     (tmp_path / "pids").mkdir()
-    started = subprocess.Popen([sys.executable, tmp_path / "long.py", tmp_path / "pids"])
+    started = subprocess.Popen(
+        [sys.executable, "-c", "import sys, long; long.run(sys.argv[1])", tmp_path / "pids"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])},
+    )
     deadline = time.monotonic() + 60
     while len(list((tmp_path / "pids").iterdir())) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -14,7 +14,7 @@ import facs_pipeline
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(facs_pipeline.__path__, "facs_pipeline.")
-    if not module.ispkg and module.name != "facs_pipeline.extraction.worker"
+    if not module.ispkg and module.name != "facs_pipeline.foundation.worker"
 )
 
 

@@ -90,7 +90,7 @@ def picture_features(
     work = [partial(_picture_chunk, pictures, span, _part(near, span), mirror, file) for span in spans]
     tasks: list[_Task] = [({**inputs, "first": span.start}, span, todo) for span, todo in zip(spans, work, strict=True)]
     task = progress.task(f"{pictures.path.name}: features{' (mirrored)' * mirror}", len(pictures), "images")
-    return _run(tasks, ResultStore(cache), file, task, jobs)
+    return _run(tasks, ResultStore(cache, progress), file, task, jobs)
 
 
 def clip_features(
@@ -125,7 +125,7 @@ def clip_features(
         tasks.append((inputs, range(start, start + len(clip.frames)), work))
         start += len(clip.frames)
     task = progress.task(f"features of clips{' (mirrored)' * mirror}", start, "frames")
-    return _run(tasks, ResultStore(cache), file, task, jobs)
+    return _run(tasks, ResultStore(cache, progress), file, task, jobs)
 
 
 def _file(path: str | os.PathLike[str] | None) -> str | None:

@@ -151,7 +151,7 @@ def label_pictures(
         "pictures": pictures.digest(),
         "teacher": hashlib.sha256(task_file.read_bytes()).hexdigest(),
     }
-    store = ResultStore(cache)
+    store = ResultStore(cache, progress)
     spans = [range(start, min(start + _CHUNK, len(pictures))) for start in range(0, len(pictures), _CHUNK)]
     parts = []
     with progress.task(f"{pictures.path.name}: pseudo-labels", len(pictures), "images") as task:

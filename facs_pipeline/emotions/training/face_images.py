@@ -57,7 +57,7 @@ def measure_face_images(
     InputError
         If none could be read.
     """
-    store = ResultStore(cache)
+    store = ResultStore(cache, progress)
     rows: list[int] = []
     skipped: list[Skipped] = []
     # Reading happens here, in one process: a table's images are in this process's memory.

@@ -76,7 +76,7 @@ def emotion_curve(
     """
     images, truth = tested.images, tested.truth
     digest = _digest(faces.images.crops, faces.images.features, faces.y, images.crops, images.features, truth)
-    store = ResultStore(cache)
+    store = ResultStore(cache, progress)
     points: list[dict[str, Any]] = []
     for rows in nested_rows(faces.y, shares, seed=run.seed):
         if len(rows) >= len(faces.y) or (points and len(rows) <= points[-1]["n"]):

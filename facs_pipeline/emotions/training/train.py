@@ -312,7 +312,7 @@ def _encode(
     """Fitted families of encoded faces, and their features one after the other."""
     families, features = [], []
     digest = hashlib.sha256(np.ascontiguousarray(images.crops).data).hexdigest()
-    store = ResultStore(run.cache)
+    store = ResultStore(run.cache, progress)
     for kind, window in recipe.encoders:
         family = EncodedFaces(DenseEncoder(kind, window), components=_COMPONENTS, power=0.5)
         inputs = {"family": _FAMILY_VERSION, "crops": digest, "settings": family.settings(), "seed": run.seed}

@@ -18,6 +18,7 @@ from facs_pipeline.foundation.files.artifacts import (
 )
 from facs_pipeline.foundation.files.atomic import discard, remove_leftovers
 from facs_pipeline.foundation.machine import computed_with
+from facs_pipeline.foundation.progress import SILENT, Progress
 
 _Result = TypeVar("_Result")
 
@@ -32,6 +33,8 @@ class ResultStore:
     ----------
     folder : path or None
         Made when the first result is stored. None stores nothing.
+    progress : Progress
+        Warned of a key that others can read, or that cannot be kept.
 
     Examples
     --------
@@ -44,9 +47,11 @@ class ResultStore:
     0
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+    def __init__(self, folder: str | os.PathLike[str] | None, progress: Progress = SILENT) -> None:
         self.folder = None if folder is None else Path(folder)
-        self._key = b"" if folder is None else load_key()[0]
+        self._key, warning = (b"", None) if folder is None else load_key()
+        if warning:
+            progress.warn(warning)
 
     def get(self, inputs: Mapping[str, object], compute: Callable[[], _Result]) -> _Result:
         """The stored result of the same inputs; else what `compute` gives, which is then stored.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from facs_pipeline.extraction.pool import Pool
-from facs_pipeline.extraction.worker import Link
+from facs_pipeline.foundation.pool import Pool
+from facs_pipeline.foundation.worker import Link
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -36,11 +38,12 @@ class Lost(Generic[_Item]):
 
 def call_in_workers(
     function: Callable[[Sequence[_Item], Callable[[], None]], _Result],
-    items: Sequence[_Item],
+    items: Iterable[_Item],
     *,
     piece: int,
     jobs: int,
     timeout_s: float = TIMEOUT_S,
+    doing: str = "decoding",
 ) -> Iterator[_Result | Lost[_Item]]:
     """What a function gives for pieces of a sequence, in its order, computed in worker processes.
 
@@ -51,55 +54,75 @@ def call_in_workers(
     function : callable
         Takes a piece and something to call, without arguments, after each item of it. It can be pickled, as what it
         gives and the items can.
-    items : sequence
+    items : iterable
+        Taken when a worker is free for them.
     piece : int
         So many items are given at once.
     jobs : int
         Processes; what comes out does not depend on it.
     timeout_s : float
         A worker that calls nothing for so long has hung.
+    doing : str
+        What the function does, for the reasons.
 
     Yields
     ------
     object or Lost
         One for each piece; of a piece that was done item by item, one for each item.
     """
-    pieces = [items[start : start + piece] for start in range(0, len(items), piece)]
-    if not pieces:
-        return
+    under_way: dict[int, Sequence[_Item]] = {}
+
+    def pieces() -> Iterator[dict[str, Any]]:
+        rest = iter(items)
+        for number in count():
+            under_way[number] = list(islice(rest, piece))
+            if not under_way[number]:
+                return
+            yield _job(under_way[number])
+
     # No result where the piece has failed as a whole.
     ready: dict[int, list[_Result]] = {}
     due = 0
-    with _pool(function, min(jobs, len(pieces)), timeout_s) as pool:
-        for event in pool.run([_job(one) for one in pieces]):
+    with _pool(function, jobs, timeout_s, doing) as pool:
+        for event in pool.run(pieces()):
             if event.kind == "done":
                 ready[event.job] = [_unpacked(event.content["result"])]
             elif event.kind == "failed":
                 ready[event.job] = []
             while due in ready:
-                yield from ready.pop(due) or _one_by_one(function, pieces[due], timeout_s)
+                yield from ready.pop(due) or _one_by_one(function, under_way[due], timeout_s, doing)
+                del under_way[due]
                 due += 1
 
 
 def _one_by_one(
-    function: Callable[[Sequence[_Item], Callable[[], None]], _Result], items: Sequence[_Item], timeout_s: float
+    function: Callable[[Sequence[_Item], Callable[[], None]], _Result],
+    items: Sequence[_Item],
+    timeout_s: float,
+    doing: str,
 ) -> Iterator[_Result | Lost[_Item]]:
-    with _pool(function, 1, timeout_s) as pool:
+    with _pool(function, 1, timeout_s, doing) as pool:
         for event in pool.run([_job([item]) for item in items]):
             if event.kind == "done":
                 yield _unpacked(event.content["result"])
             elif event.kind == "failed":
                 item = items[event.job]
-                yield Lost(item, event.content["reason"].removeprefix(f"{item}: "))
+                yield Lost(item, event.content["reason"].removeprefix(f"{_name(item)}: "))
 
 
-def _pool(function: Callable[..., Any], workers: int, timeout_s: float) -> Pool:
+def _pool(function: Callable[..., Any], workers: int, timeout_s: float, doing: str) -> Pool:
+    run = {"task": __name__, "function": _packed(function)}
     # Results that wait for an earlier one take memory; so not too many are computed ahead.
-    return Pool(workers, {"task": "calls", "function": _packed(function)}, timeout_s, window=2 * workers + 2)
+    return Pool(workers, run, timeout_s, window=2 * workers + 2, doing=doing)
 
 
 def _job(items: Sequence[Any]) -> dict[str, Any]:
-    return {"path": str(items[0]), "items": _packed(items)}
+    return {"path": _name(items[0]), "items": _packed(items)}
+
+
+def _name(item: object) -> str:
+    # A whole array as a name would be no help.
+    return str(item) if isinstance(item, str | int | os.PathLike) else "a piece of the work"
 
 
 def _packed(value: object) -> str:

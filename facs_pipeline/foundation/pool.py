@@ -12,10 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 # Set before a worker imports NumPy; several workers with several threads each would only stand in each other's way.
 _ONE_THREAD = {
@@ -59,27 +58,42 @@ class Pool:
     workers : int
         Number of processes.
     run : dict of str to Any
-        What all jobs have in common; the first line each worker reads. Its ``task`` is one of
-        `facs_pipeline.extraction.worker.TASKS`.
+        What all jobs have in common; the first line each worker reads. Its ``task`` is a module whose ``prepare``
+        begins a `facs_pipeline.foundation.worker.Task`.
     timeout_s : float
         A worker from which nothing is heard for so long has hung and is ended.
     window : int or None
         No job is begun that comes so far behind the first unfinished one; None for no limit.
+    what, doing : str
+        What a job is about, and what is done to it: for messages.
     """
 
-    def __init__(self, workers: int, run: dict[str, Any], timeout_s: float, window: int | None = None) -> None:
+    def __init__(
+        self,
+        workers: int,
+        run: dict[str, Any],
+        timeout_s: float,
+        *,
+        window: int | None = None,
+        what: str = "input",
+        doing: str = "decoding",
+    ) -> None:
         self._slots: list[_Worker | None] = [None] * workers
         self._run, self._timeout_s, self._window = run, timeout_s, window
+        self._what, self._doing = what, doing
         self._news: queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]] = queue.SimpleQueue()
         self.pids: list[int] = []
 
-    def run(self, jobs: Sequence[dict[str, Any]]) -> Iterator[Event]:
-        """Do all jobs; events come as they happen, each job's last one is ``done`` or ``failed``."""
-        waiting = deque(enumerate(jobs))
-        busy: dict[_Worker, int] = {}
-        while waiting or busy:
+    def run(self, jobs: Iterable[dict[str, Any]]) -> Iterator[Event]:
+        """Do all jobs; events come as they happen, each job's last one is ``done`` or ``failed``.
+
+        A job is taken only when a worker is free for it.
+        """
+        waiting = _Waiting(jobs)
+        busy: dict[_Worker, _Given] = {}
+        while waiting.next or busy:
             self._hand_out(waiting, busy)
-            events = list(self._events(busy, jobs))
+            events = list(self._events(busy))
             # Only now that all news are read: a worker may have finished long ago, while nobody asked.
             for worker in busy:
                 if time.monotonic() - worker.heard > self._timeout_s and not worker.hung:
@@ -87,7 +101,7 @@ class Pool:
                     worker.end()
             yield from events
 
-    def _events(self, busy: dict[_Worker, int], jobs: Sequence[dict[str, Any]]) -> Iterator[Event]:
+    def _events(self, busy: dict[_Worker, _Given]) -> Iterator[Event]:
         """All news that there are, waiting a moment for the first."""
         wait = True
         while True:
@@ -97,16 +111,19 @@ class Pool:
                 return
             wait = False
             if worker in busy:
-                event = self._event(worker, message, busy[worker], jobs)
+                event = self._event(worker, message, busy[worker])
                 if event.kind in ("done", "failed"):
                     del busy[worker]
                 yield event
 
-    def _hand_out(self, waiting: deque, busy: dict[_Worker, int]) -> None:
+    def _hand_out(self, waiting: _Waiting, busy: dict[_Worker, _Given]) -> None:
         for slot, worker in enumerate(self._slots):
-            if not waiting:
+            if waiting.next is None:
                 return
-            if self._window is not None and waiting[0][0] - min(busy.values(), default=waiting[0][0]) >= self._window:
+            number = waiting.number
+            if self._window is not None and number - min((given.job for given in busy.values()), default=number) >= (
+                self._window
+            ):
                 return
             if worker is not None and worker in busy:
                 continue
@@ -119,18 +136,16 @@ class Pool:
                         return
                     raise
                 self.pids.append(worker.pid)
-            number, job = waiting.popleft()
-            busy[worker] = number
+            job = waiting.take()
+            busy[worker] = _Given(number, job["path"])
             worker.give(job)
 
-    def _event(self, worker: _Worker, message: dict | None, number: int, jobs: Sequence[dict]) -> Event:
+    def _event(self, worker: _Worker, message: dict | None, given: _Given) -> Event:
         if message is None:
-            what = "video" if self._run["task"] == "videos" else "input"
-            return Event(
-                number, "failed", {"reason": f"{jobs[number]['path']}: {worker.obituary(self._timeout_s, what)}"}
-            )
+            reason = f"{given.path}: {worker.obituary(self._timeout_s, self._what, self._doing)}"
+            return Event(given.job, "failed", {"reason": reason})
         kind = message.pop("kind")
-        return Event(number, kind, message)
+        return Event(given.job, kind, message)
 
     def close(self) -> None:
         """End all workers; what they were writing is not kept."""
@@ -144,6 +159,29 @@ class Pool:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+class _Given(NamedTuple):
+    """A job that a worker has, by its number, and what it is about."""
+
+    job: int
+    path: str
+
+
+class _Waiting:
+    """Jobs that nobody has yet; only the next one is known."""
+
+    def __init__(self, jobs: Iterable[dict[str, Any]]) -> None:
+        self._rest = iter(jobs)
+        self.number, self.next = 0, next(self._rest, None)
+
+    def take(self) -> dict[str, Any]:
+        """The next job."""
+        job = self.next
+        if job is None:
+            raise IndexError("no job is left")
+        self.number, self.next = self.number + 1, next(self._rest, None)
+        return job
 
 
 class _Worker:
@@ -171,7 +209,7 @@ class _Worker:
         try:
             process = subprocess.Popen(
                 # -P: a folder of videos may hold a file called numpy.py, which must not be imported.
-                [sys.executable, "-P", "-X", "faulthandler", "-m", "facs_pipeline.extraction.worker"],
+                [sys.executable, "-P", "-X", "faulthandler", "-m", "facs_pipeline.foundation.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -212,14 +250,14 @@ class _Worker:
         with contextlib.suppress(OSError):
             self._stdin.close()
 
-    def obituary(self, timeout_s: float, what: str) -> str:
+    def obituary(self, timeout_s: float, what: str, doing: str) -> str:
         """Why the worker is gone, in words."""
         if self.hung:
-            return f"decoding hung, no progress for {timeout_s:g} s; the {what} was given up"
+            return f"{doing} hung, no progress for {timeout_s:g} s; the {what} was given up"
         code = self._process.wait()
         if code < 0:
             with contextlib.suppress(ValueError):
-                return f"decoding crashed ({signal.Signals(-code).name}); the {what} was given up"
+                return f"{doing} crashed ({signal.Signals(-code).name}); the {what} was given up"
         self._errors.seek(0)
         last = self._errors.read().decode("utf-8", "replace").strip().splitlines()[-1:]
         message = last[0] if last else "no message"

@@ -1,4 +1,4 @@
-"""The process in which inputs are decoded: ``python -m facs_pipeline.extraction.worker``, driven by `pool`.
+"""The process in which inputs are decoded: ``python -m facs_pipeline.foundation.worker``, driven by `pool`.
 
 A decoder that crashes or hangs takes only this process down. Jobs come in as JSON lines on standard input and answers
 go out as JSON lines on standard output. A plain child process, not `multiprocessing`, so that a user's script needs no
@@ -26,11 +26,6 @@ from facs_pipeline.foundation.os_errors import advice_on, place_of
 
 TICK_S = 0.2
 """Progress goes out no more often than this."""
-TASKS = {
-    "videos": "facs_pipeline.extraction.video_task",
-    "calls": "facs_pipeline.extraction.call_task",
-}
-"""What workers can do -> the module whose ``prepare`` begins a `Task`."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -41,7 +36,7 @@ class Link:
         self._answers, self._last = answers, time.monotonic()
 
     def send(self, kind: str, **content: Any) -> None:
-        """One answer, see `facs_pipeline.extraction.pool.Event`."""
+        """One answer, see `facs_pipeline.foundation.pool.Event`."""
         self._answers.write(json.dumps({"kind": kind, **content}) + "\n")
         self._answers.flush()
 
@@ -73,7 +68,7 @@ def main() -> None:
     os.dup2(2, 1)
     run = jobs.get()
     _one_thread()
-    prepare: Callable[[dict[str, Any]], Task] = importlib.import_module(TASKS[run["task"]]).prepare
+    prepare: Callable[[dict[str, Any]], Task] = importlib.import_module(run["task"]).prepare
     task, link = prepare(run), Link(answers)
     while True:
         _serve(task, jobs.get(), link)
