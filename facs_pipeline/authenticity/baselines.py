@@ -24,6 +24,7 @@ from facs_pipeline.authenticity.checks import (
 from facs_pipeline.authenticity.inner_folds import best_setting, groups_for_folds
 from facs_pipeline.authenticity.ranker import AuthenticityRanker
 from facs_pipeline.authenticity.squared_hinge import squared_hinge_dual, standardised
+from facs_pipeline.foundation.boosted_trees import booster_of_text
 
 
 class SVMSingle(AuthenticityRanker[np.ndarray]):
@@ -200,7 +201,7 @@ class _LightGBM(AuthenticityRanker[np.ndarray]):
     def from_arrays(cls, arrays: dict[str, np.ndarray], params: dict[str, Any]) -> Self:
         """The fitted ranker from what `to_arrays` and `get_params` gave."""
         model = cls(**{**params, "leaves": tuple(params["leaves"]), "trees": tuple(params["trees"])})
-        model.booster_ = lightgbm.Booster(model_str=bytes(arrays["booster"]).decode())
+        model.booster_ = booster_of_text(bytes(arrays["booster"]))
         model.n_features_in_, model.leaves_, model.trees_ = (int(number) for number in arrays["shape"])
         model.emotions_ = tuple(str(name) for name in arrays["emotions"])
         return model

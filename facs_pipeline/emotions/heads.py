@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from facs_pipeline.emotions.mirror_kernel import MirrorKernelRidge
 from facs_pipeline.emotions.small_kernel import SmallKernel
+from facs_pipeline.foundation.boosted_trees import booster_of_text
 
 
 class LinearHead:
@@ -91,7 +92,7 @@ class LightGBMHead:
     @classmethod
     def restore(cls, arrays: dict[str, np.ndarray]) -> LightGBMHead:
         """The head from what `arrays` gave."""
-        return cls(lightgbm.Booster(model_str=bytes(arrays["booster"]).decode()))
+        return cls(booster_of_text(bytes(arrays["booster"])))
 
 
 class FullKernel:

@@ -18,6 +18,7 @@ import cv2
 import pytest
 from drawn_faces import drawn_frames
 from extraction_runs import FACS, facs, tables_in, videos_csv
+from face_files import table as face_table
 from skimage.data import astronaut
 from video_files import write_video
 
@@ -200,7 +201,22 @@ def commands(photo, results, ranking_table, out):
     }
 
 
+def trainings(photo, data, out):
+    """Training and checks of data, which take long before they write."""
+    manifest, fer2013 = data / "coded.csv", data / "fer2013.csv"
+    manifest.write_text(f"image,subject,AU12\n{photo},anna,2\n")
+    fer2013.write_text(face_table())
+    teacher = ["--teacher", data / "none.task", "--images", data]
+    return {
+        "train-au": ["train-au", "--manifest", manifest, "--out", out / "a.npz"],
+        "train-landmarks": ["train-landmarks", *teacher, "--out", out / "a.npz"],
+        "train-emotion": ["train-emotion", fer2013, "--out", out],
+        "dataset": ["dataset", "check", "fer2013", fer2013, "--duplicates", out / "a.csv"],
+    }
+
+
 COMMANDS = list(commands("", "", "", Path()))
+TRAININGS = ["train-au", "train-landmarks", "train-emotion", "dataset"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -232,12 +248,46 @@ def test_a_disk_that_fills_up_meanwhile_is_one_message(command, photo, results, 
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
+def obey_permissions():
+    """Take from root the right to write everything."""
+    if os.geteuid() == 0 and ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
+        raise PermissionError
+
+
+@pytest.mark.parametrize("command", TRAININGS)
+def test_training_finds_a_place_that_is_full_or_read_only_before_any_work(command, photo, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    arguments = trainings(photo, tmp_path, out)[command]
+    ended = facs(*arguments, preexec_fn=file_limit(1000), env=without_coverage())
+    told = f"Error: {out}: results cannot be written there"
+    assert (ended.returncode, ended.stderr[: len(told)]) == (2, told)
+    out.chmod(0o555)
+    try:
+        ended = facs(*arguments, preexec_fn=obey_permissions)
+    except subprocess.SubprocessError:
+        pytest.skip("root's right to write everything cannot be dropped here")
+    told += " (Permission denied)"
+    assert (ended.returncode, ended.stderr[: len(told)]) == (2, told)
+    assert len(ended.stderr.splitlines()) == 1
+    assert list(out.iterdir()) == []
+    assert not list(tmp_path.glob("*.cache"))
+
+
+@pytest.mark.parametrize("command", ["extract-stills", "predict-emotion"])
+def test_a_key_that_others_can_read_is_told_of(command, photo, tmp_path):
+    key = tmp_path / "key"
+    key.write_bytes(b"k" * 32)
+    key.chmod(0o644)
+    environment = {**os.environ, "FACS_KEY_FILE": str(key)}
+    ended = facs(command, photo, "--out", tmp_path / "a.csv", env=environment)
+    assert ended.returncode == 0
+    assert f"Note: {key}: others can read the key" in ended.stderr
+    assert ended.stderr.count("others can read the key") == 1
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_read_only_folder_is_one_message_before_any_work(command, photo, results, ranking_table, tmp_path):
-    def obey_permissions():
-        if os.geteuid() == 0 and ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
-            raise PermissionError
-
     (tmp_path / "out").mkdir()
     (tmp_path / "out").chmod(0o555)
     arguments = commands(photo, results, ranking_table, tmp_path / "out")[command]

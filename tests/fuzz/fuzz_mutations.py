@@ -34,6 +34,13 @@ _VALUES: list[Any] = [
 ]  # fmt: skip
 
 
+_NUMBERS = [
+    b"0", b"1", b"-1", b"-2", b"7", b"1000000", b"2147483647", b"-2147483648", b"4294967296", b"99999999999999999999",
+    b"1e308", b"-1e999", b"nan", b"inf", b"", b"x", b"0x10",
+]  # fmt: skip
+"""Indexes that lie nowhere, sizes that nobody has, and what is no number."""
+
+
 def damaged_bytes(data: bytes, draw: random.Random) -> bytes:
     """Bytes changed, cut out, doubled, moved, put in, or cut off at the end."""
     content = bytearray(data)
@@ -112,6 +119,37 @@ def _damaged_value(value: Any, draw: random.Random) -> Any:
             value[key] = _damaged_value(value[key], draw)
         return value
     return copy.deepcopy(draw.choice(_VALUES))
+
+
+def damaged_booster(data: bytes, draw: random.Random) -> bytes:
+    """A model file whose LightGBM text has other lines or numbers; its hash is right all the same."""
+    with np.load(io.BytesIO(data)) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    card = json.loads(bytes(arrays.pop("card")))
+    [name] = [name for name in arrays if name.endswith("booster")]
+    lines = bytes(arrays[name]).split(b"\n")
+    for _ in range(draw.choice([1, 1, 2, 5])):
+        at = draw.randrange(len(lines))
+        key, sign, values = lines[at].partition(b"=")
+        words = values.split(b" ")
+        kind = draw.randrange(8)
+        if kind <= 3 and sign:
+            words[draw.randrange(len(words))] = draw.choice(_NUMBERS)
+            lines[at] = key + b"=" + b" ".join(words)
+        elif kind == 4 and sign:
+            lines[at] = key + b"=" + b" ".join(words[: draw.randrange(len(words) + 1)] * draw.choice([1, 2]))
+        elif kind == 5:
+            del lines[at]
+        elif kind == 6:
+            lines.insert(draw.randrange(len(lines)), lines[at])
+        else:
+            lines[at] = damaged_bytes(lines[at], draw)
+        lines = lines or [b""]
+    arrays[name] = np.frombuffer(b"\n".join(lines), np.uint8)
+    card["content_sha256"] = content_hash(arrays)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays, card=np.frombuffer(json.dumps(card).encode(), np.uint8))
+    return buffer.getvalue()
 
 
 def damaged_model(data: bytes, draw: random.Random) -> bytes:

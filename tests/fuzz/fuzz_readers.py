@@ -16,6 +16,7 @@ import pandas as pd
 from fuzz_mutations import (
     Mutation,
     damaged_archive,
+    damaged_booster,
     damaged_bytes,
     damaged_cells,
     damaged_json,
@@ -385,6 +386,66 @@ def _small_landmarks(path: Path) -> None:
     save_model(path, "landmarks", arrays, model.card)
 
 
+def _boosters(folder: Path) -> list[Seed]:
+    """Models that hold LightGBM's text."""
+    import lightgbm
+
+    from facs_pipeline.authenticity.baselines import LightGBMPairs
+    from facs_pipeline.authenticity.model import AuthenticityModel
+    from facs_pipeline.emotions.heads import LightGBMHead
+    from facs_pipeline.emotions.model import EmotionModel
+
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(60, 2304)), np.arange(60) % 3
+    settings = {"objective": "multiclass", "num_class": 3, "num_leaves": 4, "min_data_in_leaf": 2, "verbose": -1}
+    booster = lightgbm.train({**settings, "num_threads": 1}, lightgbm.Dataset(X, label=y), 2)
+    EmotionModel("boosted", ["happy", "sad", "angry"], LightGBMHead(booster), inputs=["pixels"]).save(
+        folder / "emotion.npz"
+    )
+    ranker = LightGBMPairs(trees=[2], leaves=[3]).fit(
+        draw.normal(size=(80, 3)), np.arange(80).reshape(-1, 2), emotions=np.repeat(["happy", "sad"], 40)
+    )
+    columns = ("AU01_value_mean", "AU02_value_mean", "AU04_value_mean")
+    AuthenticityModel("lightgbm", ranker, columns, np.ones(3)).save(folder / "authenticity.npz")
+    seeds = [Seed(file.name, file.read_bytes(), (damaged_booster,)) for file in sorted(folder.glob("*.npz"))]
+    for seed in seeds:
+        (folder / seed.name).unlink()
+    return seeds
+
+
+def _read_booster(path: Path) -> None:
+    from facs_pipeline.emotions.model import EmotionModel
+
+    if path.name == "emotion.npz":
+        EmotionModel.load(path).head.predict_proba(np.zeros((2, 2304), np.float32))
+    else:
+        _read_model(path)
+
+
+def _predictors(folder: Path) -> list[Seed]:
+    """A shape predictor as dlib writes it, as small as it can be."""
+    import dlib
+
+    draw = np.random.default_rng(0)
+    options = dlib.shape_predictor_training_options()
+    options.cascade_depth, options.tree_depth, options.num_trees_per_cascade_level = 2, 2, 3
+    options.oversampling_amount, options.feature_pool_size, options.num_threads = 2, 50, 1
+    image, box = draw.integers(0, 256, (200, 200), np.uint8), dlib.rectangle(40, 40, 160, 160)
+    shapes = [[dlib.point(int(x), int(y)) for x, y in draw.uniform(50, 150, (68, 2))] for _ in range(3)]
+    faces = [[dlib.full_object_detection(box, points)] for points in shapes]
+    path = folder / "predictor.dat"
+    dlib.train_shape_predictor([image] * 3, faces, options).save(str(path))
+    data = path.read_bytes()
+    path.unlink()
+    return [Seed(path.name, data, (damaged_bytes,))]
+
+
+def _read_predictor(path: Path) -> None:
+    from facs_pipeline.landmarks.loading import load_landmarks
+
+    load_landmarks(path).find(_picture(96), (10.0, 10.0, 60.0, 60.0))
+
+
 def _read_model(path: Path) -> None:
     from facs_pipeline.action_units.model import ActionUnitModel
     from facs_pipeline.authenticity.model import AuthenticityModel
@@ -448,6 +509,8 @@ READERS: dict[str, Reader] = {
     "images": Reader(_images, _read_image, (FacsError, ValueError)),
     "artifacts": Reader(_artifacts, _read_artifact, (BadArtifactError,)),
     "models": Reader(_models, _read_model),
+    "boosters": Reader(_boosters, _read_booster),
+    "predictors": Reader(_predictors, _read_predictor),
     # The slowest comes last, so that it has the time that the others did not need.
     "results": Reader(_results, _read_results),
 }
