@@ -57,6 +57,10 @@ SHOWN_REMARKS = 10
     help="Subtract the resting face: the video's own, its subject's (needs --metadata), or that of a clip.",
 )  # fmt: skip
 @click.option(
+    "--least-confidence", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+    help="Leave out action units of a half of a face that is trusted less; 0 for all.",
+)  # fmt: skip
+@click.option(
     "--cutoff-hz", type=float, default=1.0, show_default=True, help="Cut-off of the descriptors' smoothing, in Hz."
 )
 @click.option(
@@ -86,6 +90,7 @@ def command(
     faces: Literal["one", "all"],
     metadata: Path | None,
     baseline: str,
+    least_confidence: float,
     cutoff_hz: float,
     image_fps: float,
     overlay: bool,
@@ -119,6 +124,7 @@ def command(
         overlay=overlay,
         metadata=metadata,
         cutoff_hz=cutoff_hz,
+        least_confidence=least_confidence,
         image_fps=image_fps,
         fail_fast=fail_fast,
         timeout_s=timeout_s,

@@ -34,6 +34,10 @@ Exit codes: 0 all images done, 1 some could not be read (the others are done), 2
 )  # fmt: skip
 @click.option("--au-model", type=click.Path(path_type=Path), help="Action-unit model file.  [default: the package's]")
 @click.option("--landmarks", type=click.Path(path_type=Path), help="Landmark model file.  [default: the package's]")
+@click.option(
+    "--least-confidence", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+    help="Leave out action units of a half of a face that is trusted less; 0 for all.",
+)  # fmt: skip
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
 def command(
     inputs: tuple[str, ...],
@@ -41,6 +45,7 @@ def command(
     faces: Literal["one", "all"],
     au_model: Path | None,
     landmarks: Path | None,
+    least_confidence: float,
     jobs: int | None,
 ) -> int:
     """Action units, landmarks and head pose of the faces in INPUTS.
@@ -51,7 +56,7 @@ def command(
     """
     from facs_pipeline.extraction.stills_run import StillsOptions, extract_stills
 
-    result = extract_stills(inputs, StillsOptions(out, faces, au_model, landmarks, jobs), ConsoleProgress())
+    result = extract_stills(inputs, StillsOptions(out, faces, au_model, landmarks, jobs, least_confidence), ConsoleProgress())
     print_skipped(result.skipped)
     print_skipped(result.notes, "Note")
     if result.videos:

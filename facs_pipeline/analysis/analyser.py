@@ -19,6 +19,7 @@ from facs_pipeline.analysis.pictures import Colour, as_grey
 from facs_pipeline.analysis.stills import face_near, face_places, is_face
 from facs_pipeline.faces.detector import Box
 from facs_pipeline.faces.tracker import FaceTracker, TrackedFace
+from facs_pipeline.features.confidence import Confidence, default_confidence
 from facs_pipeline.features.registration import registered_texture, registration
 from facs_pipeline.features.vector import features_of_texture
 from facs_pipeline.foundation.threads import one_thread
@@ -51,14 +52,15 @@ class AnalysedFace:
         Left, top, width and height of the frame round the points, brows to chin, in pixels.
     points : ndarray of float32
         iBUG's 68 landmarks [68, 2] in pixels.
-    confidence : float
-        0..1, that the points lie on an unhidden face.
+    score : float
+        0..1, that the points lie on a face; the tracker goes by it.
     cut : bool
         The picture changed altogether since the frame before.
     texture : ndarray of uint8
         The registered face [120, 120].
     intensities : ndarray of float32, or None
-        Of the action units [k], 0..5, in the order of `FaceAnalyser.aus`; None without an action-unit model.
+        Of the action units [k], 0..5, in the order of `FaceAnalyser.aus`; None without an action-unit model. NaN where
+        the half of the face in which an action unit is cannot be trusted, see `facs_pipeline.features.confidence`.
     emotions : ndarray of float32, or None
         Probabilities [c] of the labels in the order of `FaceAnalyser.emotions`; None without an emotion model.
     detected : bool
@@ -72,7 +74,7 @@ class AnalysedFace:
     time_s: float
     box: Box
     points: np.ndarray = field(repr=False)
-    confidence: float
+    score: float
     cut: bool
     texture: np.ndarray = field(repr=False)
     intensities: np.ndarray | None = None
@@ -84,6 +86,31 @@ class AnalysedFace:
     def features(self) -> np.ndarray:
         """LBP, HOG and shape [9055] uint8, see `facs_pipeline.features`; computed on first use."""
         return features_of_texture(self.texture, self.points, self.registration)
+
+    @cached_property
+    def trust(self) -> Confidence:
+        """How far this one face can be trusted, see `facs_pipeline.features.confidence`; computed on first use."""
+        return default_confidence().judge(self.features[None], self.points[None], np.array([self.score]))
+
+    @property
+    def confidence(self) -> float:
+        """Probability that the mean error of the points is below 5 % of the distance of the outer eye corners."""
+        return float(self.trust.whole[0])
+
+    @property
+    def confidence_upper(self) -> float:
+        """The same of brows and eyes, and that they can be seen."""
+        return float(self.trust.upper[0])
+
+    @property
+    def confidence_lower(self) -> float:
+        """The same of the mouth, and that it can be seen."""
+        return float(self.trust.lower[0])
+
+    @property
+    def occluded(self) -> str:
+        """What hides the face: sunglasses, mask, or which half of it; empty for nothing."""
+        return str(self.trust.occluded[0])
 
     @cached_property
     def pose(self) -> np.ndarray:
@@ -208,7 +235,7 @@ class FaceAnalyser:
         for face in faces:
             self._measure(face)
         if not self._smooths:
-            return faces
+            return self._trusted(faces)
         self._waiting.extend(faces)
         intensities = np.array([face.intensities for face in faces]).reshape(-1, len(self.aus))
         ids = [face.face_id for face in faces]
@@ -252,8 +279,8 @@ class FaceAnalyser:
         """
         grey = as_grey(picture, self._colour)
         if near is not None:
-            points, confidence = face_near(grey, self.landmarks, near)
-            faces = [self._still_face(grey, points, confidence)] if is_face(confidence) else []
+            points, score = face_near(grey, self.landmarks, near)
+            faces = [self._still_face(grey, points, score)] if is_face(score) else []
         else:
             places = face_places(grey, self.landmarks, self._faces)
             faces = [
@@ -263,10 +290,10 @@ class FaceAnalyser:
             ]
         for face in faces:
             self._measure(face)
-        return faces
+        return self._trusted(faces)
 
     def face_at(self, picture: np.ndarray, points: np.ndarray) -> AnalysedFace:
-        """The face whose landmarks [68, 2] in pixels are known, such as those of a table."""
+        """The face whose landmarks [68, 2] in pixels are known, such as those of a table; all of its intensities."""
         grey = as_grey(picture, self._colour)
         points = np.asarray(points, np.float32)
         face = self._still_face(grey, points, self.landmarks.judge(grey, points))
@@ -300,12 +327,12 @@ class FaceAnalyser:
 
     @staticmethod
     def _still_face(
-        grey: np.ndarray, points: np.ndarray, confidence: float, face_id: int = 0, detected: bool = True
+        grey: np.ndarray, points: np.ndarray, score: float, face_id: int = 0, detected: bool = True
     ) -> AnalysedFace:
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         box = left, top, right - left, bottom - top
         texture = registered_texture(grey, points)
-        return AnalysedFace(face_id, 0, 0.0, box, points, confidence, False, texture, detected=detected)
+        return AnalysedFace(face_id, 0, 0.0, box, points, score, False, texture, detected=detected)
 
     def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
         """The faces that have waited longest, as many as there are smoothed intensities [m, k]."""
@@ -314,6 +341,13 @@ class FaceAnalyser:
         faces = [self._waiting.popleft() for _ in smoothed]
         for face, intensities in zip(faces, smoothed, strict=True):
             face.intensities = intensities
+        return self._trusted(faces)
+
+    def _trusted(self, faces: list[AnalysedFace]) -> list[AnalysedFace]:
+        """The faces, without intensities of which nothing is known."""
+        for face in faces:
+            if face.intensities is not None:
+                face.intensities = face.trust.trusted(face.intensities[None], self.aus)[0]
         return faces
 
 

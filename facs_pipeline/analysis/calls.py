@@ -147,7 +147,10 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
     table = with_presence(pd.DataFrame(cells, columns=names), analyser.presence)
     ids = [None if face is None else face.face_id for face in faces]
     table.insert(0, "face_id", pd.Series(ids, dtype="Int64"))
-    table["confidence"] = [0.0 if face is None else round(float(np.float32(face.confidence)), 4) for face in faces]
+    table["confidence"] = [0.0 if face is None else face.confidence for face in faces]
+    table["confidence_upper"] = [np.nan if face is None else face.confidence_upper for face in faces]
+    table["confidence_lower"] = [np.nan if face is None else face.confidence_lower for face in faces]
+    table["occluded"] = [None if face is None else face.occluded or None for face in faces]
     table["success"] = found.astype(int)
     if analyser.emotions:
         probabilities = np.full((len(faces), len(analyser.emotions)), np.nan)

@@ -78,18 +78,18 @@ class FrameBatch:
         if not faces:
             self._rows.append((frame.index, -1, frame.time_s, 0.0, (np.nan,) * 4, False))
         for face in faces:
-            row = frame.index, face.face_id, frame.time_s, float(face.confidence), tuple(face.box), face.cut
+            row = frame.index, face.face_id, frame.time_s, float(face.score), tuple(face.box), face.cut
             self._rows.append(row)
             self._faces.append(face)
 
     def rows(self) -> dict[str, np.ndarray]:
-        """Columns [n], a row a face: ``frame``, ``face_id``, ``time_s``, ``confidence``, ``box`` [n, 4], ``cut``."""
-        frame, face_id, time_s, confidence, box, cut = zip(*self._rows, strict=True)
+        """Columns [n], a row a face: ``frame``, ``face_id``, ``time_s``, ``score``, ``box`` [n, 4], ``cut``."""
+        frame, face_id, time_s, score, box, cut = zip(*self._rows, strict=True)
         return {
             "frame": np.array(frame, np.int64),
             "face_id": np.array(face_id, np.int64),
             "time_s": np.array(time_s, np.float64),
-            "confidence": np.array(confidence, np.float32),
+            "score": np.array(score, np.float32),
             "box": np.array(box, np.float32),
             "cut": np.array(cut, bool),
         }

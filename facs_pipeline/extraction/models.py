@@ -27,6 +27,7 @@ _EMBEDDED = Path(str(files("facs_pipeline.models")))
 LANDMARK_MODEL = _EMBEDDED / "landmarks.npz"
 AU_MODEL = _EMBEDDED / "action_units.npz"
 EMOTION_MODEL = _EMBEDDED / "emotions.npz"
+CONFIDENCE_MODEL = _EMBEDDED / "confidence.npz"
 
 
 @cache
@@ -43,6 +44,13 @@ def landmark_model(path: Path | None) -> ModelFile:
         # Only the model itself can say whether this version can use it.
         return ModelFile("landmarks", place, _landmarks(place).sha256)
     return ModelFile("landmarks", place, load_model(place, "landmarks").card["content_sha256"])
+
+
+@cache
+def confidence_model() -> ModelFile:
+    """The embedded model of how far faces can be trusted."""
+    card = load_model(CONFIDENCE_MODEL, "confidence").card
+    return ModelFile("confidence", CONFIDENCE_MODEL, card["content_sha256"])
 
 
 @cache

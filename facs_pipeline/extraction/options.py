@@ -26,6 +26,7 @@ class Options:
     overlay : also write annotated videos.
     metadata : CSV with subject, emotion and label per video; None for none.
     cutoff_hz : of the descriptors' smoothing.
+    least_confidence : 0..1; intensities of a half of a face of which less is certain are left out.
     image_fps : frames per second of image folders.
     fail_fast : stop at the first video that fails.
     timeout_s : a video that makes no progress for so long is given up.
@@ -50,6 +51,7 @@ class Options:
     overlay: bool = False
     metadata: Path | None = None
     cutoff_hz: float = 1.0
+    least_confidence: float = 0.5
     image_fps: float = 25.0
     fail_fast: bool = False
     timeout_s: float = 120.0

@@ -20,6 +20,7 @@ from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
 from facs_pipeline.foundation.call_task import Lost, call_in_workers
+from facs_pipeline.features.confidence import LEAST, default_confidence
 from facs_pipeline.foundation.files.regular import read_whole
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.decoding import decode_grey, picture_note, silence_opencv
@@ -44,7 +45,8 @@ class StillFace(NamedTuple):
     path : Path
     face_id : int or None
         Number of the face in its image.
-    confidence : float, 0..1.
+    score : float
+        0..1, that the points lie on a face.
     points : ndarray [68, 2] float32 or None, landmarks in pixels.
     features : ndarray [9055] uint8 or None, see `facs_pipeline.features`.
     note : str
@@ -53,7 +55,7 @@ class StillFace(NamedTuple):
 
     path: Path
     face_id: int | None = None
-    confidence: float = 0.0
+    score: float = 0.0
     points: np.ndarray | None = None
     features: np.ndarray | None = None
     note: str = ""
@@ -154,7 +156,7 @@ def measure_stills(
     Examples
     --------
     >>> for face in measure_stills([Path("photo.jpg")]):  # doctest: +SKIP
-    ...     print(face.path, face.confidence, ActionUnitModel.load_default().predict(face.features))
+    ...     print(face.path, face.score, ActionUnitModel.load_default().predict(face.features))
     """
     measure = partial(_measure, faces=faces, landmarks=landmarks, unfinished=unfinished or ResultStore(None))
     with progress.task("images", len(paths), "images") as task:
@@ -167,8 +169,12 @@ def measure_stills(
                 yield from faces_there
 
 
-def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataFrame:
+def stills_table(
+    faces: Sequence[StillFace], model: ActionUnitModel, least_confidence: float = LEAST
+) -> pd.DataFrame:
     """What `facs extract-stills` writes: a row for each face, with the intensities that `model` gives it.
+
+    Where the confidence in its half of the face is below `least_confidence`, an intensity is empty.
 
     Examples
     --------
@@ -177,17 +183,27 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel) -> pd.DataF
     """
     rows = np.array([row for row, face in enumerate(faces) if face.points is not None], np.intp)
     cells = np.full((len(faces), 3 + 2 * N_POINTS + len(model.aus)), np.nan)
+    trust, occluded = np.full((len(faces), 3), np.nan), np.full(len(faces), None, object)
+    trust[:, 0] = 0.0
     if len(rows):
-        points = np.array([faces[row].points for row in rows])
+        points, features, scores = (
+            np.array([getattr(faces[row], name) for row in rows]) for name in ("points", "features", "score")
+        )
+        judged = default_confidence().judge(features, points, scores)
+        trust[rows], occluded[rows] = np.stack(judged[:3], axis=1), [name or None for name in judged.occluded.tolist()]
         # Each by itself: a matrix product rounds a row otherwise when others are beside it.
-        intensities = np.array([model.predict(faces[row].features) for row in rows])
+        intensities = np.array([model.predict(row) for row in features])
+        intensities = judged.trusted(intensities, model.aus, least_confidence)
         cells[rows] = measured_cells(head_pose(points), points, intensities)
     first = {
         # File names need not be text, and could not be written into a table then.
         "input": [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces],
         "face_id": pd.Series([face.face_id for face in faces], dtype="Int64"),
-        "confidence": [round(face.confidence, STILLS.decimals["confidence"]) for face in faces],
+        "confidence": trust[:, 0],
         "success": np.isin(np.arange(len(faces)), rows).astype(int),
+        "confidence_upper": trust[:, 1],
+        "confidence_lower": trust[:, 2],
+        "occluded": occluded,
     }
     names = [column.name for column in face_columns(STILLS, model.aus)]
     table = pd.concat([pd.DataFrame(first), pd.DataFrame(cells, columns=names[len(first) :])], axis=1)[names]
@@ -231,7 +247,7 @@ def _measured(paths: Sequence[Path], analyser: FaceAnalyser, tick: Callable[[], 
             measured.append(still)
         else:
             measured += [
-                StillFace(still.path, face.face_id, face.confidence, face.points, face.features, still.note)
+                StillFace(still.path, face.face_id, face.score, face.points, face.features, still.note)
                 for face in still.faces
             ] or [StillFace(still.path, note=still.note)]
     return measured

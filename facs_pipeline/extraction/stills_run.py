@@ -41,6 +41,8 @@ class StillsOptions:
         Model files; by default those of the package.
     jobs : int, optional
         Processes; by default one per core. The table does not depend on it.
+    least_confidence : float
+        0..1; intensities of a half of a face of which less is certain are left out.
     """
 
     out: Path = Path("stills.csv")
@@ -48,6 +50,7 @@ class StillsOptions:
     au_model: Path | None = None
     landmarks: Path | None = None
     jobs: int | None = None
+    least_confidence: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -150,10 +153,10 @@ def _measured(files: Inputs, model: ActionUnitModel, options: StillsOptions, pro
             notes[one.path] = one.note
         # Features of a hundred thousand faces would fill the memory; their rows do not.
         if len(batch) == _BATCH:
-            tables.append(stills_table(batch, model))
+            tables.append(stills_table(batch, model, options.least_confidence))
             batch = []
     if batch:
-        tables.append(stills_table(batch, model))
+        tables.append(stills_table(batch, model, options.least_confidence))
     table = pd.concat(tables, ignore_index=True) if tables else stills_table([], model)
     if tables:
         write_table(table, options.out)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
@@ -136,7 +137,11 @@ def _rows_of(path: Path, aus: tuple[int, ...], options: SeriesOptions, others: _
         if parts > 1:
             split = f"{parts} parts, split at gaps of more than {LONGEST_GAP_S:g} s in its time stamps"
             progress.warn(f"{path}: video {one.video!r} is described from {split}")
-        values = describe_series(intensities, one.times_s, aus)[0]
+        # One by one, as in a run over videos: of a hidden mouth the brows are described all the same.
+        alone = np.isnan(intensities).any(axis=1) != np.isnan(intensities).all(axis=1)
+        columns = [[k] for k in range(len(aus))] if alone.any() else [list(range(len(aus)))]
+        parts = [describe_series(intensities[:, c], one.times_s, [aus[k] for k in c])[0] for c in columns]
+        values = np.concatenate(parts)
         cells = {"video": one.video, "face_id": one.face_id, "subject": "", "emotion": "", "label": ""}
         rows[key] = _Row(path, one.origin, {**cells, **dict(zip(names, values, strict=True))})
     return rows

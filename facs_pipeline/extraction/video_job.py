@@ -27,7 +27,7 @@ from facs_pipeline.extraction.stage import FRAMES, Computation, Stage, VideoSett
 from facs_pipeline.foundation.errors import FacsError, InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.foundation.machine import computed_with
-from facs_pipeline.tables.au_table import TABLES, FaceRows
+from facs_pipeline.tables.au_table import TABLES, FaceRows, present
 from facs_pipeline.tables.face_schemas import ACTION_UNITS, presence_columns
 from facs_pipeline.video.container import check_file
 from facs_pipeline.video.reader import folder_images
@@ -271,27 +271,31 @@ class VideoRun:
 
     def _extra(self) -> list[Stage]:
         """The stages that add columns of their own."""
-        shown = {"faces", "landmarks", "action_units"}
+        shown = {"faces", "landmarks", "confidence", "action_units"}
         return [stage for stage in self.stages if not stage.of_whole_video and stage.name not in shown]
 
     def _rows(self, stored: dict[str, Artifact]) -> Iterator[FaceRows]:
         chunks_read = self._together(stored, "faces", "action_units")
         resting = RestingFaces.of(self.job.settings.baseline, chunks_read, stored["faces"].facts["frames"])
         extra = [stage for stage in self._extra() if stage.columns(stored[stage.name].facts)]
-        names = ("faces", "landmarks", "action_units", *(stage.name for stage in extra))
+        names = ("faces", "landmarks", "confidence", "action_units", *(stage.name for stage in extra))
         aus, levels = measured_aus(self.options.au_model), learnt_presence(self.options.au_model)
-        for faces, landmarks, intensities, *chunks in self._together(stored, *names):
+        for faces, landmarks, trust, intensities, *chunks in self._together(stored, *names):
             above_rest = resting.subtract(intensities, faces["face_id"])
             # As rounded as the table has them, so that a reader of the table finds the same.
             written = ACTION_UNITS["AU01_r"].rounded(above_rest)
-            cells: list[Any] = [written[:, aus.index(au)] >= level for au, level in levels.items()]
+            cells: list[Any] = [present(written[:, aus.index(au)], level) for au, level in levels.items()]
+            confidence = np.zeros(len(faces["frame"]))
+            confidence[faces["face_id"] >= 0] = trust.whole
             for stage, chunk in zip(extra, chunks, strict=True):
                 cells += stage.cells(chunk, stored[stage.name].facts)
             yield FaceRows(
                 faces["frame"] + 1,
                 faces["face_id"],
                 faces["time_s"],
-                faces["confidence"],
+                confidence,
+                np.stack([trust.upper, trust.lower], axis=1),
+                trust.occluded.tolist(),
                 landmarks["pose"],
                 landmarks["points"],
                 above_rest,

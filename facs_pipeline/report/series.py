@@ -147,6 +147,9 @@ def _main_face(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 def _smooth(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """The descriptors' smoothing, back at the video's own times; the raw values where the face is there too briefly."""
+    if len({tuple(column) for column in np.isfinite(values).T.tolist()}) > 1:
+        # The mouth may be hidden where the brows are not.
+        return np.concatenate([_smooth(column[:, None], times) for column in values.T], axis=1)
     visible = np.isfinite(values).all(axis=1) & np.isfinite(times)
     out = np.full_like(values, np.nan)
     if not visible.any():

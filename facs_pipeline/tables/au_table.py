@@ -41,12 +41,16 @@ class FaceRows:
         Times [n] in seconds.
     confidence : ndarray of float
         [n], 0..1.
+    halves : ndarray of float
+        Confidence in the upper and the lower face [m, 2], for the m rows that have a face.
+    occluded : sequence of str
+        What hides each face [m], likewise.
     pose : ndarray of float
-        [m, 3] in radians, for the m rows that have a face.
+        [m, 3] in radians, likewise.
     points : ndarray of float
         [m, 68, 2] in pixels, likewise.
     intensities : ndarray of float
-        [m, k], 0..5, likewise.
+        [m, k], 0..5, likewise; NaN where nothing is known.
     extra : sequence of ndarray or of sequence of str
         For each of the table's extra columns its cells [m], likewise.
     """
@@ -55,6 +59,8 @@ class FaceRows:
     face_id: np.ndarray
     time_s: np.ndarray
     confidence: np.ndarray
+    halves: np.ndarray
+    occluded: Sequence[str]
     pose: np.ndarray
     points: np.ndarray
     intensities: np.ndarray
@@ -95,15 +101,20 @@ class CsvTable:
         self._stack = contextlib.ExitStack()
         self._file = self._stack.enter_context(atomic_write(path))
         self._video = _quoted(video)
-        measured = [column.format for column in columns[_N_ABOUT_ROW:]]
-        self._with_face = f"%s,%d,%d,{_TIME.format},{_CONFIDENCE.format},1,{','.join(measured)}\n"
-        self._without_face = f"%s,%d,,{_TIME.format},0,0{',' * len(measured)}\n"
+        measured = [column.format for column in face_columns(ACTION_UNITS, aus)[_N_ABOUT_ROW:]]
+        self._with_face = f"%s,%d,%d,{_TIME.format},{_CONFIDENCE.format},1"
+        self._measured, self._n_measured = "," + ",".join(measured), len(measured)
+        self._beside = "".join(f",{'%s' if column.type == 'flag' else column.format}" for column in self._extra)
+        self._without_face = f"%s,%d,,{_TIME.format},0,0{',' * (len(columns) - _N_ABOUT_ROW)}\n"
         self._file.write(",".join(map(_quoted, (column.name for column in columns))) + "\n")
 
     def write(self, rows: FaceRows) -> None:
         """Append rows."""
-        cells = [*_measured(rows).T.tolist(), *(self._extra_cells(rows))]
+        cells = [*_confidences(rows).T.tolist(), list(rows.occluded), *_measured(rows).T.tolist()]
         measured = zip(*cells, strict=True)
+        beside = self._extra_cells(rows)
+        extra = zip(*beside, strict=True) if beside else iter([()] * len(rows.intensities))
+        unknown = iter(np.isnan(rows.intensities).any(axis=1).tolist())
         lines = []
         for frame, face, time, confidence in zip(
             rows.frame.tolist(), rows.face_id.tolist(), rows.time_s.tolist(), rows.confidence.tolist(), strict=True
@@ -111,7 +122,11 @@ class CsvTable:
             if face < 0:
                 lines.append(self._without_face % (self._video, frame, time))
             else:
-                lines.append(self._with_face % (self._video, frame, face, time, confidence, *next(measured)))
+                about = self._with_face % (self._video, frame, face, time, confidence)
+                values = self._measured % next(measured)
+                if next(unknown):
+                    values = values.replace("nan", "")
+                lines.append(f"{about}{values}{self._beside % next(extra)}\n")
         self._file.write("".join(lines))
 
     def _extra_cells(self, rows: FaceRows) -> list[list[Any]]:
@@ -120,6 +135,8 @@ class CsvTable:
             if column.type == "text":
                 quoted = {text: _quoted(text) for text in set(values)}
                 cells.append([quoted[text] for text in values])
+            elif column.type == "flag":
+                cells.append(["" if np.isnan(value) else int(value) for value in np.asarray(values, float).tolist()])
             else:
                 cells.append(column.rounded(values).tolist())
         return cells
@@ -159,6 +176,8 @@ class ParquetTable:
             pa.array(_TIME.rounded(rows.time_s)),
             pa.array(_CONFIDENCE.rounded(confidence)),
             pa.array(has_face.astype(np.int8)),
+            *(self._of_faces(column, has_face) for column in _confidences(rows).T),
+            self._of_faces(np.array([name or None for name in rows.occluded], object), has_face, pa.string()),
             *(self._of_faces(column, has_face) for column in _measured(rows).T),
         ]
         for column, values in zip(self._extra, rows.extra, strict=True):
@@ -167,10 +186,13 @@ class ParquetTable:
         self._writer.write_table(pa.Table.from_arrays(cells, schema=self._schema))
 
     def _of_faces(self, measured: np.ndarray, has_face: np.ndarray, arrow_type: Any = None) -> Any:
-        """A column [n] whose cells are empty where there is no face, from those [m] of faces."""
-        cells = np.zeros(len(has_face), measured.dtype)
+        """A column [n] whose cells are empty where there is no face or no number, from those [m] of faces."""
+        cells, empty = np.zeros(len(has_face), measured.dtype), ~has_face
+        if measured.dtype.kind == "f":
+            unknown = np.isnan(measured)
+            measured, empty[has_face] = np.where(unknown, 0.0, measured), unknown
         cells[has_face] = measured
-        return self._pa.array(cells, arrow_type, mask=~has_face)
+        return self._pa.array(cells, arrow_type, mask=empty)
 
     def __enter__(self) -> ParquetTable:
         return self
@@ -195,6 +217,10 @@ def _measured(rows: FaceRows) -> np.ndarray:
     return measured_cells(rows.pose, rows.points, rows.intensities)
 
 
+def _confidences(rows: FaceRows) -> np.ndarray:
+    return _CONFIDENCE.rounded(rows.halves)
+
+
 def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray) -> np.ndarray:
     """What is measured of m faces as the tables hold it: rounded, without negative 0.
 
@@ -215,6 +241,11 @@ def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray
     points = np.asarray(points, dtype=float).transpose(0, 2, 1).reshape(len(points), 2 * N_POINTS)
     parts = [(pose, _POSE), (points, _POINT), (intensities, _INTENSITY)]
     return np.hstack([column.rounded(part) for part, column in parts])
+
+
+def present(intensities: np.ndarray, level: float) -> np.ndarray:
+    """1 from an intensity on, else 0 [m]; NaN where the intensity is."""
+    return np.where(np.isnan(intensities), np.nan, intensities >= level)
 
 
 def with_presence(table: pd.DataFrame, levels: Mapping[int, float]) -> pd.DataFrame:

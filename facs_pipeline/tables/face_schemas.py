@@ -12,7 +12,22 @@ _LABELLED = "It is how people labelled FER2013's images, not what somebody feels
 _NOT_CODED = "AU18, 26, 28 and 45 of the embedded model follow pseudo-labels, not codes by people."
 _POSE = "from the landmarks; OpenFace's signs"
 
+_JUDGED = "confidence model"
+_CONFIDENT = (
+    "Probability that the landmarks' mean error is below 5 % of the distance of the outer eye corners; 0 without a "
+    "face."
+)
+_EMPTY = "empty without a face, and where its half of the face is trusted less than --least-confidence says"
+
 _au = partial(Column, "action_units")
+_TRUST = (
+    _au("confidence_upper", "number", "The same probability of brows and eyes alone, and that they can be seen. Lower "
+        "than --least-confidence, and action units 1, 2, 4, 5, 6, 7 and 45 are empty.", "-", "0 .. 1", _JUDGED, 4),
+    _au("confidence_lower", "number", "The same probability of the mouth alone, and that it can be seen. Lower than "
+        "--least-confidence, and all other action units are empty.", "-", "0 .. 1", _JUDGED, 4),
+    _au("occluded", "text", "What hides the face: sunglasses, a mask, or something else over its upper or lower half; "
+        "empty for nothing.", "-", "sunglasses or upper, mask or lower, one of each with a space between", _JUDGED),
+)  # fmt: skip
 _MEASURED = (
     _au("pose_Rx", "number", "Head pitch: rotation about the image's horizontal axis.", "rad", "-pi .. pi", _POSE, 5),
     _au("pose_Ry", "number", "Head yaw: rotation about the image's vertical axis.", "rad", "-pi .. pi", _POSE, 5),
@@ -50,7 +65,7 @@ ACTION_UNITS = TableSchema(
     "action_units",
     "`action_units/<video>.csv` (or `.parquet`): one row per frame and face; a frame without a face is one row with "
     "`success` 0 and empty cells.",
-    2,
+    3,
     (
         _au("video", "text", "Name of the video, unique in the run.", "-", "text", "file name without its ending"),
         _au("frame", "integer", "Number of the frame in the video; each decoded frame has its rows.", "-", "1 ...",
@@ -60,14 +75,14 @@ ACTION_UNITS = TableSchema(
         _au("timestamp", "number", "Presentation time of the frame as the container has it; the first may be above 0: "
             "players show it less start_s of videos.csv.", "s", "0 ...",
             "the container's time stamps", 6),
-        _au("confidence", "number", "How sure the face tracker is; 0 without a face.", "-", "0 .. 1", "face tracker",
-            4),
+        _au("confidence", "number", _CONFIDENT, "-", "0 .. 1", _JUDGED, 4),
         _au("success", "flag", "1 if a face was found and measured in this frame, else 0.", "-", "0, 1",
             "face tracker"),
+        *_TRUST,
         *_MEASURED,
-        _intensity(meaning="Intensity of action unit <nn>; empty without a face. Smoothed over the frames just before "
+        _intensity(meaning=f"Intensity of action unit <nn>; {_EMPTY}. Smoothed over the frames just before "
                    f"and after. With --baseline, above the resting face. {_NOT_CODED}"),
-        _presence(meaning="1 if action unit <nn> is there, else 0; empty without a face."),
+        _presence(meaning="1 if action unit <nn> is there, else 0; empty where its intensity is."),
         *_label(("emotion", "emotion_confidence", "emotion_<emotion>"), "--emotion; empty without a face",
                 optional=True),
     ),
@@ -77,17 +92,17 @@ STILLS = TableSchema.of(
     "stills",
     "The table that `facs extract-stills` writes: one row per face of an image; an image without a face is one row "
     "with `success` 0 and empty cells.",
-    2,
+    3,
     (
         _au("input", "text", "The image, as it was named or found in the folder.", "-", "text", "file"),
         _au("face_id", "integer", "Number of the face in the image; empty without a face.", "-", "0 ...", "--faces"),
-        _au("confidence", "number", "That the landmarks lie on an unhidden face; 0 without a face.", "-", "0 .. 1",
-            "landmark model", 4),
+        _au("confidence", "number", _CONFIDENT, "-", "0 .. 1", _JUDGED, 4),
         _au("success", "flag", "1 if a face was found and measured in this image, else 0.", "-", "0, 1",
             "face search"),
+        *_TRUST,
         *_MEASURED,
-        _intensity(meaning=f"Intensity of action unit <nn>; empty without a face. {_NOT_CODED}"),
-        _presence(meaning="1 if action unit <nn> is there, else 0; empty without a face."),
+        _intensity(meaning=f"Intensity of action unit <nn>; {_EMPTY}. {_NOT_CODED}"),
+        _presence(meaning="1 if action unit <nn> is there, else 0; empty where its intensity is."),
     ),
 )  # fmt: skip
 

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.dynamics.descriptors import default_aus
+from facs_pipeline.features.confidence import UPPER_AUS
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import column_names, read_number_table, table_stem
 from facs_pipeline.tables.au_formats import AUFormat, recognise
 from facs_pipeline.tables.time_base import PER_SECOND, Clock, TimeUnit, time_base
 
 _NUMBERS = ("frame", "timestamp", "confidence", "success")
+_HALVES = ("confidence_upper", "confidence_lower")
 _TEXTS = ("video", "face_id")
 LARGEST_INTENSITY = 1e6
 """Larger intensities are no intensities; their squares and sums would overflow."""
@@ -43,7 +45,8 @@ class AUSeries:
     times_s : ndarray of float64
         Times [n] of the video's frames in seconds, never falling, never NaN; two frames may have the same time.
     intensities : ndarray of float64
-        [n, k]; rows of NaN where this face was not found. 0..5, py-feat's 0..1.
+        [n, k]; rows of NaN where this face was not found, and NaN where a half of it could not be trusted. 0..5,
+        py-feat's 0..1.
     aus : tuple of int
         Numbers [k] of the columns' action units, increasing.
     success : ndarray of bool
@@ -130,7 +133,7 @@ def read_au_table(
 
 def _in_our_columns(path: Path, form: AUFormat, columns: Mapping[int, str]) -> pd.DataFrame:
     """What is needed of the table: intensities, and the other columns under our names."""
-    ours = {**dict.fromkeys((*_NUMBERS, *_TEXTS)), **form.renamed}
+    ours = {**dict.fromkeys((*_NUMBERS, *_HALVES, *_TEXTS)), **form.renamed}
     wanted = {*ours, *columns.values()}
     text = [name for name in ours if form.renamed.get(name, name) in _TEXTS]
     table = read_number_table(path, wanted.__contains__, text=text)
@@ -140,7 +143,7 @@ def _in_our_columns(path: Path, form: AUFormat, columns: Mapping[int, str]) -> p
 
 
 def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd.Series[bool]:
-    """Rows that show a face; all their intensities must be there."""
+    """Rows that show a face; all their intensities must be there, unless the table says how sure each half is."""
     missing = table[list(columns.values())].isna()
     if "success" not in table:
         has_face, why = ~missing.all(axis=1), "although other action units are there"
@@ -149,7 +152,7 @@ def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd
         if wrong is not None:
             raise InputError(f"{path}: row {wrong}, column success: {table['success'].loc[wrong]:g}, expected 0 or 1")
         has_face, why = table["success"] == 1, "although success is 1"
-    row = _first(missing.any(axis=1) & has_face)
+    row = _first(_incomplete(missing, table, columns) & has_face)
     if row is not None:
         raise InputError(f"{path}: row {row}, column {missing.loc[row].idxmax()}: empty {why}; is the file cut short?")
     huge = table[list(columns.values())].abs() > LARGEST_INTENSITY
@@ -158,6 +161,15 @@ def _has_face(path: Path, table: pd.DataFrame, columns: Mapping[int, str]) -> pd
         name = str(huge.loc[row].idxmax())
         raise InputError(f"{path}: row {row}, column {name}: {table[name].loc[row]:g} is no intensity; expected 0 to 5")
     return has_face
+
+
+def _incomplete(missing: pd.DataFrame, table: pd.DataFrame, columns: Mapping[int, str]) -> pd.Series[bool]:
+    """Rows in which an intensity is missing, unless the half of the face in which it is was not trusted."""
+    if not set(_HALVES) <= set(table):
+        return missing.any(axis=1)
+    halves = [[name for au, name in columns.items() if (au in UPPER_AUS) is upper] for upper in (True, False)]
+    # A half that is not trusted is empty as a whole.
+    return pd.concat([missing[half].any(axis=1) & ~missing[half].all(axis=1) for half in halves], axis=1).any(axis=1)
 
 
 def _first(rows: pd.Series[bool]) -> int | None:

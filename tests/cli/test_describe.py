@@ -74,6 +74,8 @@ def ours(
         face_id=ids[keep],
         time_s=np.repeat(times + 0.5, keep.sum(axis=1)),
         confidence=np.ones(keep.sum()),
+        halves=np.ones((m, 2)),
+        occluded=[""] * m,
         pose=np.zeros((m, 3)),
         points=np.zeros((m, 68, 2)),
         intensities=measured,

@@ -29,6 +29,8 @@ def rows(n: int, without: int) -> FaceRows:
         face_id=np.where(has_face, 0, -1),
         time_s=np.arange(n) / 30,
         confidence=np.full(n, 0.9871),
+        halves=np.full((m, 2), 0.75),
+        occluded=["mask"] * m,
         pose=np.full((m, 3), -1e-9),
         points=np.arange(m * 136).reshape(m, 68, 2) / 7,
         intensities=np.linspace(0, 5, m)[:, None],

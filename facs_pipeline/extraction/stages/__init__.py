@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facs_pipeline.extraction.stage import Stage
 from facs_pipeline.extraction.stages.action_units import ActionUnits
+from facs_pipeline.extraction.stages.confidence import Confidence
 from facs_pipeline.extraction.stages.descriptors import Descriptors
 from facs_pipeline.extraction.stages.emotions import Emotions
 from facs_pipeline.extraction.stages.faces import Faces
@@ -14,6 +15,7 @@ STAGES: tuple[type[Stage], ...] = (
     Faces,
     Landmarks,
     Features,
+    Confidence,
     ActionUnits,
     Emotions,
     Descriptors,

@@ -39,7 +39,7 @@ class Faces(Stage):
     """Rows of frames and faces; the facts hold numbers of frames, times and cuts."""
 
     name = "faces"
-    version = 7
+    version = 8
     inputs = (FRAMES,)
 
     settings: FacesSettings
