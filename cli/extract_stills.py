@@ -56,7 +56,9 @@ def command(
     """
     from facs_pipeline.extraction.stills_run import StillsOptions, extract_stills
 
-    result = extract_stills(inputs, StillsOptions(out, faces, au_model, landmarks, jobs, least_confidence), ConsoleProgress())
+    result = extract_stills(
+        inputs, StillsOptions(out, faces, au_model, landmarks, jobs, least_confidence), ConsoleProgress()
+    )
     print_skipped(result.skipped)
     print_skipped(result.notes, "Note")
     if result.videos:

@@ -109,7 +109,7 @@ class AnalysedFace:
 
     @property
     def occluded(self) -> str:
-        """What hides the face: sunglasses, mask, or which half of it; empty for nothing."""
+        """What hides the face: sunglasses, mask, or which half of it; ``"no"`` for nothing."""
         return str(self.trust.occluded[0])
 
     @cached_property

@@ -150,7 +150,7 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
     table["confidence"] = [0.0 if face is None else face.confidence for face in faces]
     table["confidence_upper"] = [np.nan if face is None else face.confidence_upper for face in faces]
     table["confidence_lower"] = [np.nan if face is None else face.confidence_lower for face in faces]
-    table["occluded"] = [None if face is None else face.occluded or None for face in faces]
+    table["occluded"] = [None if face is None else face.occluded for face in faces]
     table["success"] = found.astype(int)
     if analyser.emotions:
         probabilities = np.full((len(faces), len(analyser.emotions)), np.nan)

@@ -169,9 +169,7 @@ def measure_stills(
                 yield from faces_there
 
 
-def stills_table(
-    faces: Sequence[StillFace], model: ActionUnitModel, least_confidence: float = LEAST
-) -> pd.DataFrame:
+def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confidence: float = LEAST) -> pd.DataFrame:
     """What `facs extract-stills` writes: a row for each face, with the intensities that `model` gives it.
 
     Where the confidence in its half of the face is below `least_confidence`, an intensity is empty.
@@ -190,7 +188,7 @@ def stills_table(
             np.array([getattr(faces[row], name) for row in rows]) for name in ("points", "features", "score")
         )
         judged = default_confidence().judge(features, points, scores)
-        trust[rows], occluded[rows] = np.stack(judged[:3], axis=1), [name or None for name in judged.occluded.tolist()]
+        trust[rows], occluded[rows] = np.stack(judged[:3], axis=1), judged.occluded
         # Each by itself: a matrix product rounds a row otherwise when others are beside it.
         intensities = np.array([model.predict(row) for row in features])
         intensities = judged.trusted(intensities, model.aus, least_confidence)

@@ -140,8 +140,8 @@ def _rows_of(path: Path, aus: tuple[int, ...], options: SeriesOptions, others: _
         # One by one, as in a run over videos: of a hidden mouth the brows are described all the same.
         alone = np.isnan(intensities).any(axis=1) != np.isnan(intensities).all(axis=1)
         columns = [[k] for k in range(len(aus))] if alone.any() else [list(range(len(aus)))]
-        parts = [describe_series(intensities[:, c], one.times_s, [aus[k] for k in c])[0] for c in columns]
-        values = np.concatenate(parts)
+        described = [describe_series(intensities[:, c], one.times_s, [aus[k] for k in c])[0] for c in columns]
+        values = np.concatenate(described)
         cells = {"video": one.video, "face_id": one.face_id, "subject": "", "emotion": "", "label": ""}
         rows[key] = _Row(path, one.origin, {**cells, **dict(zip(names, values, strict=True))})
     return rows

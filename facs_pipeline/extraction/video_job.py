@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from facs_pipeline.analysis.analyser import FaceAnalyser
 from facs_pipeline.extraction.cache import Cache, StageKey, content_sha256, stage_keys, table_key
 from facs_pipeline.extraction.decoding import decoded_batches

@@ -1,9 +1,9 @@
 """How far a face's landmarks, and each half of it, can be trusted; whether something hides it.
 
-A linear map from the texture's LBP and HOG and the registered landmarks estimates the points' error, blur, and how much
-is hidden. These few numbers, the face's size and turn, and the landmark model's own log-odds of a face go with all their
-products into logistic regressions. Both are fitted by `facs train-confidence` on faces that were hidden, blurred,
-darkened and shrunk on purpose. Probabilities are of the embedded landmark model's points.
+A linear map from the texture's LBP and HOG and the registered landmarks estimates the points' error, the blur, and how
+much is hidden. These few numbers, the face's size and turn, and the landmark model's log-odds of a face go into
+logistic regressions, with all their products. Both are fitted by `facs train-confidence` on faces that were hidden,
+blurred, darkened and shrunk on purpose. Probabilities are of the embedded landmark model's points.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Confidence(NamedTuple):
         The same of brows and eyes, and of the mouth; and that less than a third of these points is hidden.
     occluded : ndarray of str
         What hides a face `[m]`: ``"sunglasses"`` or ``"upper"``, ``"mask"`` or ``"lower"``, one of each pair with a
-        space between, or nothing.
+        space between, or ``"no"``.
 
     Notes
     -----
@@ -72,7 +72,7 @@ class Confidence(NamedTuple):
     def trusted(self, intensities: np.ndarray, aus: Sequence[int], least: float = LEAST) -> np.ndarray:
         """Intensities `[m, k]`, NaN where the confidence in an action unit's half of the face is below `least`."""
         halves = [self.upper if au in UPPER_AUS else self.lower for au in aus]
-        below = np.array(halves).reshape(len(aus), -1).T < least
+        below = least > np.array(halves).reshape(len(aus), len(self.upper)).T
         return np.where(below, np.float32(np.nan), intensities)
 
 
@@ -192,7 +192,7 @@ def _occluded(chance: Mapping[str, np.ndarray]) -> np.ndarray:
     for name, part in (("sunglasses", "upper"), ("mask", "lower")):
         named, hidden = (chance[one] >= 0.5 for one in (name, f"{part}_hidden"))
         names.append(np.where(named, name, np.where(hidden, part, "")))
-    return np.array([" ".join(filter(None, pair)) for pair in zip(*names, strict=True)], dtype="U16")
+    return np.array([" ".join(filter(None, pair)) or "no" for pair in zip(*names, strict=True)], dtype="U16")
 
 
 @cache

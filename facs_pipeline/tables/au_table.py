@@ -177,7 +177,7 @@ class ParquetTable:
             pa.array(_CONFIDENCE.rounded(confidence)),
             pa.array(has_face.astype(np.int8)),
             *(self._of_faces(column, has_face) for column in _confidences(rows).T),
-            self._of_faces(np.array([name or None for name in rows.occluded], object), has_face, pa.string()),
+            self._of_faces(np.array(rows.occluded, object), has_face, pa.string()),
             *(self._of_faces(column, has_face) for column in _measured(rows).T),
         ]
         for column, values in zip(self._extra, rows.extra, strict=True):

@@ -26,7 +26,7 @@ _TRUST = (
     _au("confidence_lower", "number", "The same probability of the mouth alone, and that it can be seen. Lower than "
         "--least-confidence, and all other action units are empty.", "-", "0 .. 1", _JUDGED, 4),
     _au("occluded", "text", "What hides the face: sunglasses, a mask, or something else over its upper or lower half; "
-        "empty for nothing.", "-", "sunglasses or upper, mask or lower, one of each with a space between", _JUDGED),
+        "empty without a face.", "-", "no, sunglasses, upper, mask, lower; two with a space between", _JUDGED),
 )  # fmt: skip
 _MEASURED = (
     _au("pose_Rx", "number", "Head pitch: rotation about the image's horizontal axis.", "rad", "-pi .. pi", _POSE, 5),

@@ -31,9 +31,11 @@ from facs_pipeline.landmarks.training.samples import misregistration
 
 HIDDEN = 1 / 3
 """Share of a half's points from which on it counts as hidden."""
+FOLDS = 5
+"""Of persons: each is judged by regressions fitted on the others."""
 _ERRORS = (0.008, 0.5)
 _FAR_OFF = 0.08
-_FOLDS = 5
+_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,14 @@ def judged_faces(
             features = face_features(face.image, found)
             rows.append((features, found, score * inside, errors, hidden, face.cover, face.blur, face.kinds))
             task.advance()
-    columns = list(zip(*rows, strict=True))
-    return JudgedFaces(*(np.array(column) for column in columns[:-1]), kinds=list(columns[-1]))
+    *arrays, kinds = zip(*rows, strict=True)
+    return JudgedFaces(*map(np.array, arrays), list(kinds))
 
 
 def joined(parts: Sequence[JudgedFaces]) -> JudgedFaces:
     """Samples of several runs as one."""
-    columns = list(zip(*parts, strict=True))
-    return JudgedFaces(*(np.concatenate(c) for c in columns[:-1]), kinds=[kind for part in columns[-1] for kind in part])
+    *arrays, kinds = zip(*parts, strict=True)
+    return JudgedFaces(*map(np.concatenate, arrays), [kind for part in kinds for kind in part])
 
 
 def fit_linear_map(samples: JudgedFaces, settings: ConfidenceTraining) -> tuple[np.ndarray, np.ndarray]:
@@ -228,9 +230,9 @@ def fit_confidence(
     centre, scale = numbers.mean(axis=0), numbers.std(axis=0)
     designs, truth = products((numbers - centre) / scale), unseen.truth()
     order = {name: k for k, name in enumerate(np.random.default_rng(settings.seed).permutation(np.unique(persons)))}
-    fold = np.array([order[person] % _FOLDS for person in persons])
+    fold = np.array([order[person] % FOLDS for person in persons])
     held_out = np.empty(truth.shape)
-    for number in range(_FOLDS):
+    for number in range(FOLDS):
         out = fold == number
         odds = fit_odds(designs[~out], truth[~out], settings)
         held_out[out] = 1 / (1 + np.exp(-np.clip(designs[out] @ odds, -30, 30)))
@@ -238,13 +240,23 @@ def fit_confidence(
     return FittedConfidence(model, held_out)
 
 
-def calibration_error(probability: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error of probabilities `[n]` in ten bins of equal width (Guo et al., ICML 2017)."""
-    which = np.minimum((probability * bins).astype(int), bins - 1)
-    shares = [
-        (which == k).mean() * abs(probability[which == k].mean() - right[which == k].mean()) for k in np.unique(which)
+def calibration_curve(probability: np.ndarray, right: np.ndarray) -> list[dict[str, float]]:
+    """Of each tenth from 0 to 1 that is not empty: how many of the n, mean probability, and share right."""
+    which = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    return [
+        {
+            "faces": int((which == k).sum()),
+            "probability": round(float(probability[which == k].mean()), 4),
+            "right": round(float(right[which == k].mean()), 4),
+        }
+        for k in np.unique(which)
     ]
-    return float(sum(shares))
+
+
+def calibration_error(probability: np.ndarray, right: np.ndarray) -> float:
+    """Expected calibration error of probabilities `[n]` in ten bins of equal width (Guo et al., ICML 2017)."""
+    curve = calibration_curve(probability, right)
+    return sum(bin_["faces"] * abs(bin_["probability"] - bin_["right"]) for bin_ in curve) / len(probability)
 
 
 def measured(fitted: FittedConfidence, unseen: JudgedFaces) -> dict[str, dict[str, float]]:

@@ -18,6 +18,7 @@ from facs_pipeline.foundation.files.atomic import atomic_write, require_place
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.model import LandmarkModel
 from facs_pipeline.landmarks.training.confidence import (
+    FOLDS,
     ConfidenceTraining,
     JudgedFaces,
     fit_confidence,
@@ -28,8 +29,8 @@ from facs_pipeline.landmarks.training.confidence import (
 from facs_pipeline.landmarks.training.recipe import TEACHER, LabelledFaces, gather_faces, held_out, versions
 
 RIGHTS = (
-    "Trained on the images listed and on nothing else. The points come from the teacher named. Nothing is promised about "
-    "rights in the training images beyond what their sources state."
+    "Trained on the images listed and on nothing else. The points come from the teacher named. Nothing is promised "
+    "about rights in the training images beyond what their sources state."
 )
 MOST = 1500
 """Images at most of each source's persons whom the landmark model knows; the others are all taken."""
@@ -90,10 +91,11 @@ def train_confidence_file(
     model, settings = LandmarkModel.load(options.landmarks), options.settings
     percent = float(model.card.get("hold_out_percent", 0.0))
     groups = {seen: gathered(images, options, percent, seen=seen, progress=progress) for seen in (False, True)}
-    if not all(groups.values()):
+    new = sum(len(set(source.subjects)) for source in groups[False])
+    if not groups[True] or new < FOLDS:
         raise InputError(
-            f"{options.landmarks}: these images show only persons whom the landmark model has seen, or only others; "
-            "give images of both"
+            f"{options.landmarks}: these images show {new} persons new to the landmark model, expected at least "
+            f"{FOLDS}, and some whom it knows; give images of both"
         )
     judged: dict[bool, JudgedFaces] = {}
     for seen, sources in groups.items():
@@ -109,26 +111,26 @@ def train_confidence_file(
     figures = measured(fitted, judged[False])
     for name, values in figures.items():
         progress.log(f"{name}: {values}")
-    card = {
+    card: dict[str, Any] = {
         "title": "how far the 68 landmarks can be trusted, and what hides a face",
         "teacher": TEACHER,
         "rights": RIGHTS,
         "landmark_model": model.sha256,
         "training_data": {
-            source.name: source.facts | {"persons": len(set(source.subjects)), "images": len(source.images)}
-            for source in groups[False]
+            f"{source.name}, persons {whose}": source.facts
+            for whose, seen in (("new to the landmark model", False), ("whom it knows", True))
+            for source in groups[seen]
         },
-        "persons_new_to_the_landmark_model": len(set(persons.tolist())),
         "measured_on_persons_held_out": figures,
         "settings": asdict(settings),
         "versions": versions(),
     }
     replace(fitted.model, card=card).save(options.out)
-    card = type(fitted.model).load(options.out).card
+    card = dict(type(fitted.model).load(options.out).card)
     with atomic_write(options.out.with_suffix(".json")) as file:
         json.dump(card, file, indent=1, sort_keys=True, ensure_ascii=False)
         file.write("\n")
-    return dict(card)
+    return card
 
 
 def gathered(

@@ -210,7 +210,9 @@ def _mask(
     down = down / max(float(np.linalg.norm(down)), 1.0)
     edge = points[1:16].copy()
     edge += (edge - points[30]) * 0.04 + down * rng.uniform(0, 0.06) * eyes
-    upper = np.array([points[15] + 0.1 * (points[29] - points[15]), points[top], points[1] + 0.1 * (points[29] - points[1])])
+    upper = np.array(
+        [points[15] + 0.1 * (points[29] - points[15]), points[top], points[1] + 0.1 * (points[29] - points[1])]
+    )
     upper += down * rng.uniform(-0.02, 0.1) * eyes
     mask = _polygons(image.shape, [np.concatenate([edge, upper])])
     light = rng.uniform(130, 250) if rng.random() < 0.6 else rng.uniform(10, 130)
