@@ -19,8 +19,8 @@ from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.faces.detector import upright_turn
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
-from facs_pipeline.foundation.call_task import Lost, call_in_workers
 from facs_pipeline.features.confidence import LEAST, default_confidence
+from facs_pipeline.foundation.call_task import Lost, call_in_workers
 from facs_pipeline.foundation.files.regular import read_whole
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.images.decoding import decode_grey, picture_note, silence_opencv
