@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .console import ConsoleProgress
+from .model_files import au_model
 from .usage import usage_errors
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class AgainstType(click.ParamType):
 @click.option(
     "--out", type=click.Path(path_type=Path), default="explanations", show_default=True, help="Output folder."
 )
-@click.option("--au-model", type=click.Path(path_type=Path), help="Action-unit model file.  [default: the package's]")
+@au_model
 @click.option("--landmarks", type=click.Path(path_type=Path), help="Landmark model file.  [default: the package's]")
 @click.option("--cache", type=click.Path(path_type=Path), help="Cache of an earlier extract-features run to use.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Videos processed side by side.  [default: one per core]")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .console import ConsoleProgress
+from .model_files import au_model
 
 if TYPE_CHECKING:
     from facs_pipeline.extraction.result import RunResult
@@ -34,7 +35,7 @@ SHOWN_REMARKS = 10
     "--format", "table_format", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True,
     help="Format of the action-unit tables.",
 )  # fmt: skip
-@click.option("--au-model", type=click.Path(path_type=Path), help="Action-unit model file.  [default: the package's]")
+@au_model
 @click.option(
     "--emotion", is_flag=True,
     help="Also give probabilities of seven emotions: how people would label the face, not what somebody feels.",

@@ -10,6 +10,7 @@ import click
 from facs_pipeline.foundation.text import counted
 
 from .console import ConsoleProgress, print_skipped
+from .model_files import au_model
 
 EPILOG = """\b
 Examples:
@@ -32,7 +33,7 @@ Exit codes: 0 all images done, 1 some could not be read (the others are done), 2
     "--faces", type=click.Choice(["one", "all"]), default="one", show_default=True,
     help="The main face of each image, or all of them.",
 )  # fmt: skip
-@click.option("--au-model", type=click.Path(path_type=Path), help="Action-unit model file.  [default: the package's]")
+@au_model
 @click.option("--landmarks", type=click.Path(path_type=Path), help="Landmark model file.  [default: the package's]")
 @click.option(
     "--least-confidence", type=click.FloatRange(0, 1), default=0.5, show_default=True,

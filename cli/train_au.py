@@ -98,9 +98,8 @@ Examples:
 @click.option(
     "--regressor",
     type=click.Choice(["svr", "ridge"]),
-    default="svr",
-    show_default=True,
-    help="Ensembles of SVRs on balanced subsamples, as published, or ridge regression on all rows.",
+    help="Ensembles of SVRs on balanced subsamples, as published, or ridge regression on all rows.  "
+    "[default: svr; ridge with --codes]",
 )
 @click.option(
     "--block-weights",
@@ -143,7 +142,7 @@ def command(
     out: Path,
     landmarks: str | None,
     aus: tuple[int, ...] | None,
-    regressor: str,
+    regressor: str | None,
     block_weights: dict[str, float] | None,
     modes: tuple[int, ...] | None,
     similar: int,
@@ -175,6 +174,7 @@ def command(
     if out.suffix != ".npz":
         raise click.UsageError(f"--out {out}: model files end in .npz")
     features = FeatureSource(cache or out.with_suffix(".cache"), landmarks, mirror, jobs)
+    regressor = regressor or ("ridge" if codes else "svr")
     recipe = Recipe(regressor, folds, block_weights or BLOCK_WEIGHTS, modes or (), similar, max_samples, seed=seed)
     options, progress = AUTrainingOptions(out, features, recipe, emotion_check, rights), ConsoleProgress()
     if teacher:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _EMBEDDED = Path(str(files("facs_pipeline.models")))
 LANDMARK_MODEL = _EMBEDDED / "landmarks.npz"
 AU_MODEL = _EMBEDDED / "action_units.npz"
+PUBLISHED_AU_MODEL = _EMBEDDED / "action_units_published.npz"
+"""Of the published form: ensembles of SVRs on uniform LBP in 10 x 10 cells and 49 registered landmarks."""
 EMOTION_MODEL = _EMBEDDED / "emotions.npz"
 CONFIDENCE_MODEL = _EMBEDDED / "confidence.npz"
 

@@ -10,10 +10,12 @@ from sklearn.metrics import roc_auc_score
 
 from facs_pipeline.action_units.model import ActionUnitModel, limited
 from facs_pipeline.action_units.training.human_codes import CodedFaces, auc, refine
+from facs_pipeline.action_units.training.recipe import Recipe
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.model_file import load_model
 
 D = 30
+RECIPE = Recipe(regressor="ridge", folds=4, n_bootstrap=50)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def teacher() -> ActionUnitModel:
 
 @pytest.fixture(scope="module")
 def refined(teacher, faces) -> ActionUnitModel:
-    return refine(teacher, faces, folds=4, n_bootstrap=50)
+    return refine(teacher, faces, RECIPE)
 
 
 def test_codes_are_told_on_persons_not_trained_on(refined, teacher, faces):
@@ -59,6 +61,13 @@ def test_codes_are_told_on_persons_not_trained_on(refined, teacher, faces):
     assert refined.card["teacher_share"]["45"] == 1
 
 
+def test_codes_are_told_by_ensembles_of_svrs_as_well(teacher, faces):
+    ensembles = refine(teacher, faces, replace(RECIPE, regressor="svr", folds=3))
+    for au in ("4", "6", "12"):
+        assert ensembles.card["metrics_on_codes"][au]["auc"] > 0.95
+    assert ensembles.card["codes"]["regressor"] == "svr"
+
+
 def test_neutral_faces_read_nearly_zero_and_coded_ones_c(refined, faces):
     measured = refined.card["metrics_on_codes"]
     assert max(row["neutral_mean"] for row in measured.values()) <= 0.25
@@ -73,7 +82,7 @@ def test_codes_dealt_at_random_are_told_by_chance_only(teacher, faces):
     dealt = np.random.default_rng(1).permutation(np.flatnonzero(~faces.neutral))
     present = faces.present.copy()
     present[~faces.neutral] = faces.present[dealt]
-    told = refine(teacher, replace(faces, present=present), folds=4, n_bootstrap=50).card
+    told = refine(teacher, replace(faces, present=present), RECIPE).card
     assert "6" in told["left_out"]
     assert all(0.3 < told["metrics_on_codes"][au]["auc"] < 0.7 for au in ("4", "12"))
 

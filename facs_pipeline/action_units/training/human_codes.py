@@ -3,8 +3,8 @@
 A teacher's scores follow a moving face closely, but its scores mean something else than the action units they stand
 for. Codes by people mean the action units, but there are few. Each step is linear, so the result is one linear model:
 
-1. ``h``: ridge regression of the codes, 0 or 1, on the features and on the intensities ``t`` of the model by
-   pseudo-labels, before they are limited.
+1. ``h``: regression of the codes, 0 or 1, on the features and on the intensities ``t`` of the model by
+   pseudo-labels, before they are limited: ridge, or ensembles of SVRs on balanced subsamples.
 2. ``s = 3 (1 - share) h + share t``, with a share for each action unit; 0 where the teacher has no score for it.
 3. The score ``gain (s - zero)``, which the model limits softly at 0. The gain puts the median of the faces coded with
    the action unit at 3 (FACS' C), as far as `_STEEPEST` allows. Zero is the least with which neutral faces have a
@@ -26,13 +26,17 @@ from facs_pipeline.action_units.model import ActionUnitModel, limited
 from facs_pipeline.action_units.names import MAX_INTENSITY
 from facs_pipeline.action_units.presence import NEVER
 from facs_pipeline.action_units.training.cross_validation import make_folds
-from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, feature_weights
+from facs_pipeline.action_units.training.recipe import Recipe, feature_weights
+from facs_pipeline.action_units.training.svr_ensemble import SVREnsemble
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.foundation.regression import ridge
+from facs_pipeline.foundation.regression.linear import mean_and_scale
 
 PENALTIES: tuple[float, ...] = (0.0005, 0.001, 0.002, 0.004)
-"""As shares of the sum of all features' squared weights."""
+"""Of ridge, as shares of the sum of all features' squared weights."""
+COSTS: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+"""Values of C of an ensemble of SVRs."""
 SHARES: tuple[float, ...] = (0.2, 0.35, 0.5, 0.65, 0.8)
 FEWEST_PERSONS = 10
 """On how many persons an action unit must be coded for its codes to decide; else the teacher has the largest share."""
@@ -46,6 +50,7 @@ _NEARLY_BEST = 0.01
 _SOFTNESS = 0.35
 _STEEPEST = 2.5
 _NEUTRAL_MEAN, _NEUTRAL_95 = 0.12, 0.7
+RIDGE = Recipe(regressor="ridge", folds=10)
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,7 @@ def auc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def refine(
-    model: ActionUnitModel,
-    faces: CodedFaces,
-    *,
-    folds: int = 10,
-    n_bootstrap: int = 1000,
-    seed: int = 0,
-    progress: Progress = SILENT,
+    model: ActionUnitModel, faces: CodedFaces, recipe: Recipe = RIDGE, *, progress: Progress = SILENT
 ) -> ActionUnitModel:
     """The model by codes of people on top of one by pseudo-labels.
 
@@ -127,12 +126,8 @@ def refine(
     model : ActionUnitModel
         By pseudo-labels. Its kernel correction is left out: it would pull towards the teacher.
     faces : CodedFaces
-    folds : int
-        Persons are split into so many to measure, and to choose.
-    n_bootstrap : int
-        Draws of persons for the intervals.
-    seed : int
-        Of the bootstrap.
+    recipe : Recipe
+        Its regressor, block weights, folds, subsamples, draws and seed count.
     progress : Progress
         Told of the models made.
 
@@ -154,10 +149,10 @@ def refine(
     )
     persons = np.array([len(set(faces.subjects[faces.present[:, k]])) for k in range(len(faces.aus))])
     enough = {au for au, n in zip(faces.aus, persons, strict=True) if n >= FEWEST_PERSONS}
-    data = _Refinement(faces, linear, tuple(sorted(enough | set(model.aus))), frozenset(enough))
-    fold_of = make_folds(faces.subjects, folds)
+    data = _Refinement(faces, linear, tuple(sorted(enough | set(model.aus))), frozenset(enough), recipe)
+    fold_of = make_folds(faces.subjects, recipe.folds)
     outer = range(int(fold_of.max()) + 1)
-    human = np.empty((len(PENALTIES), len(faces.X), len(data.aus)))
+    human = np.empty((len(data.penalties), len(faces.X), len(data.aus)))
     intensities = np.empty((len(faces.X), len(data.aus)))
     present = np.empty(intensities.shape, bool)
     shares = np.empty((len(outer), len(data.aus)))
@@ -177,7 +172,7 @@ def refine(
             shares[fold] = choice.share
             task.advance()
     choice = data.choose(human, np.ones(len(faces.X), bool))
-    measures = data.measures(intensities, present, n_bootstrap, seed)
+    measures = data.measures(intensities, present, recipe.n_bootstrap, recipe.seed)
     weak = {au: measures[str(au)]["auc"] for au in enough - set(model.aus) if measures[str(au)]["auc"] < LEAST_AUC}
     refined = data.fitted(choice, [k for k, au in enumerate(data.aus) if au not in weak])
     refined.card |= {
@@ -192,7 +187,9 @@ def refine(
             "faces": int((~faces.neutral).sum()),
             "neutral_faces": int(faces.neutral.sum()),
             "folds": len(outer),
-            "penalty": PENALTIES[choice.penalty],
+            "regressor": recipe.regressor,
+            "block_weights": dict(recipe.block_weights),
+            "penalty": data.penalties[choice.penalty],
         },
     }
     return refined
@@ -202,9 +199,15 @@ class _Refinement:
     """The coded faces with the teacher model's intensities, and what is learnt from some of them."""
 
     def __init__(
-        self, faces: CodedFaces, linear: ActionUnitModel, aus: tuple[int, ...], enough: frozenset[int]
+        self,
+        faces: CodedFaces,
+        linear: ActionUnitModel,
+        aus: tuple[int, ...],
+        enough: frozenset[int],
+        recipe: Recipe,
     ) -> None:
-        self.faces, self.linear, self.aus, self.enough = faces, linear, aus, enough
+        self.faces, self.linear, self.aus, self.enough, self.recipe = faces, linear, aus, enough, recipe
+        self.penalties = PENALTIES if recipe.regressor == "ridge" else COSTS
         self.known = np.array([au in linear.aus for au in aus])
         self.coded = np.array([au in faces.aus for au in aus])
         self.present = np.zeros((len(faces.X), len(aus)), bool)
@@ -214,21 +217,30 @@ class _Refinement:
             np.concatenate([X, scores], axis=1).astype(np.float32)
             for X, scores in zip((faces.X, faces.mirrored), both, strict=True)
         ]
-        weights = feature_weights({**BLOCK_WEIGHTS, "modes": 1.0}, faces.X)
+        weights = feature_weights({**recipe.block_weights, "modes": 1.0}, faces.X)
         self._total = float((weights**2).sum())
         of_teacher = np.sqrt(_TEACHER_WEIGHT * self._total / len(linear.aus))
         self._weights = np.concatenate([weights, np.full(len(linear.aus), of_teacher)])
         self.teacher = np.zeros((len(faces.X), len(aus)))
         self.teacher[:, self.known] = both[0][:, [linear.aus.index(au) for au in aus if au in linear.aus]]
 
-    def _ridge(self, train: np.ndarray, penalties: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    def _fit(self, train: np.ndarray, penalties: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+        """Weights [penalties, d, k] and intercepts [penalties, k] from the faces `train` and their mirror images."""
         rows = np.concatenate([columns[train] for columns in self._columns])
         codes = np.concatenate([self.present[train]] * 2).astype(np.float64)
-        return ridge.solve_rows(rows, codes, [share * self._total for share in penalties], self._weights)
+        if self.recipe.regressor == "ridge":
+            return ridge.solve_rows(rows, codes, [share * self._total for share in penalties], self._weights)
+        ensemble = SVREnsemble(
+            max_samples=self.recipe.max_samples, feature_weights=self._weights, random_state=self.recipe.seed
+        )
+        statistics = mean_and_scale(rows)
+        members = [ensemble.fit_path(rows, y, penalties, statistics=statistics) for y in codes.T]
+        coef, intercept = (np.stack([m[part].mean(axis=1) for m in members], axis=-1) for part in (0, 1))
+        return coef, intercept
 
     def human(self, train: np.ndarray, test: np.ndarray) -> np.ndarray:
         """Scores [penalties, m, k] of the faces `test` by what is learnt from `train`."""
-        coef, intercept = self._ridge(train, PENALTIES)
+        coef, intercept = self._fit(train, self.penalties)
         return np.stack([self._columns[0][test] @ c + b for c, b in zip(coef, intercept, strict=True)])
 
     def choose(self, human: np.ndarray, rows: np.ndarray) -> _Choice:
@@ -256,7 +268,7 @@ class _Refinement:
 
     def fitted(self, choice: _Choice, columns: Sequence[int]) -> ActionUnitModel:
         """The model of all faces, of the action units in these columns."""
-        coef, intercept = self._ridge(np.ones(len(self.faces.X), bool), [PENALTIES[choice.penalty]])
+        coef, intercept = self._fit(np.ones(len(self.faces.X), bool), [self.penalties[choice.penalty]])
         d = len(self.linear.weights)
         share = np.zeros((len(self.linear.aus), len(self.aus)))
         for k, au in enumerate(self.aus):

@@ -171,7 +171,7 @@ def train_on_coded_pairs(
     pseudo_labelled : ActionUnitModel
         From `train_on_teacher`, on the same landmarks.
     options : AUTrainingOptions
-        Of the recipe only folds, draws and seed count.
+        Of the recipe no products and centres count: they are those of the model.
     progress : Progress
 
     Returns
@@ -205,15 +205,7 @@ def train_on_coded_pairs(
     subjects = np.array(pairs.pictures.persons)[rows]
     faces = CodedFaces(both[0].X, both[1].X, pairs.present[rows], pairs.neutral[rows], subjects, pairs.aus)
     started = time.perf_counter()
-    recipe = options.recipe
-    model = refine(
-        pseudo_labelled,
-        faces,
-        folds=recipe.folds,
-        n_bootstrap=recipe.n_bootstrap,
-        seed=recipe.seed,
-        progress=progress,
-    )
+    model = refine(pseudo_labelled, faces, options.recipe, progress=progress)
     model.card |= {
         "title": "Action-unit intensities by codes of FACS coders and by pseudo-labels",
         "labels": f"{FACS_CODERS} ({pairs.pictures.path.name}); {card.get('labels', 'unknown')}",
