@@ -49,6 +49,7 @@ _TEACHER_WEIGHT = 0.14
 _NEARLY_BEST = 0.01
 _SOFTNESS = 0.35
 _STEEPEST = 2.5
+_FEWEST_CONFUSED = 8
 _NEUTRAL_MEAN, _NEUTRAL_95 = 0.12, 0.7
 RIDGE = Recipe(regressor="ridge", folds=10)
 
@@ -317,8 +318,19 @@ class _Refinement:
             if au in self.enough:
                 row |= {"f1": _f1(present[peaks, k], coded), "f1_chance": 2 * coded.mean() / (1 + coded.mean())}
                 row["f1_with_neutral_faces"] = _f1(present[:, k], self.present[:, k])
+                row["raised_by"] = self._raised_by(k, intensities[:, k])
             result[str(au)] = {name: round(float(x), 4) if isinstance(x, float) else x for name, x in row.items()}
         return result
+
+
+    def _raised_by(self, k: int, intensities: np.ndarray) -> list[dict[str, float | int]]:
+        """Of the faces without action unit `k`, which other codes go with the highest intensities of it."""
+        rows = []
+        for other, au in enumerate(self.aus):
+            faces = self.present[:, other] & ~self.present[:, k]
+            if other != k and faces.sum() >= _FEWEST_CONFUSED:
+                rows.append({"au": au, "faces": int(faces.sum()), "mean": round(float(intensities[faces].mean()), 2)})
+        return sorted(rows, key=lambda row: -row["mean"])[:3]
 
 
 def _zero_and_gain(neutral: np.ndarray, coded: np.ndarray | None) -> tuple[float, float]:
