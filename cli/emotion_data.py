@@ -55,6 +55,18 @@ def accuracy_line(figures: dict[str, Any]) -> str:
     return text
 
 
+def confusion_lines(figures: dict[str, Any]) -> str:
+    """The confusion matrix: a row for each emotion of the labels, a column for each answer, in percent of the row."""
+    names = [str(name) for name in figures["classes"]]
+    left, width = max(map(len, names)) + 2, max(6, *(len(name) + 1 for name in names))
+    lines = [" " * left + "".join(f"{name:>{width}}" for name in names) + f"{'images':>{width + 2}}"]
+    for name, counts in zip(names, figures["confusion"], strict=True):
+        n = sum(counts)
+        cells = "".join(f"{100 * count / n:{width - 1}.0f}%" if n else f"{'':>{width}}" for count in counts)
+        lines.append(f"{name:<{left}}{cells}{n:>{width + 2}}")
+    return "labelled below, answered across:\n" + "\n".join(lines)
+
+
 def curve_line(points: Sequence[dict[str, Any]]) -> str:
     """A learning curve as one line: training samples and accuracy."""
     return "learning curve: " + ", ".join(f"{row['n']}: {row['accuracy']:.1%}" for row in points)

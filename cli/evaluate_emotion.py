@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .console import ConsoleProgress
-from .emotion_data import accuracy_line, data_options, labelled_data
+from .emotion_data import accuracy_line, confusion_lines, data_options, labelled_data
 from .usage import usage_errors
 
 
@@ -55,4 +55,5 @@ def command(
     with usage_errors():
         figures = evaluate_model_file(path, labelled_data(data, kind, protocol, angles), options, ConsoleProgress())
     click.echo(accuracy_line(figures))
+    click.echo(confusion_lines(figures))
     click.echo(f"\nIn {out}: accuracy.json, predictions. To read: facs report {out} --open")

@@ -9,7 +9,7 @@ import click
 from facs_pipeline.emotions.training.recipes import RECIPES
 
 from .console import ConsoleProgress
-from .emotion_data import accuracy_line, curve_line, data_options, labelled_data
+from .emotion_data import accuracy_line, confusion_lines, curve_line, data_options, labelled_data
 from .usage import usage_errors
 
 
@@ -76,6 +76,7 @@ def command(
             click.echo(f"{trained.path}: trained on these faces already; kept")
         if trained.figures is not None:
             click.echo(accuracy_line(trained.figures))
+            click.echo(confusion_lines(trained.figures))
             if learning_curve:
                 click.echo(f"{name:<16} {curve_line(trained.figures['learning_curve'])}")
     click.echo(f"\nIn {out}: models, accuracy.json, predictions. To read: facs report {out} --open")
