@@ -21,6 +21,13 @@ DATA_OPTIONS = (
         "--protocol", type=click.Choice(list(PROTOCOLS)), default="female-male", show_default=True, help="KDEF's."
     ),
     click.option("--angles", default="S", show_default=True, help="KDEF's views, e.g. S,HL,HR."),
+    click.option(
+        "--labels",
+        type=click.Choice(["original", "ferplus"]),
+        default="original",
+        show_default=True,
+        help="FER2013's own labels, or the votes of FER+ in ferplus.csv.gz beside DATA: eight emotions, with contempt.",
+    ),
     click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
 )
 
@@ -32,11 +39,11 @@ def data_options(function: _Function) -> _Function:
     return function
 
 
-def labelled_data(path: str, kind: str, protocol: str, angles: str) -> LabelledData:
+def labelled_data(path: str, kind: str, protocol: str, angles: str, labels: str) -> LabelledData:
     """The data that these options name."""
     from facs_pipeline.emotions.training.run import LabelledData
 
-    return LabelledData(path, kind, protocol, tuple(angles.split(",")))
+    return LabelledData(path, kind, protocol, tuple(angles.split(",")), labels)
 
 
 def accuracy_line(figures: dict[str, Any]) -> str:

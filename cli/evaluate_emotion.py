@@ -40,6 +40,7 @@ def command(
     kind: str,
     protocol: str,
     angles: str,
+    labels: str,
     jobs: int,
 ) -> None:
     """Measure MODEL (an .npz, or `compact`, the one in the package) on the labelled faces of DATA.
@@ -53,7 +54,9 @@ def command(
     path = COMPACT_MODEL if model == "compact" else Path(model)
     options = EvaluationOptions(out, split, training, jobs, cache)
     with usage_errors():
-        figures = evaluate_model_file(path, labelled_data(data, kind, protocol, angles), options, ConsoleProgress())
+        figures = evaluate_model_file(
+            path, labelled_data(data, kind, protocol, angles, labels), options, ConsoleProgress()
+        )
     click.echo(accuracy_line(figures))
     click.echo(confusion_lines(figures))
     click.echo(f"\nIn {out}: accuracy.json, predictions. To read: facs report {out} --open")

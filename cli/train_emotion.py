@@ -55,6 +55,7 @@ def command(
     kind: str,
     protocol: str,
     angles: str,
+    labels: str,
     jobs: int,
 ) -> None:
     """Train emotion models on the faces of DATA: FER2013 in any form, KDEF, folders by emotion, or a manifest.
@@ -67,7 +68,9 @@ def command(
 
     options = TrainingOptions(out, split, test_split, subset, learning_curve, seed, jobs, cache)
     with usage_errors():
-        training = EmotionTraining.prepare(labelled_data(data, kind, protocol, angles), options, ConsoleProgress())
+        training = EmotionTraining.prepare(
+            labelled_data(data, kind, protocol, angles, labels), options, ConsoleProgress()
+        )
     if training.test is None:
         click.echo(f"{training.name}: no split to measure on; train on one and use facs evaluate-emotion on other data")
     for name in RECIPES if "all" in names else dict.fromkeys(names):

@@ -46,6 +46,8 @@ class LabelledFaces:
         Number -> grey image [h, w] uint8; `InputError` naming the image where it cannot be decoded.
     attributes : mapping of str to ndarray of str
         Further facts of each image [n], e.g. KDEF's ``"sex"`` and ``"angle"``.
+    shares : ndarray of float, optional
+        Shares of people who named each of c emotions [n, c], where several people judged an image.
     """
 
     name: str
@@ -56,6 +58,7 @@ class LabelledFaces:
     skipped: tuple[Skipped, ...]
     read: Callable[[int], np.ndarray]
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    shares: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -76,6 +79,7 @@ class LabelledFaces:
             (),
             lambda number: self.read(int(rows[number])),
             {name: values[rows] for name, values in self.attributes.items()},
+            None if self.shares is None else self.shares[rows],
         )
 
     def split(self, name: str) -> LabelledFaces:

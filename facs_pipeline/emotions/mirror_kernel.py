@@ -180,7 +180,9 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
         self.n_symmetric = n_symmetric
         self.random_state = random_state
 
-    def fit(self, X: np.ndarray, y: np.ndarray, progress: Progress = SILENT) -> MirrorKernelRidge:
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, progress: Progress = SILENT, *, shares: np.ndarray | None = None
+    ) -> MirrorKernelRidge:
         """Learn from rows and their classes.
 
         Parameters
@@ -191,6 +193,8 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
             Classes `[n]`, two or more.
         progress : Progress
             Told of the rows factorised.
+        shares : ndarray of float, optional
+            Of each class in each row `[n, c]`, to learn instead of the class alone; `y` then calibrates.
 
         Returns
         -------
@@ -212,7 +216,8 @@ class MirrorKernelRidge(ClassifierMixin, BaseEstimator):
         if self.random_state is not None:
             order = check_random_state(self.random_state).permutation(len(X))
         self.X_fit_, codes = X[order], codes[order]
-        targets = np.eye(len(self.classes_), dtype=np.float32)[codes] - np.float32(1 / len(self.classes_))
+        learnt = np.eye(len(self.classes_), dtype=np.float32)[codes] if shares is None else shares[order]
+        targets = learnt.astype(np.float32) - np.float32(1 / len(self.classes_))
         kernel = mirror_kernel(self.X_fit_, self.X_fit_, self._split(X), self.gamma)
         kernel.flat[:: len(X) + 1] += self.penalty
         self.dual_coef_, self.ahead_ = solve_in_place(kernel, targets, progress)

@@ -88,6 +88,30 @@ def test_a_model_evaluates_as_it_did_when_trained(folder, trained, tmp_path):
     assert (tmp_path / "predictions-linear.csv").read_bytes() == (out / "predictions-linear.csv").read_bytes()
 
 
+def test_votes_of_several_people_are_learnt_as_shares(folder, tmp_path):
+    """Made-up votes: half of the people name another emotion than the folder does, and contempt is one."""
+    shutil.copytree(folder, tmp_path / "faces")
+    names = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+    rows = []
+    for number, path in enumerate(sorted((tmp_path / "faces").rglob("*.png"))):
+        first, second = ("neutral", "contempt")[number % 2], ("anger", "sadness")[number // 2 % 2]
+        row = dict.fromkeys(names, 0) | {first: 6 if number % 5 else 5, second: 4 if number % 5 else 5}
+        rows.append({"image": path.relative_to(tmp_path).as_posix(), **row})
+    pd.DataFrame(rows).to_csv(tmp_path / "ferplus.csv.gz", index=False)
+    result = run("train-emotion", tmp_path / "faces", "--labels", "ferplus", "--model", "linear", "--out", tmp_path)
+    assert result.exception is None, result.output
+    model = EmotionModel.load(tmp_path / "linear.npz")
+    assert model.emotions == ("angry", "sad", "neutral", "contempt")
+    assert "shares of ten people" in model.card["labels"]
+    figures = json.loads((tmp_path / "accuracy.json").read_text())
+    assert "by FER+" in figures["data"]
+    # Images without a majority are learnt from, and not measured on.
+    assert model.card["images"] == 80
+    assert figures["models"][0]["n"] == 16
+    table = pd.read_csv(tmp_path / "predictions-linear.csv")
+    assert table["p_contempt"].mean() > 0.1
+
+
 @pytest.mark.parametrize("damage", ["cut", "pickle", "other kind"])
 def test_a_model_file_that_is_not_one_is_refused(trained, folder, tmp_path, damage):
     path = tmp_path / "model.npz"

@@ -322,7 +322,6 @@ class _Refinement:
             result[str(au)] = {name: round(float(x), 4) if isinstance(x, float) else x for name, x in row.items()}
         return result
 
-
     def _raised_by(self, k: int, intensities: np.ndarray) -> list[dict[str, float | int]]:
         """Of the faces without action unit `k`, which other codes go with the highest intensities of it."""
         rows = []

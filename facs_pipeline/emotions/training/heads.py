@@ -75,7 +75,7 @@ def fit_logistic(X: np.ndarray, y: np.ndarray) -> tuple[LinearHead, dict[str, An
 
 
 def fit_ridge(
-    X: np.ndarray, y: np.ndarray, held_out: np.ndarray, feature_weights: np.ndarray
+    X: np.ndarray, y: np.ndarray, held_out: np.ndarray, feature_weights: np.ndarray, shares: np.ndarray | None = None
 ) -> tuple[LinearHead, dict[str, Any], np.ndarray]:
     """Ridge regression on the classes' indicators; penalty and temperature chosen on held-out rows.
 
@@ -89,6 +89,8 @@ def fit_ridge(
         Rows `[n]` to choose on; the final regression is trained on all.
     feature_weights : ndarray of float
         `[d]`, see `facs_pipeline.foundation.regression.ridge.BatchedRidge`.
+    shares : ndarray of float, optional
+        Of each class in each row `[n, c]`, to learn instead of the indicators.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def fit_ridge(
     scores : ndarray of float
         Of the held-out rows `[h, c]`, by the model that was not trained on them.
     """
-    targets = np.eye(int(y.max()) + 1)[y]
+    targets = np.eye(int(y.max()) + 1)[y] if shares is None else shares
     rows, predicted = ~held_out, []
     for alpha in _ALPHAS:
         ridge = BatchedRidge(alpha, feature_weights=feature_weights).fit(X[rows], targets[rows])

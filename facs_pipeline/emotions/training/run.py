@@ -13,6 +13,7 @@ import numpy as np
 
 from facs_pipeline.datasets.face_images import training_partners
 from facs_pipeline.datasets.fer2013 import FER2013_EMOTIONS
+from facs_pipeline.datasets.ferplus import FERPLUS_EMOTIONS, votes_beside, with_votes
 from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.open_faces import open_faces
 from facs_pipeline.emotions.face_images import FaceImages
@@ -28,7 +29,7 @@ from facs_pipeline.emotions.training.results import (
     write_figures,
     write_results,
 )
-from facs_pipeline.emotions.training.train import LABELS, TrainingFaces, TrainingRun, classes_of, train_emotion
+from facs_pipeline.emotions.training.train import LABELS, VOTES, TrainingFaces, TrainingRun, classes_of, train_emotion
 from facs_pipeline.foundation.errors import ArgumentError, InputError, ModelError
 from facs_pipeline.foundation.files.atomic import require_place
 from facs_pipeline.foundation.progress import SILENT, Progress
@@ -51,16 +52,21 @@ class LabelledData:
         How KDEF is split.
     angles : tuple of str
         KDEF's views.
+    labels : str
+        ``"original"``, or ``"ferplus"``: FER2013's images by the votes of FER+ in the table beside them.
     """
 
     path: str | os.PathLike[str]
     kind: str = "auto"
     protocol: str = "female-male"
     angles: tuple[str, ...] = ("S",)
+    labels: str = "original"
 
     def open(self, progress: Progress = SILENT) -> LabelledFaces:
         """The faces; what could not be used is logged."""
         faces = open_faces(self.path, self.kind, protocol=self.protocol, angles=self.angles, progress=progress)
+        if self.labels == "ferplus":
+            faces = with_votes(faces, votes_beside(self.path))
         tell_skipped(faces.name, faces.skipped, progress)
         return faces
 
@@ -187,8 +193,8 @@ class EmotionTraining:
         opened = data.open(progress)
         training = _training_faces(opened, options)
         images = measured_images(training, options.cache_folder, options.jobs, progress)
-        y, emotions = classes_of(training.emotions[images.rows], FER2013_EMOTIONS)
-        faces = TrainingFaces(images, y, emotions, training.subjects[images.rows])
+        faces = _faces_to_train_on(training.take(images.rows), images)
+        y, emotions = faces.y, faces.emotions
         test_split = split_to_test(opened, options.test_split)
         if test_split == options.split:
             raise ArgumentError(
@@ -204,7 +210,8 @@ class EmotionTraining:
             tested_images = measured_images(tested, options.cache_folder, options.jobs, progress)
             near = training_partners(tested, training, progress=progress).near()
             test = TestFaces(tested, tested_images, near, f"{test_split} of {trained_on}")
-        return cls(options, opened.name, trained_on, faces, test_split, test, _digest(images, y), progress)
+        learnt = y if faces.shares is None else faces.shares
+        return cls(options, opened.name, trained_on, faces, test_split, test, _digest(images, learnt), progress)
 
     def train(self, name: str) -> TrainedModel:
         """Train one recipe, unless an earlier run has, measure it, and write all of that.
@@ -223,7 +230,7 @@ class EmotionTraining:
             model = train_emotion(name, self.faces, run, progress=self.progress)
             model.card["trained_on_sha256"] = self.digest
             model.save(path)
-        facts: dict[str, Any] = {"data": self.data, "labels": LABELS}
+        facts: dict[str, Any] = {"data": self.data, "labels": LABELS if self.faces.shares is None else VOTES}
         figures = None
         if self.test is not None and self.test_split is not None:
             figures = write_results(
@@ -361,11 +368,22 @@ def _training_faces(faces: LabelledFaces, options: TrainingOptions) -> LabelledF
         raise InputError(
             f"{faces.name}: no face in split {options.split!r}; there are {there}. Choose one with --split"
         )
-    labelled = np.flatnonzero(chosen.emotions != "")
+    labelled = np.flatnonzero(chosen.emotions != "") if chosen.shares is None else np.arange(len(chosen))
     if options.subset and options.subset < len(labelled):
         random = np.random.default_rng(options.seed)
         labelled = np.sort(random.choice(labelled, options.subset, replace=False))
     return chosen.take(labelled)
+
+
+def _faces_to_train_on(faces: LabelledFaces, images: FaceImages) -> TrainingFaces:
+    """The measured faces with their classes, and the shares of votes where people voted."""
+    if faces.shares is None:
+        return TrainingFaces(images, *classes_of(faces.emotions, FER2013_EMOTIONS), faces.subjects)
+    named = np.array(FERPLUS_EMOTIONS)[faces.shares.argmax(axis=1)]
+    y, emotions = classes_of(named, FERPLUS_EMOTIONS)
+    shares = faces.shares[:, [FERPLUS_EMOTIONS.index(emotion) for emotion in emotions]]
+    shares = shares / shares.sum(axis=1, keepdims=True)
+    return TrainingFaces(images, y, emotions, faces.subjects, shares, faces.emotions != "")
 
 
 def _digest(images: FaceImages, y: np.ndarray) -> str:

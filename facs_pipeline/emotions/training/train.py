@@ -35,6 +35,7 @@ _Fitted = tuple[dict[str, np.ndarray], Parts]
 _FAMILY_VERSION = 1
 
 LABELS = "emotions as people labelled the images: what a face looks like to others, not what someone feels"
+VOTES = "shares of ten people who named each emotion (FER+): what a face looks like to others, not what someone feels"
 
 _HELD_OUT = 0.1
 _COMPONENTS = 700
@@ -62,16 +63,31 @@ class TrainingFaces:
         Names of the classes.
     subjects : ndarray of str
         Whose face each is `[m]`, ``""`` where unknown.
+    shares : ndarray of float, optional
+        Of people who named each of the emotions `[m, c]`; what is learnt instead of `y` by recipes with ridge
+        regression.
+    clear : ndarray of bool, optional
+        Whether most people named `y` `[m]`; settings are chosen on such faces.
     """
 
     images: FaceImages
     y: np.ndarray
     emotions: tuple[str, ...]
     subjects: np.ndarray
+    shares: np.ndarray | None = None
+    clear: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> TrainingFaces:
         """Only these of the m faces, in this order."""
-        return TrainingFaces(self.images.take(rows), self.y[rows], self.emotions, self.subjects[rows])
+        votes = (None if values is None else values[rows] for values in (self.shares, self.clear))
+        return TrainingFaces(self.images.take(rows), self.y[rows], self.emotions, self.subjects[rows], *votes)
+
+    def held_out(self, seed: int) -> np.ndarray:
+        """A tenth of the clear faces `[m]`, see `held_out_rows`."""
+        clear = np.ones(len(self.y), bool) if self.clear is None else self.clear
+        held_out = np.zeros(len(self.y), bool)
+        held_out[clear] = held_out_rows(self.y[clear], self.subjects[clear], seed=seed)
+        return held_out
 
 
 @dataclass(frozen=True)
@@ -179,7 +195,7 @@ def train_emotion(
     recipe, start = RECIPES[name], time.perf_counter()
     reset_peak_memory()
     y = faces.y
-    held_out = held_out_rows(y, faces.subjects, seed=run.seed)
+    held_out = faces.held_out(run.seed)
     with progress.task(f"{name}: {recipe.head}", 1) as task:
         X, projection = input_features(faces.images, recipe.inputs), None
         if recipe.components:
@@ -234,7 +250,8 @@ def _fit_mirrored_ridge(
     """Ridge regression on faces and their mirror images; scores are those of the faces alone."""
     both = np.concatenate([X, input_features(faces.images, recipe.inputs, mirrored=True)])
     weights = feature_weights({block: BLOCK_WEIGHTS[block] for block in recipe.inputs}, X)
-    head, chosen, scores = fit_ridge(both, np.tile(faces.y, 2), np.tile(held_out, 2), weights)
+    shares = None if faces.shares is None else np.tile(faces.shares, (2, 1))
+    head, chosen, scores = fit_ridge(both, np.tile(faces.y, 2), np.tile(held_out, 2), weights, shares)
     return head, chosen, scores[: held_out.sum()]
 
 
@@ -278,7 +295,7 @@ def _fit_full_kernel(
     rest = np.random.default_rng(run.seed).permutation(np.flatnonzero(~held_out))
     order = np.concatenate([rest, np.flatnonzero(held_out)])
     ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=X.shape[1] // 2, random_state=None)
-    ridge.fit(X[order], faces.y[order], progress=progress)
+    ridge.fit(X[order], faces.y[order], progress, shares=None if faces.shares is None else faces.shares[order])
     return tuple(families), FullKernel(ridge), ridge.ahead_[-int(held_out.sum()) :]
 
 
@@ -296,11 +313,11 @@ def _fit_small_kernel(
     X = np.concatenate([part @ along for part, along in zip(parts, axes, strict=True)], axis=1)
     X /= np.sqrt((X.astype(np.float64) ** 2).sum(axis=1).mean()).astype(np.float32)
     ridge = MirrorKernelRidge(_GAMMA, _PENALTY, n_symmetric=axes[0].shape[1], random_state=None)
-    ridge.fit(X, y[fitted], progress=progress)
+    ridge.fit(X, y[fitted], progress, shares=None if faces.shares is None else faces.shares[fitted])
     steepest = steepest_directions(ridge, *_SMALL_DIRECTIONS, samples=_SMALL_SAMPLES)
     family = HogDirections.fit(hog[fitted], *(along @ then for along, then in zip(axes, steepest, strict=True)))
     X = family.values(hog)
-    targets = np.eye(int(y.max()) + 1)[y] - 1 / (y.max() + 1)
+    targets = (np.eye(int(y.max()) + 1)[y] if faces.shares is None else faces.shares) - 1 / (y.max() + 1)
     sizes = {"n_centres": _SMALL_CENTRES, "n_symmetric": family.n_symmetric}
     scores = SmallKernel.fit(X, targets, fitted, **sizes).scores(X[held_out])
     return (family,), SmallKernel.fit(X, targets, random.permutation(len(y)), **sizes), scores
