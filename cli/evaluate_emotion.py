@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from facs_pipeline.emotions.priors import Priors
+
 from .console import ConsoleProgress
 from .emotion_data import accuracy_line, confusion_lines, data_options, labelled_data
 from .usage import usage_errors
@@ -15,7 +17,7 @@ from .usage import usage_errors
     epilog="""\b
 Examples:
   facs evaluate-emotion emotions/best.npz fer2013.csv --split test --out best-on-test
-  facs evaluate-emotion compact KDEF --protocol none --out compact-on-kdef
+  facs evaluate-emotion compact KDEF --protocol none --priors estimated --out compact-on-kdef
   facs report best-on-test --open
 \b
 Exit codes: 0 done, 2 wrong usage or data that cannot be used.
@@ -29,6 +31,13 @@ Exit codes: 0 done, 2 wrong usage or data that cannot be used.
     "--training", help="Split of DATA that the model was trained on, to tell near-duplicates.  [default: train]"
 )
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder for faces between runs.  [default: OUT/cache]")
+@click.option(
+    "--priors",
+    type=click.Choice(["given", "estimated", "flat"]),
+    default="given",
+    show_default=True,
+    help="How frequent the emotions are in DATA: as in the training, estimated from the faces, or all alike.",
+)
 @data_options
 def command(
     model: str,
@@ -37,6 +46,7 @@ def command(
     split: str | None,
     training: str | None,
     cache: Path | None,
+    priors: Priors,
     kind: str,
     protocol: str,
     angles: str,
@@ -52,7 +62,7 @@ def command(
     from facs_pipeline.emotions.training.run import EvaluationOptions, evaluate_model_file
 
     path = COMPACT_MODEL if model == "compact" else Path(model)
-    options = EvaluationOptions(out, split, training, jobs, cache)
+    options = EvaluationOptions(out, split, training, jobs, cache, priors)
     with usage_errors():
         figures = evaluate_model_file(
             path, labelled_data(data, kind, protocol, angles, labels), options, ConsoleProgress()

@@ -157,6 +157,13 @@ class EmotionModel:
         """Hash of the model's numbers, once it was saved or loaded."""
         return self.card.get("content_sha256", "unsaved")
 
+    @property
+    def prior(self) -> np.ndarray:
+        """Shares of the emotions among the faces of its training `[c]`: what is known of an image without a face."""
+        counts = self.card.get("faces_per_emotion", {})
+        shares = np.array([float(counts.get(emotion, 0)) for emotion in self.emotions])
+        return shares / shares.sum() if shares.any() else np.full(len(shares), 1 / len(shares))
+
     def head_features(self, images: FaceImages) -> np.ndarray:
         """What the head takes of m faces `[m, d]`: the inputs, projected where there is a PCA."""
         features = input_features(images, self.inputs)

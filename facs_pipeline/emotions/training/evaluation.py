@@ -11,6 +11,7 @@ import pandas as pd
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.priors import Priors, with_priors
 from facs_pipeline.emotions.training.recipes import RECIPES
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation.classification import (
@@ -103,6 +104,7 @@ def evaluate_emotion(
     images: FaceImages,
     *,
     near_duplicate: np.ndarray | None = None,
+    priors: Priors = "given",
     jobs: int = 1,
     progress: Progress = SILENT,
 ) -> tuple[dict[str, Any], pd.DataFrame, list[tuple[int, dict[str, Any]]]]:
@@ -118,6 +120,8 @@ def evaluate_emotion(
         Their images, by `facs_pipeline.emotions.training.face_images.measure_face_images`.
     near_duplicate : ndarray of bool, or None
         Whether a training image is almost the same `[n]`; None where that is unknown.
+    priors : {"given", "estimated", "flat"}
+        Shares of the emotions among the faces, see `facs_pipeline.emotions.priors`.
     jobs : int
         Processes.
     progress : Progress
@@ -134,7 +138,7 @@ def evaluate_emotion(
     """
     reset_peak_memory()
     start = time.perf_counter()
-    probabilities = model.predict_proba(images, jobs=jobs, progress=progress)
+    probabilities = with_priors(model.predict_proba(images, jobs=jobs, progress=progress), model.prior, priors)
     seconds = time.perf_counter() - start
     truth = np.array([model.emotions.index(name) for name in faces.emotions[images.rows]])
     right = probabilities.argmax(axis=1) == truth
@@ -143,6 +147,7 @@ def evaluate_emotion(
         "name": model.name,
         "title": recipe.title if recipe else model.name,
         **class_figures(truth, probabilities, model.emotions),
+        "priors": priors,
         "predict_s": round(seconds, 2),
         "subgroups": subgroup_figures(right, _groups(faces, images), truth=truth),
     }

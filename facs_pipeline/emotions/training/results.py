@@ -13,6 +13,7 @@ import numpy as np
 from facs_pipeline.datasets.labelled_faces import LabelledFaces, Skipped
 from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.priors import Priors
 from facs_pipeline.emotions.training.evaluation import evaluate_emotion
 from facs_pipeline.explanations.emotions import draw_explanation, explain_face
 from facs_pipeline.foundation.errors import InputError
@@ -55,6 +56,8 @@ class TestFaces:
         Which faces these are, in words; figures of several models on the same data stand beside each other.
     protocol : str
         Name of a published protocol that they follow; empty without one.
+    priors : {"given", "estimated", "flat"}
+        Shares of the emotions among them, see `facs_pipeline.emotions.priors`.
     """
 
     __test__ = False  # not a class of tests, whatever pytest makes of its name
@@ -64,6 +67,7 @@ class TestFaces:
     near_duplicate: np.ndarray | None
     data: str
     protocol: str = ""
+    priors: Priors = "given"
 
 
 def tell_skipped(name: str, skipped: Sequence[Skipped], progress: Progress) -> None:
@@ -102,7 +106,13 @@ def write_results(
         What stands in ``accuracy.json``.
     """
     figures, table, mistakes = evaluate_emotion(
-        model, test.faces, test.images, near_duplicate=test.near_duplicate, jobs=jobs, progress=progress
+        model,
+        test.faces,
+        test.images,
+        near_duplicate=test.near_duplicate,
+        priors=test.priors,
+        jobs=jobs,
+        progress=progress,
     )
     figures["size_bytes"] = size_bytes
     figures["mistakes"] = [

@@ -18,6 +18,7 @@ from facs_pipeline.datasets.labelled_faces import LabelledFaces
 from facs_pipeline.datasets.open_faces import open_faces
 from facs_pipeline.emotions.face_images import FaceImages
 from facs_pipeline.emotions.model import EmotionModel
+from facs_pipeline.emotions.priors import Priors
 from facs_pipeline.emotions.training.evaluation import labelled_for
 from facs_pipeline.emotions.training.face_images import measure_face_images
 from facs_pipeline.emotions.training.learning_curve import EvaluatedModel, emotion_curve
@@ -285,6 +286,8 @@ class EvaluationOptions:
         Processes.
     cache : Path, optional
         Folder for faces between runs; by default ``out/cache``.
+    priors : {"given", "estimated", "flat"}
+        Shares of the emotions among the faces, see `facs_pipeline.emotions.priors`.
     """
 
     out: Path = Path("facs-emotions-test")
@@ -292,6 +295,7 @@ class EvaluationOptions:
     training: str | None = None
     jobs: int = 1
     cache: Path | None = None
+    priors: Priors = "given"
 
 
 def evaluate_model_file(
@@ -334,7 +338,7 @@ def evaluate_model_file(
     if trained != split and trained is not None and (opened.splits == trained).any():
         near = training_partners(tested, opened.split(trained), progress=progress).near()
     protocol = FER2013_TEST if split == "test" and "fer2013" in str(data.path).lower() else ""
-    test = TestFaces(tested, images, near, f"{split or 'all'} of {opened.name}", protocol)
+    test = TestFaces(tested, images, near, f"{split or 'all'} of {opened.name}", protocol, options.priors)
     return write_results(model, test, options.out, size_bytes=path.stat().st_size, jobs=options.jobs, progress=progress)
 
 
