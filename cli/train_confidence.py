@@ -18,7 +18,7 @@ from .pictures import PICTURES_HELP, PicturesType
 
 @click.command(
     epilog="""\b
-Example:
+Examples:
   facs train-confidence --teacher face_landmarker.task --images faces.tar,persons=faces.csv \\
       --images frames.tar,persons=frames.csv,labels=teacher.npz --out confidence.npz
 """
