@@ -127,14 +127,14 @@ def _why_not(values: np.ndarray, times: np.ndarray) -> str:
     """Why one part of a series is too short, in words; empty when it is long enough."""
     with_face = np.flatnonzero(has_face(values, times))
     if len(with_face) < MIN_FRAMES:
-        return f"a face in {len(with_face)} of {len(values)} frames, a descriptor needs at least {MIN_FRAMES}"
+        return f"a whole face measured in {len(with_face)} of {len(values)} frames, a descriptor needs at least {MIN_FRAMES}"
     span = times[with_face[-1]] - times[with_face[0]]
     if span < MIN_DURATION_S - ON_GRID_S:
         return f"faces span {span:.2f} s, a descriptor needs at least {MIN_DURATION_S:g} s"
     covered = len(with_face) / (with_face[-1] - with_face[0] + 1)
     if covered < MIN_COVERAGE:
         return (
-            f"a face in {100 * covered:.0f} % of the frames between its first and last appearance, "
+            f"a whole face measured in {100 * covered:.0f} % of the frames between its first and last appearance, "
             f"a descriptor needs at least {100 * MIN_COVERAGE:.0f} %"
         )
     return ""

@@ -246,11 +246,15 @@ def test_frames_that_almost_coincide_do_not_throw_the_curve():
 @pytest.mark.parametrize(
     ("series", "fps", "reason"),
     [
-        (np.zeros((0, 2)), 25, "a face in 0 of 0 frames"),
-        (np.full((90, 2), np.nan), 25, "a face in 0 of 90 frames"),
-        (np.vstack([np.zeros((4, 2)), np.full((90, 2), np.nan)]), 25, "a face in 4 of 94 frames"),
+        (np.zeros((0, 2)), 25, "a whole face measured in 0 of 0 frames"),
+        (np.full((90, 2), np.nan), 25, "a whole face measured in 0 of 90 frames"),
+        (np.vstack([np.zeros((4, 2)), np.full((90, 2), np.nan)]), 25, "a whole face measured in 4 of 94 frames"),
         (np.zeros((12, 2)), 25, "faces span 0.44 s"),
-        (np.where(np.arange(91)[:, None] % 10 == 0, np.ones((91, 2)), np.nan), 25, "a face in 11 % of the frames"),
+        (
+            np.where(np.arange(91)[:, None] % 10 == 0, np.ones((91, 2)), np.nan),
+            25,
+            "a whole face measured in 11 % of the frames",
+        ),
     ],
 )
 def test_too_little_gives_nan_and_a_reason(series, fps, reason):
@@ -448,7 +452,7 @@ def test_parts_too_short_to_describe_are_left_out():
 def test_frames_all_far_apart_are_not_described_and_the_reason_says_so():
     reason = why_not_described(np.ones((20, 1)), np.arange(20) * 60.0)
     assert reason == (
-        "a face in 1 of 1 frames, a descriptor needs at least 5 in the longest of 20 parts, "
+        "a whole face measured in 1 of 1 frames, a descriptor needs at least 5 in the longest of 20 parts, "
         "split at gaps of more than 10 s"
     )
 

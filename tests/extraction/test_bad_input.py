@@ -178,7 +178,7 @@ def test_face_in_a_few_frames_only(outcome):
 
 
 def test_one_frame(outcome):
-    check(outcome, "oneframe", "ok", "face 0 has no descriptors: a face in 1 of 1 frames")
+    check(outcome, "oneframe", "ok", "face 0 has no descriptors: a whole face measured in 1 of 1 frames")
     assert list(outcome[0].loc["oneframe", ["frames", "fps", "duration_s"]]) == ["1", "", ""]
 
 

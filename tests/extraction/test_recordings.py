@@ -74,7 +74,7 @@ def test_a_jump_of_days_splits_the_series(tmp_path, smile):
 def test_frames_hours_apart_are_measured_and_drawn_but_not_described(tmp_path, smile):
     path = stamped(tmp_path / "rare.mkv", smile[:6], np.arange(6) * 33_333.0)
     row, table, _ = extracted(path, tmp_path / "out", overlay=True)
-    assert "face 0 has no descriptors: a face in 1 of 1 frames" in row["reason"]
+    assert "face 0 has no descriptors: a whole face measured in 1 of 1 frames" in row["reason"]
     assert (row["fps"], row["duration_s"]) == ("", "")
     assert table["success"].all()
     assert sum(1 for _ in read_frames(tmp_path / "out" / "overlays" / "rare.mp4")) == 6
