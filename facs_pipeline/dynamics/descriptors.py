@@ -127,7 +127,8 @@ def _why_not(values: np.ndarray, times: np.ndarray) -> str:
     """Why one part of a series is too short, in words; empty when it is long enough."""
     with_face = np.flatnonzero(has_face(values, times))
     if len(with_face) < MIN_FRAMES:
-        return f"a whole face measured in {len(with_face)} of {len(values)} frames, a descriptor needs at least {MIN_FRAMES}"
+        of_all = f"{len(with_face)} of {len(values)} frames"
+        return f"a whole face measured in {of_all}, a descriptor needs at least {MIN_FRAMES}"
     span = times[with_face[-1]] - times[with_face[0]]
     if span < MIN_DURATION_S - ON_GRID_S:
         return f"faces span {span:.2f} s, a descriptor needs at least {MIN_DURATION_S:g} s"

@@ -12,8 +12,9 @@ from skimage.data import astronaut
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.names import column_name
+from facs_pipeline.extraction.models import PUBLISHED_AU_MODEL
 from facs_pipeline.extraction.stills import read_still
-from facs_pipeline.features.vector import face_features
+from facs_pipeline.features.vector import BLOCKS, face_features
 from facs_pipeline.foundation.errors import InputError, ModelError
 from facs_pipeline.landmarks.model import default_landmarks
 from facs_pipeline.landmarks.pose import head_pose
@@ -124,6 +125,18 @@ def test_nothing_usable_writes_nothing(tmp_path):
     assert not (tmp_path / "s.csv").exists()
     with pytest.raises(InputError, match="no such file"):
         run(tmp_path / "missing.jpg", "--out", tmp_path / "s.csv")
+
+
+def test_the_published_form_is_a_model_of_its_own(folder, tmp_path):
+    assert run(folder, "--au-model", "published", "--out", tmp_path / "s.csv").exception is None
+    published, default = ActionUnitModel.load(PUBLISHED_AU_MODEL), ActionUnitModel.load_default()
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert {f"AU{au:02d}_r" for au in published.aus} <= set(table.columns)
+    assert table.loc[table["success"] == 1, "AU12_r"].between(0, 5).all()
+    for block in ("hog", "products"):
+        assert not published.weights[BLOCKS[block]].any()
+        assert default.weights[BLOCKS[block]].any()
+    assert PUBLISHED_AU_MODEL.stat().st_size < 2_000_000
 
 
 def test_a_bad_model_is_said_before_the_work(folder, tmp_path):
