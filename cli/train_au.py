@@ -11,8 +11,11 @@ from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Recipe
 from facs_pipeline.action_units.training.run import (
     AUTrainingOptions,
+    TrainedFile,
+    TrainedSides,
     train_on_coded_pairs,
     train_on_codings,
+    train_on_sides,
     train_on_teacher,
 )
 from facs_pipeline.action_units.training.sources import FeatureSource
@@ -63,6 +66,7 @@ Examples:
   facs train-au --manifest coded.csv --regressor ridge --out mine.npz
   facs train-au --teacher face_landmarker.task --images photos --out pseudo.npz
   facs train-au --codes ckplus.tar,labels=ckplus_facs.csv --refine pseudo.npz --out mine.npz
+  facs train-au --sides --teacher face_landmarker.task --images photos --out sides.npz
 """
     + PICTURES_HELP
     + "  warp=yes       also train on a copy of each image whose mouth, brows and lids are moved,\n"
@@ -80,6 +84,9 @@ Examples:
 @click.option("--refine", type=click.Path(), help="Model by pseudo-labels that --codes correct.")
 @click.option(
     "--images", type=PicturesType(may_warp=True), multiple=True, help="Images for the teacher; repeatable, see below."
+)
+@click.option(
+    "--sides", is_flag=True, help="Train what tells left and right apart, from --teacher's scores of either side."
 )
 @click.option(
     "--emotion-check",
@@ -138,6 +145,7 @@ def command(
     codes: PictureSource | None,
     refine: str | None,
     images: tuple[PictureSource, ...],
+    sides: bool,
     emotion_check: PictureSource | None,
     out: Path,
     landmarks: str | None,
@@ -169,6 +177,8 @@ def command(
         raise click.UsageError("--codes IMAGES,labels=CSV and --refine go together: the codes correct that model")
     if bool(images) != bool(teacher):
         raise click.UsageError("--teacher and --images go together: the teacher labels the images")
+    if sides and not teacher:
+        raise click.UsageError("--sides needs --teacher and --images: the teacher scores either side")
     if similar and not modes:
         raise click.UsageError("--similar needs --modes: faces are compared by their coordinates on the modes' axes")
     if out.suffix != ".npz":
@@ -177,7 +187,10 @@ def command(
     regressor = regressor or ("ridge" if codes else "svr")
     recipe = Recipe(regressor, folds, block_weights or BLOCK_WEIGHTS, modes or (), similar, max_samples, seed=seed)
     options, progress = AUTrainingOptions(out, features, recipe, emotion_check, rights), ConsoleProgress()
-    if teacher:
+    trained: TrainedFile | TrainedSides
+    if teacher and sides:
+        trained = train_on_sides(images, teacher, options, progress=progress)
+    elif teacher:
         trained = train_on_teacher(images, teacher, options, aus=aus, progress=progress)
     elif codes and codes.labels and refine:
         pairs = read_coded_pairs(codes.path, codes.labels)

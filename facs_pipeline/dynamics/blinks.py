@@ -1,4 +1,7 @@
-"""Blinks in the time series of AU45: a rise above a high level that falls back below a low one soon after."""
+"""Closed eyes in the time series of AU45: a rise above a high level that falls back below a low one.
+
+FACS has two action units for it. What is over within half a second is a blink, AU45; longer, the eyes are closed, AU43.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ ONSET_RISE = 1.0
 """Rise of AU45 over the open eye, in intensity units, that starts a blink."""
 OFFSET_RISE = 0.5
 """Rise below which the blink is over; lower than the onset, so that noise does not split a blink in two."""
-LONGEST_S = 1.0
+LONGEST_S = 0.5
 """Eyes closed for longer than this are closed, not blinking; spontaneous blinks last 0.1 to 0.4 s."""
+OPEN_AT_MOST = 1.5
+"""No open eye reads more of AU45: where eyes are closed for seconds, the running window holds nothing else."""
 WINDOW_S = 4.0
 """Width of the running window whose lower quartile is taken for the open eye."""
 LEAST_RATE_HZ = 15.0
@@ -56,7 +61,7 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
     Notes
     -----
     Intensity models give a half-closed or narrow eye a level of its own, so levels count from the open eye around
-    the moment (lower quartile of four seconds), not from zero.
+    the moment (lower quartile of four seconds, at most `OPEN_AT_MOST`), not from zero.
 
     Examples
     --------
@@ -64,6 +69,25 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
     >>> find_blinks(3.0 * (np.abs(times - 1) < 0.1), times)
     [(0.92, 1.12)]
     """
+    return [(first, last) for first, last, seen in _closures(au45, times_s) if seen and last - first <= LONGEST_S]
+
+
+def find_closed_eyes(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float]]:
+    """First and last second of each time the eyes are closed for longer than `LONGEST_S`: AU43.
+
+    Parameters as for `find_blinks`. Eyes that are closed from the first frame on count, too.
+
+    Examples
+    --------
+    >>> times = np.arange(200) / 25
+    >>> find_closed_eyes(3.0 * (np.abs(times - 4) < 2), times)
+    [(2.04, 6.0)]
+    """
+    return [(first, last) for first, last, _ in _closures(au45, times_s) if last - first > LONGEST_S]
+
+
+def _closures(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float, bool]]:
+    """First and last second of each rise, and whether the eye was seen open before it."""
     au45, times_s = np.asarray(au45, dtype=float), np.asarray(times_s, dtype=float)
     if au45.shape != times_s.shape or au45.ndim != 1:
         raise ValueError(f"expected two series [n], got shapes {au45.shape} and {times_s.shape}")
@@ -72,21 +96,26 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
     if len(au45) < 2:
         return []
     rise = au45 - _open_eye(au45, times_s)
-    blinks, started = [], None
-    # Whether the eye was open before: eyes that are closed from the first frame on never show an onset.
-    was_open = rise[0] < ONSET_RISE
+    closures: list[tuple[float, float, bool]] = []
+    started: float | None = None
+    # Eyes that are closed from the first frame on never show an onset.
+    onset_seen = bool(rise[0] < ONSET_RISE)
+    before = float(times_s[0])
     for value, time in zip(rise.tolist(), times_s.tolist(), strict=True):
-        if started is None:
-            if value < OFFSET_RISE:
-                was_open = True
-            elif value >= ONSET_RISE and was_open:
-                started, was_open = time, False
+        if time - before > LONGEST_GAP_S:
+            if started is not None:
+                closures.append((started, before, onset_seen))
+            started, onset_seen = None, False
+        before = time
+        if started is None and value >= ONSET_RISE:
+            started = time
         elif value < OFFSET_RISE:
-            blinks.append((started, time))
-            started, was_open = None, True
+            if started is not None:
+                closures.append((started, time, onset_seen))
+            started, onset_seen = None, True
     if started is not None:
-        blinks.append((started, float(times_s[-1])))
-    return [(first, last) for first, last in blinks if last - first <= LONGEST_S]
+        closures.append((started, float(times_s[-1]), onset_seen))
+    return closures
 
 
 def visible_seconds(visible: np.ndarray, times_s: np.ndarray) -> float:
@@ -124,4 +153,4 @@ def _open_eye(au45: np.ndarray, times_s: np.ndarray) -> np.ndarray:
 
     step = float(np.median(np.diff(times_s)))
     width = max(3, round(WINDOW_S / step)) if step > 0 else 3
-    return percentile_filter(au45, 25, size=min(width, len(au45)), mode="nearest")
+    return np.minimum(percentile_filter(au45, 25, size=min(width, len(au45)), mode="nearest"), OPEN_AT_MOST)

@@ -19,6 +19,7 @@ from facs_pipeline.foundation.files.model_file import load_model
 
 if TYPE_CHECKING:
     from facs_pipeline.action_units.model import ActionUnitModel
+    from facs_pipeline.action_units.sides import SideModel
     from facs_pipeline.emotions.model import EmotionModel
     from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
     from facs_pipeline.landmarks.model import LandmarkModel
@@ -28,6 +29,7 @@ LANDMARK_MODEL = _EMBEDDED / "landmarks.npz"
 AU_MODEL = _EMBEDDED / "action_units.npz"
 PUBLISHED_AU_MODEL = _EMBEDDED / "action_units_published.npz"
 """Of the published form: ensembles of SVRs on uniform LBP in 10 x 10 cells and 49 registered landmarks."""
+SIDE_MODEL = _EMBEDDED / "sides.npz"
 EMOTION_MODEL = _EMBEDDED / "emotions.npz"
 CONFIDENCE_MODEL = _EMBEDDED / "confidence.npz"
 
@@ -78,6 +80,19 @@ def learnt_presence(path: Path | None) -> dict[int, float]:
 
 
 @cache
+def side_model() -> ModelFile:
+    """The model of the sides of faces that comes with the package."""
+    return ModelFile("sides", SIDE_MODEL, load_model(SIDE_MODEL, "face-sides").card["content_sha256"])
+
+
+@cache
+def sided_aus(path: Path | None) -> tuple[int, ...]:
+    """Of the action units that the model at `path` (None: the embedded one) measures, those that have two sides."""
+    sided = load_model(SIDE_MODEL, "face-sides").arrays["aus"].tolist()
+    return tuple(au for au in measured_aus(path) if au in sided)
+
+
+@cache
 def emotion_model(path: Path | None) -> ModelFile:
     """The emotion model at `path`; the embedded one for None.
 
@@ -122,6 +137,11 @@ def load_action_units(file: ModelFile) -> ActionUnitModel:
     return _action_units(file.path)
 
 
+def load_sides(file: ModelFile) -> SideModel:
+    """The model of the sides itself."""
+    return _sides(file.path)
+
+
 def load_emotions(file: ModelFile) -> EmotionModel:
     """The emotion model itself."""
     return _emotions(file.path)
@@ -139,6 +159,13 @@ def _action_units(path: Path) -> ActionUnitModel:
     from facs_pipeline.action_units.model import ActionUnitModel
 
     return ActionUnitModel.load(path)
+
+
+@cache
+def _sides(path: Path) -> SideModel:
+    from facs_pipeline.action_units.sides import SideModel
+
+    return SideModel.load(path)
 
 
 @cache

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.sides import SideModel
 from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.analysis.stills import SMALL_PX
 from facs_pipeline.datasets.labelled_faces import Skipped
@@ -29,7 +30,7 @@ from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
 from facs_pipeline.landmarks.pose import head_pose
-from facs_pipeline.tables.au_table import measured_cells, with_presence
+from facs_pipeline.tables.au_table import measured_cells, with_presence, with_sides
 from facs_pipeline.tables.schema import N_POINTS, STILLS, face_columns
 
 _SMALLEST = 16
@@ -180,6 +181,9 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confi
     [0]
     """
     rows = np.array([row for row, face in enumerate(faces) if face.points is not None], np.intp)
+    sides = SideModel.load_default()
+    sided = [k for k, au in enumerate(sides.aus) if au in model.aus]
+    differences = np.full((len(faces), len(sided)), np.nan)
     cells = np.full((len(faces), 3 + 2 * N_POINTS + len(model.aus)), np.nan)
     trust, occluded = np.full((len(faces), 3), np.nan), np.full(len(faces), None, object)
     trust[:, 0] = 0.0
@@ -192,6 +196,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confi
         # Each by itself: a matrix product rounds a row otherwise when others are beside it.
         intensities = np.array([model.predict(row) for row in features])
         intensities = judged.trusted(intensities, model.aus, least_confidence)
+        differences[rows] = sides.differences(features)[:, sided]
         cells[rows] = measured_cells(head_pose(points), points, intensities)
     first = {
         # File names need not be text, and could not be written into a table then.
@@ -205,7 +210,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confi
     }
     names = [column.name for column in face_columns(STILLS, model.aus)]
     table = pd.concat([pd.DataFrame(first), pd.DataFrame(cells, columns=names[len(first) :])], axis=1)[names]
-    return with_presence(table, model.presence)
+    return with_sides(with_presence(table, model.presence), [sides.aus[k] for k in sided], differences)
 
 
 def stills_inputs(paths: Sequence[Path], faces: str, landmarks: LandmarkModel | DlibLandmarks) -> dict[str, Any]:

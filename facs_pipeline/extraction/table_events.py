@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
-from facs_pipeline.dynamics.blinks import visible_seconds
+from facs_pipeline.action_units.sides import asymmetry
+from facs_pipeline.dynamics.blinks import find_closed_eyes, visible_seconds
 from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
+from facs_pipeline.dynamics.face_series import BLINK_AU
+from facs_pipeline.extraction.closed_eyes import CLOSED_AU
 from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
 from facs_pipeline.foundation.errors import InputError
@@ -197,6 +200,7 @@ def _events(
     one: AUSeries, aus: tuple[int, ...], options: SeriesOptions, levels: EventLevels
 ) -> Iterator[tuple[int, Event]]:
     values = one.intensities * (5 if one.origin == "py-feat" else 1)
+    closed = find_closed_eyes(values[:, one.aus.index(BLINK_AU)], one.times_s) if BLINK_AU in one.aus else []
     if options.baseline == "video":
         values = subtract_resting(values, resting_intensity(values))
     for au in aus:
@@ -204,7 +208,9 @@ def _events(
         for event in find_events(
             series, one.times_s, onset=levels.onset, offset=levels.offset, shortest_s=levels.shortest_s
         ):
-            yield au, event
+            # Eyes that stay closed are another action unit than a blink.
+            stay = au == BLINK_AU and any(first <= event.apex_s < last for first, last in closed)
+            yield (CLOSED_AU if stay else au), event
 
 
 def _row(one: AUSeries, au: int, event: Event) -> dict[str, object]:
@@ -219,12 +225,22 @@ def _row(one: AUSeries, au: int, event: Event) -> dict[str, object]:
         "duration_s": event.offset_s - event.onset_s,
         "apex_intensity": event.apex_intensity,
         "mean_intensity": event.mean_intensity,
+        "asymmetry": _asymmetry(one, au, event),
         "onset_frame": int(one.frames[event.onset]),
         "apex_frame": int(one.frames[event.apex]),
         "offset_frame": int(one.frames[event.offset]),
         "onset_seen": int(event.onset_seen),
         "offset_seen": int(event.offset_seen),
     }
+
+
+def _asymmetry(one: AUSeries, au: int, event: Event) -> float:
+    """NaN where the table has no sides of the action unit."""
+    measured = BLINK_AU if au == CLOSED_AU else au
+    if measured not in one.sides:
+        return math.nan
+    left, right = one.sides[measured][event.onset : max(event.offset, event.onset + 1)].T
+    return asymmetry(left, right)
 
 
 def write_elan(events: TableEvents, folder: Path) -> list[Path]:

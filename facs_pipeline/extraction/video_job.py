@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.dynamics.face_series import BLINK_AU
 from facs_pipeline.extraction.cache import Cache, StageKey, content_sha256, stage_keys, table_key
+from facs_pipeline.extraction.closed_eyes import CLOSED_AU, ClosedEyes
 from facs_pipeline.extraction.decoding import decoded_batches
-from facs_pipeline.extraction.models import landmark_model, learnt_presence, load_landmarks, measured_aus
+from facs_pipeline.extraction.models import landmark_model, learnt_presence, load_landmarks, measured_aus, sided_aus
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.plan import stages_for
@@ -29,8 +31,8 @@ from facs_pipeline.extraction.stage import FRAMES, Computation, Stage, VideoSett
 from facs_pipeline.foundation.errors import FacsError, InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
 from facs_pipeline.foundation.machine import computed_with
-from facs_pipeline.tables.au_table import TABLES, FaceRows, present
-from facs_pipeline.tables.face_schemas import ACTION_UNITS, presence_columns
+from facs_pipeline.tables.au_table import TABLES, FaceRows, present, side_cells
+from facs_pipeline.tables.face_schemas import ACTION_UNITS, presence_columns, side_columns
 from facs_pipeline.video.container import check_file
 from facs_pipeline.video.reader import folder_images
 
@@ -252,7 +254,9 @@ class VideoRun:
         with self._timed("tables"):
             path = outputs.table(self.job.name)
             aus = measured_aus(self.options.au_model)
-            extra = presence_columns(ACTION_UNITS, learnt_presence(self.options.au_model))
+            present = [*learnt_presence(self.options.au_model), *([CLOSED_AU] if BLINK_AU in aus else [])]
+            extra = presence_columns(ACTION_UNITS, present)
+            extra += side_columns(ACTION_UNITS, sided_aus(self.options.au_model))
             extra += [column for stage in self._extra() for column in stage.columns(stored[stage.name].facts)]
             with TABLES[outputs.format](path, self.job.name, aus, extra) as table:
                 for rows in self._rows(stored):
@@ -273,20 +277,26 @@ class VideoRun:
 
     def _extra(self) -> list[Stage]:
         """The stages that add columns of their own."""
-        shown = {"faces", "landmarks", "confidence", "action_units"}
+        shown = {"faces", "landmarks", "confidence", "action_units", "sides"}
         return [stage for stage in self.stages if not stage.of_whole_video and stage.name not in shown]
 
     def _rows(self, stored: dict[str, Artifact]) -> Iterator[FaceRows]:
         chunks_read = self._together(stored, "faces", "action_units")
         resting = RestingFaces.of(self.job.settings.baseline, chunks_read, stored["faces"].facts["frames"])
         extra = [stage for stage in self._extra() if stage.columns(stored[stage.name].facts)]
-        names = ("faces", "landmarks", "confidence", "action_units", *(stage.name for stage in extra))
+        names = ("faces", "landmarks", "confidence", "action_units", "sides", *(stage.name for stage in extra))
         aus, levels = measured_aus(self.options.au_model), learnt_presence(self.options.au_model)
-        for faces, landmarks, trust, intensities, *chunks in self._together(stored, *names):
+        closed = ClosedEyes.of(self._together(stored, "faces", "action_units"), aus, stored["faces"].facts["frames"])
+        sided = [aus.index(au) for au in sided_aus(self.options.au_model)]
+        for faces, landmarks, trust, intensities, differences, *chunks in self._together(stored, *names):
             above_rest = resting.subtract(intensities, faces["face_id"])
             # As rounded as the table has them, so that a reader of the table finds the same.
             written = ACTION_UNITS["AU01_r"].rounded(above_rest)
             cells: list[Any] = [present(written[:, aus.index(au)], level) for au, level in levels.items()]
+            if BLINK_AU in aus:
+                eyes = closed.rows(faces["face_id"], faces["time_s"])
+                cells.append(np.where(np.isnan(intensities[:, aus.index(BLINK_AU)]), np.nan, eyes))
+            cells += side_cells(above_rest[:, sided], differences)
             confidence = np.zeros(len(faces["frame"]))
             confidence[faces["face_id"] >= 0] = trust.whole
             for stage, chunk in zip(extra, chunks, strict=True):

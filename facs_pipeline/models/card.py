@@ -66,6 +66,8 @@ def _measures(card: Mapping[str, Any]) -> list[str]:
     if "metrics_on_codes" in card:
         lines += ["", "Codes by people, on persons never trained on (95 % interval over persons)"]
         lines += codes_text(card["metrics_on_codes"])
+    if "metrics_of_sides" in card:
+        lines += ["", "Left less right, on persons never trained on", *sides_text(card["metrics_of_sides"])]
     if "metrics_on_unseen_persons" in card:
         lines += ["", "On persons never trained on (95 % interval over persons)"]
         lines += metrics_text(card["metrics_on_unseen_persons"])
@@ -88,6 +90,22 @@ def _lists(card: Mapping[str, Any]) -> list[str]:
         lines += ["", *measured_text(card["measured"])]
     if "settings" in card:
         lines += ["", "Features", *(f"  {k}: {v}" for k, v in sorted(card["settings"].items()))]
+    return lines
+
+
+def sides_text(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line an action unit: agreement of the difference of both sides over all faces, and within persons.
+
+    Examples
+    --------
+    >>> row = {"labels": "teacher", "r": 0.61, "within_person_r": 0.7, "within_persons": 5}
+    >>> sides_text({"12": row})[1].split()
+    ['AU12', '0.61', '0.70', '5', 'teacher']
+    """
+    lines = [f"  {'':<6}{'r':>7}{'within persons':>16}{'persons':>9}  labels"]
+    for au, row in metrics.items():
+        within = "-" if row["within_person_r"] is None else f"{row['within_person_r']:.2f}"
+        lines.append(f"  AU{int(au):02d}  {row['r']:>7.2f}{within:>16}{row['within_persons']:>9}  {row['labels']}")
     return lines
 
 

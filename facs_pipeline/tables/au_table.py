@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facs_pipeline.action_units.sides import both_sides
 from facs_pipeline.foundation.files.atomic import atomic_write
 from facs_pipeline.foundation.text import as_cell
 from facs_pipeline.tables.column import Column
-from facs_pipeline.tables.face_schemas import ACTION_UNITS, N_POINTS, face_columns, presence_columns
+from facs_pipeline.tables.face_schemas import ACTION_UNITS, N_POINTS, face_columns, presence_columns, side_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _N_ABOUT_ROW = 6
 """The first columns say which row it is; those behind them are empty without a face."""
+_UNKNOWN = re.compile(r",nan(?=,|$)")
 _TIME, _CONFIDENCE = ACTION_UNITS["timestamp"], ACTION_UNITS["confidence"]
 _POSE, _POINT, _INTENSITY = ACTION_UNITS["pose_Rx"], ACTION_UNITS["x_0"], ACTION_UNITS["AU01_r"]
 
@@ -123,10 +126,10 @@ class CsvTable:
                 lines.append(self._without_face % (self._video, frame, time))
             else:
                 about = self._with_face % (self._video, frame, face, time, confidence)
-                values = self._measured % next(measured)
+                values, others = self._measured % next(measured), self._beside % next(extra)
                 if next(unknown):
-                    values = values.replace("nan", "")
-                lines.append(f"{about}{values}{self._beside % next(extra)}\n")
+                    values, others = values.replace("nan", ""), _UNKNOWN.sub(",", others)
+                lines.append(f"{about}{values}{others}\n")
         self._file.write("".join(lines))
 
     def _extra_cells(self, rows: FaceRows) -> list[list[Any]]:
@@ -270,3 +273,50 @@ def with_presence(table: pd.DataFrame, levels: Mapping[int, float]) -> pd.DataFr
         intensity = table[f"AU{au:02d}_r"]
         columns[column.name] = (intensity >= level).astype("Int64").where(intensity.notna())
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
+
+
+def with_sides(table: pd.DataFrame, aus: Sequence[int], differences: np.ndarray) -> pd.DataFrame:
+    """A table of intensities with both sides of action units that have two.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns ``AU<nn>_r`` [n].
+    aus : sequence of int
+        FACS numbers [u].
+    differences : ndarray
+        Left less right [n, u]; NaN without a face.
+
+    Returns
+    -------
+    DataFrame
+        With columns ``AU<nn>L_r`` and ``AU<nn>R_r`` behind the others; empty where the intensity is.
+    """
+    import pandas as pd
+
+    columns = side_columns(ACTION_UNITS, aus)
+    cells = side_cells(table[[f"AU{au:02d}_r" for au in aus]].to_numpy(float), differences)
+    sides = {column.name: column.rounded(values) for column, values in zip(columns, cells, strict=True)}
+    return pd.concat([table, pd.DataFrame(sides, index=table.index)], axis=1)
+
+
+def side_cells(intensities: np.ndarray, differences: np.ndarray) -> list[np.ndarray]:
+    """Cells of the columns of `facs_pipeline.tables.schema.side_columns`: left and right of each action unit.
+
+    Parameters
+    ----------
+    intensities, differences : ndarray
+        ``[m, u]``: 0..5, and left less right.
+
+    Returns
+    -------
+    list of ndarray
+        2 u columns [m].
+
+    Examples
+    --------
+    >>> [cells.tolist() for cells in side_cells(np.array([[2.0]]), np.array([[1.0]]))]
+    [[2.5], [1.5]]
+    """
+    left, right = both_sides(intensities, differences)
+    return [column for pair in zip(left.T, right.T, strict=True) for column in pair]

@@ -48,6 +48,17 @@ _presence = partial(
     source="from which AU<nn>_r on coders say it is there; only where the model learnt from codes",
 )  # fmt: skip
 
+_SIDES = tuple(
+    _au(
+        f"AU<nn>{letter}_r", "number",
+        f"Intensity of action unit <nn> on the person's own {side}; empty without a face. The mean of left and right "
+        "is AU<nn>_r, unless one of them was limited.",
+        "FACS intensity", "0 .. 5", "half the difference of both sides, learnt from a teacher, beside AU<nn>_r", 4,
+        optional=True,
+    )
+    for letter, side in (("L", "left"), ("R", "right"))
+)  # fmt: skip
+
 
 def _label(names: tuple[str, str, str], source: str, *, optional: bool) -> tuple[Column, ...]:
     """The most probable emotion, its probability and each emotion's."""
@@ -65,7 +76,7 @@ ACTION_UNITS = TableSchema(
     "action_units",
     "`action_units/<video>.csv` (or `.parquet`): one row per frame and face; a frame without a face is one row with "
     "`success` 0 and empty cells.",
-    3,
+    4,
     (
         _au("video", "text", "Name of the video, unique in the run.", "-", "text", "file name without its ending"),
         _au("frame", "integer", "Number of the frame in the video; each decoded frame has its rows.", "-", "1 ...",
@@ -82,7 +93,9 @@ ACTION_UNITS = TableSchema(
         *_MEASURED,
         _intensity(meaning=f"Intensity of action unit <nn>; {_EMPTY}. Smoothed over the frames just before "
                    f"and after. With --baseline, above the resting face. {_NOT_CODED}"),
-        _presence(meaning="1 if action unit <nn> is there, else 0; empty where its intensity is."),
+        _presence(meaning="1 if action unit <nn> is there, else 0; empty where its intensity is. AU43 is eyes that "
+                  "stay closed, by AU45, for more than half a second; up to that it is a blink."),
+        *_SIDES,
         *_label(("emotion", "emotion_confidence", "emotion_<emotion>"), "--emotion; empty without a face",
                 optional=True),
     ),
@@ -92,7 +105,7 @@ STILLS = TableSchema.of(
     "stills",
     "The table that `facs extract-stills` writes: one row per face of an image; an image without a face is one row "
     "with `success` 0 and empty cells.",
-    3,
+    4,
     (
         _au("input", "text", "The image, as it was named or found in the folder.", "-", "text", "file"),
         _au("face_id", "integer", "Number of the face in the image; empty without a face.", "-", "0 ...", "--faces"),
@@ -103,6 +116,7 @@ STILLS = TableSchema.of(
         *_MEASURED,
         _intensity(meaning=f"Intensity of action unit <nn>; {_EMPTY}. {_NOT_CODED}"),
         _presence(meaning="1 if action unit <nn> is there, else 0; empty where its intensity is."),
+        *_SIDES,
     ),
 )  # fmt: skip
 
@@ -147,7 +161,7 @@ _TABLE = "action-unit table"
 EVENTS = TableSchema.of(
     "events",
     "The table that `facs events` writes: one row per movement of an action unit.",
-    1,
+    2,
     (
         _au("video", "text", "Name of the video, as in the action-unit table.", "-", "text", _TABLE),
         _au("face_id", "text", "The face, as in the action-unit table.", "-", "0 ..., or another table's name", _TABLE),
@@ -162,6 +176,9 @@ EVENTS = TableSchema.of(
             "FACS intensity", "0 .. 5", _TABLE, 3),
         _au("mean_intensity", "number", "Mean intensity from the onset to before the offset.", "FACS intensity",
             "0 .. 5", _TABLE, 3),
+        _au("asymmetry", "number", "(left - right) / (left + right) of the intensities of both sides, summed from the "
+            "onset to before the offset: 1 left only, -1 right only; empty without AU<nn>L_r and AU<nn>R_r.", "-",
+            "-1 .. 1", _TABLE, 3),
         _au("onset_frame", "integer", "Frame number of the onset, as the table counts.", "-", "as in the table",
             _TABLE),
         _au("apex_frame", "integer", "Frame number of the apex.", "-", "as in the table", _TABLE),
@@ -221,8 +238,18 @@ def presence_columns(table: TableSchema, aus: Iterable[int]) -> list[Column]:
     >>> [column.name for column in presence_columns(STILLS, [1, 12])]
     ['AU01_c', 'AU12_c']
     """
-    of_units = (column for column in table.extra if column.family == "<nn>")
+    of_units = (column for column in table.extra if column.name.endswith("_c"))
     return expand(of_units, {"<nn>": [f"{au:02d}" for au in aus]})
+
+
+def side_columns(table: TableSchema, aus: Iterable[int]) -> list[Column]:
+    """Columns of both sides of action units that have two.
+
+    >>> [column.name for column in side_columns(STILLS, [1, 12])]
+    ['AU01L_r', 'AU01R_r', 'AU12L_r', 'AU12R_r']
+    """
+    left_and_right = [column for column in table.extra if column.name in {side.name for side in _SIDES}]
+    return [column for au in aus for column in expand(left_and_right, {"<nn>": [f"{au:02d}"]})]
 
 
 def emotion_columns(emotions: Sequence[str]) -> list[Column]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,8 @@ class AUSeries:
         Whether the face was found [n].
     frames : ndarray of int
         Number [n] of each frame as the table counts them, else from 1.
+    sides : dict of int to ndarray of float64
+        Action unit -> intensities [n, 2] of the person's left and right, where the table has them; NaN without face.
     """
 
     source: Path
@@ -64,6 +66,7 @@ class AUSeries:
     aus: tuple[int, ...]
     success: np.ndarray
     frames: np.ndarray
+    sides: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
@@ -134,7 +137,7 @@ def read_au_table(
 def _in_our_columns(path: Path, form: AUFormat, columns: Mapping[int, str]) -> pd.DataFrame:
     """What is needed of the table: intensities, and the other columns under our names."""
     ours = {**dict.fromkeys((*_NUMBERS, *_HALVES, *_TEXTS)), **form.renamed}
-    wanted = {*ours, *columns.values()}
+    wanted = {*ours, *columns.values(), *(name for au in columns for name in _side_names(au))}
     text = [name for name in ours if form.renamed.get(name, name) in _TEXTS]
     table = read_number_table(path, wanted.__contains__, text=text)
     # A renamed column comes before one that happens to bear our name.
@@ -210,8 +213,18 @@ def _series(source: _Source, table: pd.DataFrame, has_face: pd.Series[bool], clo
             intensities[instants[mine]] = rows.loc[mine, columns]
             success = np.zeros(len(times), dtype=bool)
             success[instants[mine]] = True
+            sides = {}
+            for au in source.columns:
+                if set(_side_names(au)) <= set(table.columns):
+                    sides[au] = np.full((len(times), 2), np.nan)
+                    sides[au][instants[mine]] = rows.loc[mine, list(_side_names(au))]
             aus = tuple(source.columns)
-            yield AUSeries(path, source.form.origin, video, face, times, intensities, aus, success, frames)
+            yield AUSeries(path, source.form.origin, video, face, times, intensities, aus, success, frames, sides)
+
+
+def _side_names(au: int) -> tuple[str, str]:
+    """Columns of an action unit's left and right."""
+    return f"AU{au:02d}L_r", f"AU{au:02d}R_r"
 
 
 def _videos(source: _Source, table: pd.DataFrame) -> pd.Series[str]:

@@ -20,6 +20,7 @@ from facs_pipeline.tables.face_schemas import (
     emotion_columns,
     face_columns,
     presence_columns,
+    side_columns,
 )
 from facs_pipeline.tables.video_schemas import DESCRIPTORS, METADATA, PREDICTIONS, REASONS, SUBJECTS, VIDEOS
 
@@ -47,6 +48,7 @@ __all__ = [
     "face_columns",
     "find_columns",
     "presence_columns",
+    "side_columns",
 ]
 
 TABLES: dict[str, TableSchema] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facs_pipeline.dynamics.blinks import count_blinks, find_blinks, visible_seconds
+from facs_pipeline.action_units.bilateral_filter import BilateralFilter
+from facs_pipeline.dynamics.blinks import count_blinks, find_blinks, find_closed_eyes, visible_seconds
 
 
 def eye(times, blinks, *, level=0.0, depth=3.0, width=0.12):
@@ -47,6 +48,41 @@ def test_closed_eyes_are_no_blink():
     times = np.arange(0, 20, 1 / 30)
     closed = np.where((times > 5) & (times < 7), 4.0, 0.0)
     assert count_blinks(closed, times) == 0
+
+
+def test_six_seconds_are_one_closure_and_no_blink():
+    times = np.arange(0, 20, 1 / 30)
+    for level in (0.0, 1.0):
+        closed = np.where((times > 5) & (times < 11), 4.0, level) + eye(times, [2, 15], depth=4 - level)
+        [(first, last)] = find_closed_eyes(closed, times)
+        assert (first, last) == (pytest.approx(5, abs=0.05), pytest.approx(11, abs=0.05))
+        assert count_blinks(closed, times) == 2
+
+
+def test_eyes_that_are_closed_throughout_are_closed():
+    times = np.arange(0, 8, 1 / 30)
+    assert find_closed_eyes(np.full(len(times), 4.0), times) == [(0.0, times[-1])]
+    assert find_closed_eyes(np.full(len(times), 1.5), times) == []
+
+
+def test_a_pause_of_the_recording_is_no_time_with_closed_eyes():
+    times = np.concatenate([np.arange(0, 2, 1 / 30), 60 + np.arange(0, 2, 1 / 30)])
+    closed = np.where((times > 1) & (times < 61), 4.0, 0.0)
+    spans = find_closed_eyes(closed, times)
+    assert [round(last - first) for first, last in spans] == [1, 1]
+
+
+@pytest.mark.parametrize("fps", [30, 60])
+def test_the_filter_does_not_smear_fluttering_lids(fps):
+    times = np.arange(0, 2, 1 / fps)
+    fluttering = np.where((times * 5) % 1 < 0.5, 0.3, 3.5)
+    bilateral = BilateralFilter()
+    rows = {"frame": np.arange(len(times)), "face_id": np.zeros(len(times), int), "time_s": times}
+    bilateral.push({**rows, "cut": np.zeros(len(times), bool)}, fluttering[:, None])
+    filtered = bilateral.finish()
+    assert filtered is not None
+    assert np.abs(filtered[:, 0] - fluttering).max() < 0.05
+    assert count_blinks(filtered[:, 0], times) == 10
 
 
 def test_a_level_that_drifts_is_no_blink():

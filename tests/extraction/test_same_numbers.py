@@ -55,7 +55,7 @@ def compare(videos: list[Path], out: Path) -> None:
             of_units = [name for name in table.columns if name.startswith("AU")]
             others = [name for name in table.columns if name not in of_units]
             intensities = [name for name in of_units if name.endswith("_r")]
-            assert len(intensities) == 21
+            assert len(intensities) == 21 + 2 * 14  # those with two sides have three columns
             assert table["success"].sum() > 10
             pd.testing.assert_frame_equal(table[others], expected[video][others], check_exact=True)
             difference = float(np.abs(table[intensities] - expected[video][intensities]).max(axis=None))

@@ -33,7 +33,7 @@ from facs_pipeline.foundation.files.artifacts import ArtifactWriter, BadArtifact
 from facs_pipeline.tables.schema import Column
 
 KEY = b"k" * 32
-ALL = ["faces", "landmarks", "features", "confidence", "action_units", "descriptors"]
+ALL = ["faces", "landmarks", "features", "confidence", "action_units", "sides", "descriptors"]
 
 
 def stages(options: Options | None = None, video: VideoSettings | None = None, **settings: Any) -> list[Stage]:

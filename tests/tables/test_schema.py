@@ -114,7 +114,7 @@ def results(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_extraction_writes_what_the_schema_says(results: Path) -> None:
-    optional = ("AU<nn>_c", "emotion", "emotion_confidence", "emotion_<emotion>")
+    optional = ("AU<nn>_c", "AU<nn>L_r", "AU<nn>R_r", "emotion", "emotion_confidence", "emotion_<emotion>")
     check_written(results / "action_units" / "still.csv", ACTION_UNITS, optional)
     check_written(results / "videos.csv", VIDEOS, ("main_emotion", "main_emotion_share"))
     check_written(results / "descriptors.csv", DESCRIPTORS)
@@ -132,7 +132,7 @@ def test_tables_made_from_tables_are_what_the_schema_says(results: Path, tmp_pat
 
 def test_tables_of_images_are_what_the_schema_says(photos: Path, tmp_path: Path) -> None:
     called(extract_stills, photos, "--out", tmp_path / "s.csv", "--jobs", 1)
-    check_written(tmp_path / "s.csv", STILLS, ["AU<nn>_c"])
+    check_written(tmp_path / "s.csv", STILLS, ["AU<nn>_c", "AU<nn>L_r", "AU<nn>R_r"])
     called(predict_emotion, photos, "--out", tmp_path / "p.csv", "--explain", tmp_path / "why", "--jobs", 1)
     check_written(tmp_path / "p.csv", EMOTIONS)
     check_written(tmp_path / "why" / "reasons.csv", EMOTION_REASONS)

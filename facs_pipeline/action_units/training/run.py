@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.action_units.model import MODEL_KIND, ActionUnitModel
+from facs_pipeline.action_units.sides import MODEL_KIND as SIDES_KIND
+from facs_pipeline.action_units.sides import SideModel
 from facs_pipeline.action_units.training.features import picture_features
 from facs_pipeline.action_units.training.human_codes import CodedFaces, refine
 from facs_pipeline.action_units.training.measures import emotion_check, prediction_ms
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
 from facs_pipeline.action_units.training.recipe import Recipe, train, versions
+from facs_pipeline.action_units.training.sides import FROM_HALVES, SidedFaces, train_sides
 from facs_pipeline.action_units.training.sources import (
     FACS_CODERS,
+    PSEUDO_LABELS,
     FeatureSource,
     Gathered,
     LabelledPictures,
@@ -81,6 +85,16 @@ class TrainedFile:
     """
 
     model: ActionUnitModel
+    card: dict[str, Any]
+    path: Path
+    card_path: Path
+
+
+@dataclass(frozen=True)
+class TrainedSides:
+    """A file that tells sides apart; attributes as of `TrainedFile`."""
+
+    model: SideModel
     card: dict[str, Any]
     path: Path
     card_path: Path
@@ -217,6 +231,74 @@ def train_on_coded_pairs(
     return _finished(model, landmark_model, options, both[0].X, round(time.perf_counter() - started, 1), progress)
 
 
+def train_on_sides(
+    images: Sequence[PictureSource],
+    teacher: str | os.PathLike[str],
+    options: AUTrainingOptions,
+    *,
+    progress: Progress = SILENT,
+) -> TrainedSides:
+    """Learn by how much an action unit is stronger on one side, from a teacher's scores of both sides.
+
+    Parameters
+    ----------
+    images : sequence of PictureSource
+        Several of each person.
+    teacher : str or PathLike
+        MediaPipe's ``face_landmarker.task``.
+    options : AUTrainingOptions
+        Of the recipe only folds and seed count.
+    progress : Progress
+
+    Returns
+    -------
+    TrainedSides
+        See `facs_pipeline.action_units.training.sides.train_sides`.
+
+    Raises
+    ------
+    InputError
+        If the images or the teacher cannot be used, or persons are too few.
+    """
+    require_place(options.out, "name another file with --out")
+    how, landmark_model, embedded = options.features, _landmark_model(options.features), ActionUnitModel.load_default()
+    parts: list[SidedFaces] = []
+    for source in images:
+        pictures = source.open()
+        if source.labels is None:
+            labels = label_pictures(pictures, teacher, how.cache, jobs=how.jobs, progress=progress)
+        else:
+            labels = read_labels(source.labels, pictures)
+        found = picture_features(
+            pictures, how.cache, near=labels.points, landmarks=how.landmarks, jobs=how.jobs, progress=progress
+        )
+        of_halves = embedded.predict(found.X)[:, [embedded.aus.index(au) for au in FROM_HALVES]]
+        persons = np.array(pictures.persons)[found.rows]
+        parts.append(SidedFaces(found.X, labels.blendshapes[found.rows], labels.names, of_halves, persons))
+    faces = SidedFaces(
+        np.concatenate([part.X for part in parts]),
+        np.concatenate([part.blendshapes for part in parts]),
+        parts[0].names,
+        np.concatenate([part.intensities for part in parts]),
+        np.concatenate([part.subjects for part in parts]).astype(str),
+    )
+    started = time.perf_counter()
+    model = train_sides(faces, folds=options.recipe.folds, seed=options.recipe.seed)
+    model.card |= {
+        "title": "By how much action units are stronger on the left of a face",
+        "labels": PSEUDO_LABELS,
+        "landmark_model": landmark_model,
+        "action_unit_model": embedded.sha256,
+        "versions": versions(),
+    }
+    if options.rights:
+        model.card["rights"] = options.rights
+    model.save(options.out)
+    card = model.card | {"kind": SIDES_KIND, "content_sha256": model.sha256}
+    card_path = _write_card(options.out, card | {"train_s": round(time.perf_counter() - started, 1)})
+    return TrainedSides(model, card, options.out, card_path)
+
+
 def _labelled(
     source: PictureSource,
     teacher: str | os.PathLike[str],
@@ -273,13 +355,18 @@ def _finished(
     each_ms = round(prediction_ms(model, X), 4)
     model.save(options.out)
     card = model.card | {"kind": MODEL_KIND, "content_sha256": model.sha256}
-    card_path = options.out.with_suffix(".json")
     # Times are not in the model's own card: the same data make the same model file.
-    of_this_run = card | {"train_s": seconds, "predict_ms_per_face": each_ms}
-    with atomic_write(card_path) as file:
-        json.dump(of_this_run, file, indent=1, sort_keys=True, ensure_ascii=False)
-        file.write("\n")
+    card_path = _write_card(options.out, card | {"train_s": seconds, "predict_ms_per_face": each_ms})
     return TrainedFile(model, card, options.out, card_path)
+
+
+def _write_card(out: Path, card: dict[str, Any]) -> Path:
+    """The card as JSON beside the model file."""
+    card_path = out.with_suffix(".json")
+    with atomic_write(card_path) as file:
+        json.dump(card, file, indent=1, sort_keys=True, ensure_ascii=False)
+        file.write("\n")
+    return card_path
 
 
 def _emotion_check(

@@ -10,6 +10,7 @@ from facs_pipeline.extraction.stages.emotions import Emotions
 from facs_pipeline.extraction.stages.faces import Faces
 from facs_pipeline.extraction.stages.features import Features
 from facs_pipeline.extraction.stages.landmarks import Landmarks
+from facs_pipeline.extraction.stages.sides import Sides
 
 STAGES: tuple[type[Stage], ...] = (
     Faces,
@@ -17,6 +18,7 @@ STAGES: tuple[type[Stage], ...] = (
     Features,
     Confidence,
     ActionUnits,
+    Sides,
     Emotions,
     Descriptors,
 )

@@ -44,7 +44,7 @@ class Descriptors(Stage):
     """One chunk, a dict as `facs_pipeline.dynamics.face_series.describe_faces` gives it."""
 
     name = "descriptors"
-    version = 4
+    version = 5
     inputs = ("faces", "action_units")
     of_whole_video = True
 
