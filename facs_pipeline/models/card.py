@@ -103,7 +103,7 @@ def sides_text(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ['AU12', '0.61', '0.70', '5', 'teacher']
     """
     lines = [f"  {'':<6}{'r':>7}{'within persons':>16}{'persons':>9}  labels"]
-    for au, row in metrics.items():
+    for au, row in sorted(metrics.items(), key=lambda one: int(one[0])):
         within = "-" if row["within_person_r"] is None else f"{row['within_person_r']:.2f}"
         lines.append(f"  AU{int(au):02d}  {row['r']:>7.2f}{within:>16}{row['within_persons']:>9}  {row['labels']}")
     return lines
