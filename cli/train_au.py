@@ -12,9 +12,11 @@ from facs_pipeline.action_units.training.recipe import BLOCK_WEIGHTS, Recipe
 from facs_pipeline.action_units.training.run import (
     AUTrainingOptions,
     TrainedFile,
+    TrainedGaze,
     TrainedSides,
     train_on_coded_pairs,
     train_on_codings,
+    train_on_irises,
     train_on_sides,
     train_on_teacher,
 )
@@ -66,6 +68,7 @@ Examples:
   facs train-au --manifest coded.csv --regressor ridge --out mine.npz
   facs train-au --teacher face_landmarker.task --images photos --out pseudo.npz
   facs train-au --codes ckplus.tar,labels=ckplus_facs.csv --refine pseudo.npz --out mine.npz
+  facs train-au --gaze --images frames.tar,persons=frames.csv,labels=teacher.npz --out gaze.npz
   facs train-au --sides --teacher face_landmarker.task --images photos --out sides.npz
 """
     + PICTURES_HELP
@@ -88,6 +91,7 @@ Examples:
 @click.option(
     "--sides", is_flag=True, help="Train what tells left and right apart, from --teacher's scores of either side."
 )
+@click.option("--gaze", is_flag=True, help="Train where eyes look, from the irises in the labels of --images.")
 @click.option(
     "--emotion-check",
     type=PicturesType(),
@@ -146,6 +150,7 @@ def command(
     refine: str | None,
     images: tuple[PictureSource, ...],
     sides: bool,
+    gaze: bool,
     emotion_check: PictureSource | None,
     out: Path,
     landmarks: str | None,
@@ -169,13 +174,15 @@ def command(
     Codes of people correct a model by pseudo-labels (--codes, --refine).
     Beside the model OUT its card is written as JSON. Labels and features are cached: a second run is quick.
     """
-    sources = {"--disfa": disfa, "--manifest": manifest, "--teacher": teacher, "--codes": codes}
+    sources = {
+        "--disfa": disfa, "--manifest": manifest, "--teacher": teacher, "--codes": codes, "--gaze": gaze
+    }  # fmt: skip
     given = [name for name, value in sources.items() if value]
     if len(given) != 1:
         raise click.UsageError(f"expected one of {', '.join(sources)}; got {', '.join(given) or 'none'}")
     if bool(codes) != bool(refine) or (codes and not codes.labels):
         raise click.UsageError("--codes IMAGES,labels=CSV and --refine go together: the codes correct that model")
-    if bool(images) != bool(teacher):
+    if bool(images) != bool(teacher or gaze):
         raise click.UsageError("--teacher and --images go together: the teacher labels the images")
     if sides and not teacher:
         raise click.UsageError("--sides needs --teacher and --images: the teacher scores either side")
@@ -187,8 +194,10 @@ def command(
     regressor = regressor or ("ridge" if codes else "svr")
     recipe = Recipe(regressor, folds, block_weights or BLOCK_WEIGHTS, modes or (), similar, max_samples, seed=seed)
     options, progress = AUTrainingOptions(out, features, recipe, emotion_check, rights), ConsoleProgress()
-    trained: TrainedFile | TrainedSides
-    if teacher and sides:
+    trained: TrainedFile | TrainedSides | TrainedGaze
+    if gaze:
+        trained = train_on_irises(images, options, progress=progress)
+    elif teacher and sides:
         trained = train_on_sides(images, teacher, options, progress=progress)
     elif teacher:
         trained = train_on_teacher(images, teacher, options, aus=aus, progress=progress)

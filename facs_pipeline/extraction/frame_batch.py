@@ -8,6 +8,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from facs_pipeline.analysis.analyser import AnalysedFace
+from facs_pipeline.features.eye_values import N_VALUES, eye_values
 from facs_pipeline.features.vector import N_FEATURES
 from facs_pipeline.video.reader import Frame
 
@@ -97,6 +98,11 @@ class FrameBatch:
     def points(self) -> np.ndarray:
         """Landmarks [m, 68, 2] float32 of the faces, in pixels."""
         return np.array([face.points for face in self._faces], np.float32).reshape(-1, 68, 2)
+
+    def eyes(self) -> np.ndarray:
+        """Values of both eyes [m, 2, 292] float32 of the faces."""
+        values = [eye_values(face.texture, face.points, face.registration) for face in self._faces]
+        return np.array(values, np.float32).reshape(-1, 2, N_VALUES)
 
     def features(self) -> np.ndarray:
         """Feature vectors [m, 9055] uint8 of the faces."""

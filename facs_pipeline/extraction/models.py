@@ -18,6 +18,7 @@ from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.model_file import load_model
 
 if TYPE_CHECKING:
+    from facs_pipeline.action_units.gaze import GazeModel
     from facs_pipeline.action_units.model import ActionUnitModel
     from facs_pipeline.action_units.sides import SideModel
     from facs_pipeline.emotions.model import EmotionModel
@@ -30,6 +31,7 @@ AU_MODEL = _EMBEDDED / "action_units.npz"
 PUBLISHED_AU_MODEL = _EMBEDDED / "action_units_published.npz"
 """Of the published form: ensembles of SVRs on uniform LBP in 10 x 10 cells and 49 registered landmarks."""
 SIDE_MODEL = _EMBEDDED / "sides.npz"
+GAZE_MODEL = _EMBEDDED / "gaze.npz"
 EMOTION_MODEL = _EMBEDDED / "emotions.npz"
 CONFIDENCE_MODEL = _EMBEDDED / "confidence.npz"
 
@@ -83,6 +85,12 @@ def learnt_presence(path: Path | None) -> dict[int, float]:
 def side_model() -> ModelFile:
     """The model of the sides of faces that comes with the package."""
     return ModelFile("sides", SIDE_MODEL, load_model(SIDE_MODEL, "face-sides").card["content_sha256"])
+
+
+@cache
+def gaze_model() -> ModelFile:
+    """The gaze model that comes with the package."""
+    return ModelFile("gaze", GAZE_MODEL, load_model(GAZE_MODEL, "gaze").card["content_sha256"])
 
 
 @cache
@@ -142,6 +150,11 @@ def load_sides(file: ModelFile) -> SideModel:
     return _sides(file.path)
 
 
+def load_gaze(file: ModelFile) -> GazeModel:
+    """The gaze model itself."""
+    return _gaze(file.path)
+
+
 def load_emotions(file: ModelFile) -> EmotionModel:
     """The emotion model itself."""
     return _emotions(file.path)
@@ -166,6 +179,13 @@ def _sides(path: Path) -> SideModel:
     from facs_pipeline.action_units.sides import SideModel
 
     return SideModel.load(path)
+
+
+@cache
+def _gaze(path: Path) -> GazeModel:
+    from facs_pipeline.action_units.gaze import GazeModel
+
+    return GazeModel.load(path)
 
 
 @cache

@@ -68,6 +68,12 @@ def _measures(card: Mapping[str, Any]) -> list[str]:
         lines += codes_text(card["metrics_on_codes"])
     if "metrics_of_sides" in card:
         lines += ["", "Left less right, on persons never trained on", *sides_text(card["metrics_of_sides"])]
+    if "metrics_of_gaze" in card:
+        lines += [
+            "",
+            "Angles of the eyes in the head, on persons never trained on",
+            *gaze_text(card["metrics_of_gaze"]),
+        ]
     if "metrics_on_unseen_persons" in card:
         lines += ["", "On persons never trained on (95 % interval over persons)"]
         lines += metrics_text(card["metrics_on_unseen_persons"])
@@ -107,6 +113,21 @@ def sides_text(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
         within = "-" if row["within_person_r"] is None else f"{row['within_person_r']:.2f}"
         lines.append(f"  AU{int(au):02d}  {row['r']:>7.2f}{within:>16}{row['within_persons']:>9}  {row['labels']}")
     return lines
+
+
+def gaze_text(metrics: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A line for the angle across and one for the angle down: agreement, and errors in degrees.
+
+    Examples
+    --------
+    >>> gaze_text({"down": {"r": 0.7, "mean_error_deg": 2.0, "straight_ahead_error_deg": 3.0}})
+    ['  down    r 0.70, mean error 2.0 degrees (3.0 if always straight ahead)']
+    """
+    return [
+        f"  {name:<7} r {row['r']:.2f}, mean error {row['mean_error_deg']:.1f} degrees "
+        f"({row['straight_ahead_error_deg']:.1f} if always straight ahead)"
+        for name, row in metrics.items()
+    ]
 
 
 def measured_text(measured: Mapping[str, Any]) -> list[str]:

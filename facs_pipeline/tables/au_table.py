@@ -117,7 +117,11 @@ class CsvTable:
         measured = zip(*cells, strict=True)
         beside = self._extra_cells(rows)
         extra = zip(*beside, strict=True) if beside else iter([()] * len(rows.intensities))
-        unknown = iter(np.isnan(rows.intensities).any(axis=1).tolist())
+        missing = np.isnan(rows.intensities).any(axis=1)
+        for column, values in zip(self._extra, rows.extra, strict=True):
+            if column.type == "number":
+                missing |= np.isnan(np.asarray(values, float))
+        unknown = iter(missing.tolist())
         lines = []
         for frame, face, time, confidence in zip(
             rows.frame.tolist(), rows.face_id.tolist(), rows.time_s.tolist(), rows.confidence.tolist(), strict=True

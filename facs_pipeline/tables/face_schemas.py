@@ -59,6 +59,16 @@ _SIDES = tuple(
     for letter, side in (("L", "left"), ("R", "right"))
 )  # fmt: skip
 
+_gaze = partial(
+    _au, type="number", unit="rad", range="-pi .. pi", decimals=4, optional=True,
+    source="head pose, and regression on small pictures of the eyes, learnt from a teacher; OpenFace's signs",
+)  # fmt: skip
+_GAZE = (
+    _gaze("gaze_angle_x", meaning="Where the eyes look, across: 0 into the camera, above 0 to the right of the image. "
+          "Coarse, off by some degrees; empty where the eyes are closed or hidden."),
+    _gaze("gaze_angle_y", meaning="Where the eyes look, down: 0 into the camera, above 0 down. Likewise."),
+)  # fmt: skip
+
 
 def _label(names: tuple[str, str, str], source: str, *, optional: bool) -> tuple[Column, ...]:
     """The most probable emotion, its probability and each emotion's."""
@@ -94,8 +104,10 @@ ACTION_UNITS = TableSchema(
         _intensity(meaning=f"Intensity of action unit <nn>; {_EMPTY}. Smoothed over the frames just before "
                    f"and after. With --baseline, above the resting face. {_NOT_CODED}"),
         _presence(meaning="1 if action unit <nn> is there, else 0; empty where its intensity is. AU43 is eyes that "
-                  "stay closed, by AU45, for more than half a second; up to that it is a blink."),
+                  "stay closed, by AU45, for more than half a second; up to that it is a blink. AU61 to 64 are eyes "
+                  "turned in the head to the person's left, right, up and down: 12 degrees across, 6 up or down."),
         *_SIDES,
+        *_GAZE,
         *_label(("emotion", "emotion_confidence", "emotion_<emotion>"), "--emotion; empty without a face",
                 optional=True),
     ),
@@ -258,5 +270,5 @@ def emotion_columns(emotions: Sequence[str]) -> list[Column]:
     >>> [column.name for column in emotion_columns(["happy", "sad"])]
     ['emotion', 'emotion_confidence', 'emotion_happy', 'emotion_sad']
     """
-    of_emotions = (column for column in ACTION_UNITS.extra if column.family != "<nn>")
+    of_emotions = (column for column in ACTION_UNITS.extra if column.name.startswith("emotion"))
     return expand(of_emotions, {"<emotion>": emotions}) if emotions else []

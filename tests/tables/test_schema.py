@@ -114,7 +114,16 @@ def results(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_extraction_writes_what_the_schema_says(results: Path) -> None:
-    optional = ("AU<nn>_c", "AU<nn>L_r", "AU<nn>R_r", "emotion", "emotion_confidence", "emotion_<emotion>")
+    optional = (
+        "AU<nn>_c",
+        "AU<nn>L_r",
+        "AU<nn>R_r",
+        "gaze_angle_x",
+        "gaze_angle_y",
+        "emotion",
+        "emotion_confidence",
+        "emotion_<emotion>",
+    )
     check_written(results / "action_units" / "still.csv", ACTION_UNITS, optional)
     check_written(results / "videos.csv", VIDEOS, ("main_emotion", "main_emotion_share"))
     check_written(results / "descriptors.csv", DESCRIPTORS)

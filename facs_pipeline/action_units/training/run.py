@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from facs_pipeline.action_units.gaze import MODEL_KIND as GAZE_KIND
+from facs_pipeline.action_units.gaze import GazeModel
 from facs_pipeline.action_units.model import MODEL_KIND, ActionUnitModel
 from facs_pipeline.action_units.sides import MODEL_KIND as SIDES_KIND
 from facs_pipeline.action_units.sides import SideModel
 from facs_pipeline.action_units.training.features import picture_features
+from facs_pipeline.action_units.training.gaze import gaze_values, train_gaze
 from facs_pipeline.action_units.training.human_codes import CodedFaces, refine
 from facs_pipeline.action_units.training.measures import emotion_check, prediction_ms
 from facs_pipeline.action_units.training.pseudo_labels import USABLE_AUS, label_pictures, read_labels
@@ -95,6 +98,16 @@ class TrainedSides:
     """A file that tells sides apart; attributes as of `TrainedFile`."""
 
     model: SideModel
+    card: dict[str, Any]
+    path: Path
+    card_path: Path
+
+
+@dataclass(frozen=True)
+class TrainedGaze:
+    """A gaze model's file; attributes as of `TrainedFile`."""
+
+    model: GazeModel
     card: dict[str, Any]
     path: Path
     card_path: Path
@@ -297,6 +310,48 @@ def train_on_sides(
     card = model.card | {"kind": SIDES_KIND, "content_sha256": model.sha256}
     card_path = _write_card(options.out, card | {"train_s": round(time.perf_counter() - started, 1)})
     return TrainedSides(model, card, options.out, card_path)
+
+
+def train_on_irises(
+    images: Sequence[PictureSource], options: AUTrainingOptions, *, progress: Progress = SILENT
+) -> TrainedGaze:
+    """Learn where eyes look from where a teacher sees the irises.
+
+    Parameters
+    ----------
+    images : sequence of PictureSource
+        With labels that hold the teacher's mesh of 478 points.
+    options : AUTrainingOptions
+        Of the recipe only folds count.
+    progress : Progress
+
+    Returns
+    -------
+    TrainedGaze
+        See `facs_pipeline.action_units.training.gaze.train_gaze`.
+
+    Raises
+    ------
+    InputError
+        If the labels hold no irises, or persons are too few.
+    """
+    require_place(options.out, "name another file with --out")
+    parts = []
+    for source in images:
+        if source.labels is None:
+            raise InputError(f"{source.path}: --gaze needs labels=NPZ with the teacher's mesh of 478 points")
+        parts.append(gaze_values(source.open(), source.labels, progress=progress))
+    values, angles, persons = (np.concatenate(part) for part in zip(*parts, strict=True))
+    model = train_gaze(values, angles, persons.tolist(), folds=options.recipe.folds)
+    model.card |= {
+        "title": "Where eyes look, coarsely",
+        "labels": "irises as MediaPipe sees them",
+        "landmark_model": default_landmarks().sha256,
+        "versions": versions(),
+    }
+    model.save(options.out)
+    card = model.card | {"kind": GAZE_KIND, "content_sha256": model.sha256}
+    return TrainedGaze(model, card, options.out, _write_card(options.out, card))
 
 
 def _labelled(

@@ -9,6 +9,7 @@ from facs_pipeline.extraction.stages.descriptors import Descriptors
 from facs_pipeline.extraction.stages.emotions import Emotions
 from facs_pipeline.extraction.stages.faces import Faces
 from facs_pipeline.extraction.stages.features import Features
+from facs_pipeline.extraction.stages.gaze import Gaze
 from facs_pipeline.extraction.stages.landmarks import Landmarks
 from facs_pipeline.extraction.stages.sides import Sides
 
@@ -19,6 +20,7 @@ STAGES: tuple[type[Stage], ...] = (
     Confidence,
     ActionUnits,
     Sides,
+    Gaze,
     Emotions,
     Descriptors,
 )
