@@ -1,8 +1,8 @@
 """Where eyes look, coarsely: values of both eyes -> angles of the eyes in the head, and FACS' AU61 to 64.
 
 A linear map of `facs_pipeline.features.eye_values` gives either eye's angles, the mean of both is the gaze. With the
-head's pitch and yaw they are OpenFace's `gaze_angle_x` and `gaze_angle_y`: straight into the camera both are 0, x grows
-to the right of the image (the person's own left), y downwards. `facs_pipeline.action_units.training.gaze` finds the map.
+head's pitch and yaw they are OpenFace's `gaze_angle_x` and `gaze_angle_y`: into the camera both are 0, x grows to the
+right of the image (the person's own left), y downwards. `facs_pipeline.action_units.training.gaze` finds the map.
 """
 
 from __future__ import annotations
