@@ -17,11 +17,12 @@ from video_files import frames_of, write_video
 
 from facs_pipeline.action_units.baseline import resting_intensity
 from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.sides import SideModel
 from facs_pipeline.extraction.run import Options, extract_features
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.artifacts import Artifact, load_key
 from facs_pipeline.tables.au_table import au_table_columns
-from facs_pipeline.tables.schema import ACTION_UNITS, presence_columns
+from facs_pipeline.tables.schema import ACTION_UNITS, presence_columns, side_columns
 from facs_pipeline.video.reader import read_frames
 
 
@@ -53,7 +54,16 @@ def again(clips, out, **options):
 class TestTables:
     def test_action_units(self, run, clips, model):
         table = pd.read_csv(run / "action_units" / "anna.csv")
-        assert list(table.columns) == au_table_columns(model.aus, presence_columns(ACTION_UNITS, model.presence))
+        extra = presence_columns(ACTION_UNITS, [*model.presence, 43])
+        extra += side_columns(ACTION_UNITS, SideModel.load_default().aus)
+        extra += [ACTION_UNITS["gaze_angle_x"], ACTION_UNITS["gaze_angle_y"]]
+        extra += presence_columns(ACTION_UNITS, [61, 62, 63, 64])
+        assert list(table.columns) == au_table_columns(model.aus, extra)
+        for au in (12, 45):
+            whole, left, right = (table[f"AU{au}{side}_r"] for side in ("", "L", "R"))
+            within = (left > 0) & (right > 0) & (left < 5) & (right < 5)
+            assert ((left + right) / 2 - whole)[within].abs().max() < 0.0002
+        assert np.degrees(table["gaze_angle_x"].abs().max()) < 30
         for au, level in model.presence.items():
             assert list(table[f"AU{au:02d}_c"]) == list((table[f"AU{au:02d}_r"] >= level).astype(int))
         assert list(table["frame"]) == list(range(1, 41))
@@ -159,7 +169,7 @@ class TestCache:
     def test_a_model_recomputes_action_units_from_features(self, clips, out, model, tmp_path):
         ActionUnitModel(model.aus, model.weights, model.intercept + 0.5, model.card).save(tmp_path / "other.npz")
         computed, observer = again(clips, out, au_model=tmp_path / "other.npz")
-        assert {entry.split(": ")[1] for entry in computed} == {"action_units", "descriptors"}
+        assert {entry.split(": ")[1] for entry in computed} == {"action_units", "gaze", "descriptors"}
         assert "settings of action_units changed: au_model" in observer.logs[0]
 
     def test_a_damaged_result_is_computed_again_and_said_so(self, clips, out, run, model, tmp_path):

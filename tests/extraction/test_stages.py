@@ -33,7 +33,7 @@ from facs_pipeline.foundation.files.artifacts import ArtifactWriter, BadArtifact
 from facs_pipeline.tables.schema import Column
 
 KEY = b"k" * 32
-ALL = ["faces", "landmarks", "features", "confidence", "action_units", "sides", "gaze", "descriptors"]
+ALL = ["faces", "landmarks", "features", "eyes", "confidence", "action_units", "sides", "gaze", "descriptors"]
 
 
 def stages(options: Options | None = None, video: VideoSettings | None = None, **settings: Any) -> list[Stage]:
@@ -62,7 +62,7 @@ OTHER_MODEL = ModelFile("action_units", Path("other.npz"), "other")
         (lambda: stages(action_units={"au_model": OTHER_MODEL}), ["action_units", "gaze", "descriptors"]),
         (
             lambda: stages(features={"appearance": {"lbp_grid": 8}}),
-            ALL[2:],
+            ["features", *ALL[4:]],
         ),
         (lambda: stages(faces={"landmark_model": OTHER_MODEL}), ALL),
         (lambda: stages(Options(faces="all")), ALL),

@@ -7,6 +7,7 @@ from facs_pipeline.extraction.stages.action_units import ActionUnits
 from facs_pipeline.extraction.stages.confidence import Confidence
 from facs_pipeline.extraction.stages.descriptors import Descriptors
 from facs_pipeline.extraction.stages.emotions import Emotions
+from facs_pipeline.extraction.stages.eyes import Eyes
 from facs_pipeline.extraction.stages.faces import Faces
 from facs_pipeline.extraction.stages.features import Features
 from facs_pipeline.extraction.stages.gaze import Gaze
@@ -17,6 +18,7 @@ STAGES: tuple[type[Stage], ...] = (
     Faces,
     Landmarks,
     Features,
+    Eyes,
     Confidence,
     ActionUnits,
     Sides,

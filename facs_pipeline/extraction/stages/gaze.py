@@ -1,4 +1,4 @@
-"""Stage: registered faces -> where the eyes look, coarsely."""
+"""Stage: how the eyes and the head are turned -> where the eyes look, coarsely."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from facs_pipeline.extraction.models import gaze_model, load_gaze, measured_aus
+from facs_pipeline.extraction.models import measured_aus
 from facs_pipeline.extraction.options import Options
-from facs_pipeline.extraction.stage import (
-    FRAMES,
-    Computation,
-    ModelFile,
-    PerChunk,
-    Stage,
-    StageSettings,
-    VideoSettings,
-)
+from facs_pipeline.extraction.stage import Computation, PerChunk, Stage, StageSettings, VideoSettings
 from facs_pipeline.tables.schema import ACTION_UNITS, Column, presence_columns
 
 _BLINK_AU = 45
@@ -33,12 +25,10 @@ class GazeSettings(StageSettings):
 
     Attributes
     ----------
-    gaze_model : ModelFile
     aus : tuple of int
         Action units of the intensities' columns.
     """
 
-    gaze_model: ModelFile
     aus: tuple[int, ...]
 
 
@@ -48,14 +38,14 @@ class Gaze(Stage):
 
     name = "gaze"
     version = 1
-    inputs = (FRAMES, "landmarks", "action_units")
+    inputs = ("eyes", "landmarks", "action_units")
 
     settings: GazeSettings
 
     @classmethod
     def configured(cls, options: Options, video: VideoSettings) -> Self:
         """Always there."""
-        return cls(GazeSettings(gaze_model(), measured_aus(options.au_model)))
+        return cls(GazeSettings(measured_aus(options.au_model)))
 
     def computation(self, tick: Callable[[], None]) -> Computation:
         """Measure each chunk."""
@@ -77,7 +67,7 @@ class Gaze(Stage):
     def _angles(self, chunks: Mapping[str, Any]) -> np.ndarray:
         from facs_pipeline.action_units.gaze import gaze_angles
 
-        in_head = load_gaze(self.settings.gaze_model).angles(chunks[FRAMES].eyes())
+        in_head = chunks["eyes"]
         angles = np.concatenate([in_head, gaze_angles(in_head, chunks["landmarks"]["pose"])], axis=1)
         if _BLINK_AU in self.settings.aus:
             # Not below: an eye whose half of the face is not trusted has no intensity.
