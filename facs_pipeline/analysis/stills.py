@@ -45,7 +45,7 @@ def face_places(
     faces : "one" or "all"
     """
     if faces == "all" and max(grey.shape) >= SMALL_PX:
-        tracked = FaceTracker(landmarks, faces="all").update(grey, 0.0)
+        tracked = FaceTracker(landmarks, faces="all", still=True).update(grey, 0.0)
         if tracked:
             return [Place(face.points, True) for face in tracked]
     return [_main_face(grey, landmarks)]
@@ -71,7 +71,7 @@ def _main_face(grey: np.ndarray, landmarks: LandmarkModel | DlibLandmarks) -> Pl
         shown = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
         pad = round(0.25 * max(shown.shape))
         shown = cv2.copyMakeBorder(shown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    tracked = FaceTracker(landmarks).update(shown, 0.0)
+    tracked = FaceTracker(landmarks, still=True).update(shown, 0.0)
     if tracked:
         points, found = tracked[0].points, True
     else:

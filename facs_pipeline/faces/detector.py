@@ -34,10 +34,15 @@ def search_scales(longest: int) -> tuple[float, ...]:
     return tuple(dict.fromkeys(min(side / longest, 2.0) for side in SETTINGS.search_sides))
 
 
-def find_faces(detector: dlib.fhog_object_detector, grey: np.ndarray, scale: float) -> list[Box]:
-    """All faces in a picture, uint8 `[h, w]`, resized by `scale` for the search; the surest first."""
+def find_faces(
+    detector: dlib.fhog_object_detector, grey: np.ndarray, scale: float, threshold: float = 0.0
+) -> list[Box]:
+    """All faces in a picture, uint8 `[h, w]`, resized by `scale` for the search; the surest first.
+
+    `threshold` is the detector's score that a face must exceed.
+    """
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    boxes, scores, _ = detector.run(small, 0, 0.0)
+    boxes, scores, _ = detector.run(small, 0, threshold)
     surest = (boxes[i] for i in np.argsort(scores)[::-1])
     return [(box.left() / scale, box.top() / scale, box.width() / scale, box.height() / scale) for box in surest]
 

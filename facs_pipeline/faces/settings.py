@@ -49,9 +49,21 @@ class TrackerSettings:
         A mean difference of so many grey levels between frames is a cut.
     thumbnail : int
         Side in pixels of the thumbnails that are compared for cuts.
+    look_again_every : int
+        While nobody is there, a second look is taken once in so many frames.
+    weak_threshold : float
+        The detector's score that an answer must exceed in a second look, see `facs_pipeline.faces.second_look`.
+    weak_answers : int
+        So many of the surest answers of a second look are verified.
+    turns : tuple of float
+        Degrees by which a second look turns a picture; the detector itself finds heads that are tilted by 20.
+    margin : float
+        Share of its longer side by which a second look widens a picture that a face may fill.
+    same_place : float
+        Up to so many eye distances a face and its mirror image are the same face.
     """
 
-    version: int = 13
+    version: int = 14
     search_sides: tuple[int, ...] = (400, 800, 1600)
     patch_side: int = 192
     search_every: tuple[int, ...] = (4, 16, 100)
@@ -70,11 +82,16 @@ class TrackerSettings:
     back_soon_bonus: float = 0.25
     cut_levels: float = 28.0
     thumbnail: int = 32
+    look_again_every: int = 100
+    weak_threshold: float = -1.0
+    weak_answers: int = 4
+    turns: tuple[float, ...] = (-35.0, 35.0)
+    margin: float = 0.15
+    same_place: float = 0.15
 
-    def as_json(self) -> dict[str, int | float | list[int]]:
+    def as_json(self) -> dict[str, int | float | list[int] | list[float]]:
         """The settings just as JSON gives them back."""
-        lists = {"search_sides": list(self.search_sides), "search_every": list(self.search_every)}
-        return asdict(self) | lists
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 SETTINGS = TrackerSettings()

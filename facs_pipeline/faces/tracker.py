@@ -18,6 +18,7 @@ from facs_pipeline.deprecated import renamed_parameters
 from facs_pipeline.faces.detector import face_size, find_faces, find_near, frontal_detector, search_scales
 from facs_pipeline.faces.landmark_finder import Box, LandmarkFinder, Located
 from facs_pipeline.faces.recognition import Portraits, portrait
+from facs_pipeline.faces.second_look import look_again
 from facs_pipeline.faces.settings import SETTINGS
 from facs_pipeline.foundation.one_euro_filter import OneEuroFilter
 
@@ -87,6 +88,8 @@ class FaceTracker:
         Track the main face only (the largest, middlemost), always with id 0, or everybody.
     smoothing : bool
         Take the jitter out of the points, see `facs_pipeline.foundation.one_euro_filter`.
+    still : bool
+        The one frame is a still, worth a longer search: there is no next frame in which to find a face.
 
     Attributes
     ----------
@@ -105,11 +108,16 @@ class FaceTracker:
 
     @renamed_parameters(steady="smoothing")
     def __init__(
-        self, landmark_model: LandmarkFinder, *, faces: Literal["one", "all"] = "one", smoothing: bool = True
+        self,
+        landmark_model: LandmarkFinder,
+        *,
+        faces: Literal["one", "all"] = "one",
+        smoothing: bool = True,
+        still: bool = False,
     ) -> None:
         self._model = landmark_model
         self._one = faces == "one"
-        self._smoothing = smoothing
+        self._smoothing, self._still = smoothing, still
         self._detector = frontal_detector()
         self._tracked: list[_Track] = []
         self._lost: list[_Track] = []
@@ -228,9 +236,19 @@ class FaceTracker:
             if located.confidence >= SETTINGS.lost_confidence and _plausible(located.points, grey.shape):
                 faces.append(located)
                 known = [*known, located.points]
+        if not faces and not known:
+            faces = self._look_again(grey)
         if self._one and faces:
             faces = [max(faces, key=lambda face: _prominence(face, grey.shape))]
         return [_Observation(self._start_track(grey, points, time_s), points, sure) for points, sure in faces]
+
+    def _look_again(self, grey: np.ndarray) -> list[Located]:
+        """Faces that the detector is not sure of: of a still, or now and then while nobody is there."""
+        if self._blank() or not (self._still or self._frames_lost % SETTINGS.look_again_every == 0):
+            return []
+        sides = SETTINGS.search_sides[: 2 if self._still else 1]
+        faces = look_again(self._detector, grey, self._model, sides=sides)
+        return [face for face in faces if _plausible(face.points, grey.shape)]
 
     def _start_track(self, grey: np.ndarray, points: np.ndarray, time_s: float) -> _Track:
         picture = portrait(grey, points, self._model.mean_shape)
@@ -277,7 +295,7 @@ class FaceTracker:
 
         While nobody is there, the searches take turns so that empty scenes stay fast.
         """
-        if int(self._thumbnail.max()) - int(self._thumbnail.min()) < SETTINGS.blank_levels:
+        if self._blank():
             return []
         scales = search_scales(max(grey.shape))
         due = [
@@ -288,6 +306,9 @@ class FaceTracker:
             if boxes := find_faces(self._detector, grey, scale):
                 return boxes
         return []
+
+    def _blank(self) -> bool:
+        return int(self._thumbnail.max()) - int(self._thumbnail.min()) < SETTINGS.blank_levels
 
     def _is_cut(self, grey: np.ndarray) -> bool:
         before, self._thumbnail = self._thumbnail, grey.take(_thumbnail_pixels(*grey.shape))
