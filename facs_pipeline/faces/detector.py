@@ -12,6 +12,7 @@ import numpy as np
 
 from facs_pipeline.faces.landmark_finder import Box, LandmarkFinder
 from facs_pipeline.faces.settings import SETTINGS
+from facs_pipeline.faces.trigger import may_show_faces
 from facs_pipeline.foundation.images.crops import registered_crop
 
 _DETECTOR = Path(__file__).parents[1] / "models" / "face_detector.svm"
@@ -115,6 +116,8 @@ def upright_turn(frames: Sequence[np.ndarray], landmark_model: LandmarkFinder) -
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         for degrees, code in _QUARTER_TURNS.items():
             turned = cv2.rotate(small, code)
+            if not may_show_faces(turned, 1.0, None):
+                continue
             boxes = find_faces(frontal_detector(), turned, 1.0)
             if any(landmark_model.find(turned, box).confidence >= SETTINGS.sure_confidence for box in boxes):
                 return degrees

@@ -18,6 +18,7 @@ import numpy as np
 from facs_pipeline.faces.detector import face_size, find_faces
 from facs_pipeline.faces.landmark_finder import Box, LandmarkFinder, Located
 from facs_pipeline.faces.settings import SETTINGS
+from facs_pipeline.faces.trigger import may_show_faces
 from facs_pipeline.foundation.images import geometry
 from facs_pipeline.foundation.images.crops import registered_crop
 
@@ -34,7 +35,12 @@ class _Copy(NamedTuple):
 
 
 def look_again(
-    detector: dlib.fhog_object_detector, grey: np.ndarray, model: LandmarkFinder, *, sides: Sequence[int]
+    detector: dlib.fhog_object_detector,
+    grey: np.ndarray,
+    model: LandmarkFinder,
+    *,
+    sides: Sequence[int],
+    thorough: bool,
 ) -> list[Located]:
     """Faces of a picture in which the detector finds none at its own threshold.
 
@@ -48,6 +54,8 @@ def look_again(
         Verifies what the detector's weaker answers are.
     sides : sequence of int
         Longer sides in pixels at which copies are searched.
+    thorough : bool
+        Search every copy, not only those of which `facs_pipeline.faces.trigger` says that it may pay.
 
     Returns
     -------
@@ -60,10 +68,12 @@ def look_again(
     >>> from facs_pipeline import default_landmarks
     >>> from facs_pipeline.faces.detector import frontal_detector
     >>> flat = (120 + astronaut().mean(axis=2) / 20).astype(np.uint8)
-    >>> len(look_again(frontal_detector(), flat, default_landmarks(), sides=(400,)))
+    >>> len(look_again(frontal_detector(), flat, default_landmarks(), sides=(400,), thorough=True))
     1
     """
     for copy in _copies(grey, sides):
+        if not thorough and not may_show_faces(copy.picture, 1.0, None):
+            continue
         found: list[Located] = []
         for box in find_faces(detector, copy.picture, 1.0, SETTINGS.weak_threshold)[: SETTINGS.weak_answers]:
             face = _verified(model, copy, grey, box)

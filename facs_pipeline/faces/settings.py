@@ -49,8 +49,14 @@ class TrackerSettings:
         A mean difference of so many grey levels between frames is a cut.
     thumbnail : int
         Side in pixels of the thumbnails that are compared for cuts.
+    trigger_threshold : float
+        The score of `facs_pipeline.faces.trigger` above which a picture without a known face is searched.
+    trigger_step : float
+        Its scales are so far apart.
     look_again_every : int
         While nobody is there, a second look is taken once in so many frames.
+    look_again_after : int
+        The first of them comes so many frames after a loss or a cut.
     weak_threshold : float
         The detector's score that an answer must exceed in a second look, see `facs_pipeline.faces.second_look`.
     weak_answers : int
@@ -66,7 +72,7 @@ class TrackerSettings:
     version: int = 14
     search_sides: tuple[int, ...] = (400, 800, 1600)
     patch_side: int = 192
-    search_every: tuple[int, ...] = (4, 16, 100)
+    search_every: tuple[int, ...] = (5, 20, 100)
     search_again_s: float = 1.0
     recheck_s: float = 1.0
     just_lost_frames: int = 15
@@ -82,7 +88,10 @@ class TrackerSettings:
     back_soon_bonus: float = 0.25
     cut_levels: float = 28.0
     thumbnail: int = 32
+    trigger_threshold: float = -0.6
+    trigger_step: float = 1.44
     look_again_every: int = 100
+    look_again_after: int = 25
     weak_threshold: float = -1.0
     weak_answers: int = 4
     turns: tuple[float, ...] = (-35.0, 35.0)

@@ -20,6 +20,7 @@ from facs_pipeline.faces.landmark_finder import Box, LandmarkFinder, Located
 from facs_pipeline.faces.recognition import Portraits, portrait
 from facs_pipeline.faces.second_look import look_again
 from facs_pipeline.faces.settings import SETTINGS
+from facs_pipeline.faces.trigger import may_show_faces
 from facs_pipeline.foundation.one_euro_filter import OneEuroFilter
 
 
@@ -244,10 +245,11 @@ class FaceTracker:
 
     def _look_again(self, grey: np.ndarray) -> list[Located]:
         """Faces that the detector is not sure of: of a still, or now and then while nobody is there."""
-        if self._blank() or not (self._still or self._frames_lost % SETTINGS.look_again_every == 0):
+        due = self._frames_lost % SETTINGS.look_again_every == SETTINGS.look_again_after
+        if self._blank() or not (self._still or due):
             return []
         sides = SETTINGS.search_sides[: 2 if self._still else 1]
-        faces = look_again(self._detector, grey, self._model, sides=sides)
+        faces = look_again(self._detector, grey, self._model, sides=sides, thorough=self._still)
         return [face for face in faces if _plausible(face.points, grey.shape)]
 
     def _start_track(self, grey: np.ndarray, points: np.ndarray, time_s: float) -> _Track:
@@ -297,13 +299,16 @@ class FaceTracker:
         """
         if self._blank():
             return []
-        scales = search_scales(max(grey.shape))
+        scales = (None, *search_scales(max(grey.shape)))
         due = [
-            scale for scale, every in zip(scales, SETTINGS.search_every, strict=False) if self._frames_lost % every == 0
+            (coarser, scale)
+            for coarser, scale, every in zip(scales, scales[1:], SETTINGS.search_every, strict=False)
+            if self._frames_lost % every == 0
         ]
-        # A finer search finds what a coarser one does; trying the cheap one first pays only where a face is likely.
-        for scale in due[-1:] if self._frames_lost else due:
-            if boxes := find_faces(self._detector, grey, scale):
+        for coarser, scale in due:
+            # A face is likely in the first frame; for all else see first whether a search may pay.
+            likely = (coarser is None and not self._frames_lost) or may_show_faces(grey, scale, coarser)
+            if likely and (boxes := find_faces(self._detector, grey, scale)):
                 return boxes
         return []
 
