@@ -123,17 +123,16 @@ def _verified(model: LandmarkFinder, copy: _Copy, grey: np.ndarray, box: Box) ->
     """The face in a weak answer's box on a copy, with its points in the picture itself; None if it is not one."""
     picture = copy.picture
     seen = model.find(picture, box)
-    if seen.confidence < SETTINGS.lost_confidence:
+    if seen.confidence < SETTINGS.verified_confidence:
         return None
     width = picture.shape[1]
     mirrored = model.find(np.ascontiguousarray(picture[:, ::-1]), (width - box[0] - box[2], *box[1:]))
-    if (
-        mirrored.confidence < SETTINGS.lost_confidence
-        or _disagreement(seen.points, mirrored.points, width) > SETTINGS.same_place
-    ):
+    if _disagreement(seen.points, mirrored.points, width) > SETTINGS.same_place:
         return None
     face = model.track(grey, geometry.apply(geometry.invert(copy.matrix), seen.points).astype(np.float32))
-    return face if face.confidence >= SETTINGS.lost_confidence else None
+    sure = seen.confidence, mirrored.confidence, face.confidence
+    agreed = min(sure) >= SETTINGS.verified_confidence and sum(sure) / 3 >= SETTINGS.sure_confidence
+    return face if agreed else None
 
 
 def _disagreement(points: np.ndarray, mirrored: np.ndarray, width: int) -> float:

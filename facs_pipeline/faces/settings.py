@@ -65,6 +65,8 @@ class TrackerSettings:
         Degrees by which a second look turns a picture; the detector itself finds heads that are tilted by 20.
     margin : float
         Share of its longer side by which a second look widens a picture that a face may fill.
+    verified_confidence : float
+        Least confidence of an answer, in its mirror image and in the picture itself; their mean is `sure_confidence`.
     same_place : float
         Up to so many eye distances a face and its mirror image are the same face.
     """
@@ -96,7 +98,8 @@ class TrackerSettings:
     weak_answers: int = 4
     turns: tuple[float, ...] = (-35.0, 35.0)
     margin: float = 0.15
-    same_place: float = 0.15
+    verified_confidence: float = 0.4
+    same_place: float = 0.05
 
     def as_json(self) -> dict[str, int | float | list[int] | list[float]]:
         """The settings just as JSON gives them back."""
