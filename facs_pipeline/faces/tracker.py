@@ -299,15 +299,13 @@ class FaceTracker:
         """
         if self._blank():
             return []
-        scales = (None, *search_scales(max(grey.shape)))
-        due = [
-            (coarser, scale)
-            for coarser, scale, every in zip(scales, scales[1:], SETTINGS.search_every, strict=False)
-            if self._frames_lost % every == 0
-        ]
-        for coarser, scale in due:
+        scales = search_scales(max(grey.shape))
+        for level, (scale, every) in enumerate(zip(scales, SETTINGS.search_every, strict=False)):
+            if self._frames_lost % every:
+                continue
             # A face is likely in the first frame; for all else see first whether a search may pay.
-            likely = (coarser is None and not self._frames_lost) or may_show_faces(grey, scale, coarser)
+            first = not level and not self._frames_lost
+            likely = first or may_show_faces(grey, scale, scales[level - 1] if level else None)
             if likely and (boxes := find_faces(self._detector, grey, scale)):
                 return boxes
         return []

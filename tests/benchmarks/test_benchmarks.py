@@ -52,6 +52,18 @@ def test_a_distant_face_is_found_where_the_teacher_finds_none(videos_dir, shared
 
 
 @pytest.mark.shared
+def test_whom_the_search_finds_by_group(shared_dir):
+    import faces
+
+    result = faces.people(shared_dir / "data", 40)
+    assert result["all"]["pictures"] == 40
+    assert result["all"]["share"] == 1
+    assert result["all"]["low"] < 1
+    alarms = faces.false_alarms(shared_dir / "data", 4, 1000)
+    assert all(alarms[kind]["share"] == 0 for kind in ("scikit-image", "parts of these", "textures", "cartoon"))
+
+
+@pytest.mark.shared
 def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_path):
     pytest.importorskip("mediapipe")
     import harness

@@ -12,6 +12,7 @@ import pytest
 
 from facs_pipeline.faces.detector import frontal_detector, upright_turn
 from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.faces.trigger import may_show_faces
 from facs_pipeline.landmarks.model import LandmarkModel
 from facs_pipeline.synthesis.face import SyntheticFace
 from facs_pipeline.synthesis.recordings import expression, render
@@ -276,14 +277,31 @@ def test_whoever_is_there_after_a_cut_is_seen_at_once_though_nobody_was_before(d
     assert [len(answer) for answer in answers] == [0] * 8 + [1]
 
 
-def test_an_empty_scene_is_searched_now_and_then_and_a_blank_one_not_at_all(model):
+def test_of_an_empty_scene_is_seen_now_and_then_whether_a_search_may_pay(model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "facs_pipeline.faces.tracker.may_show_faces",
+        lambda grey, scale, coarser: asked.append(scale) or may_show_faces(grey, scale, coarser),
+    )
     tracker, counter = counting(model)
     assert not any(tracker.update(room_with(None), number / 25) for number in range(60))
-    # Every 4th frame, a finer search in place of every 4th of these; all at the start.
-    assert [counter.pixels.count(side * side * 9 // 16) for side in (400, 800, 1600)] == [12, 4, 1]
+    # Every 5th frame, finer every 20th; all at the start, where the coarsest is searched anyway.
+    assert [asked.count(side / 1280) for side in (400, 800, 1600)] == [11, 3, 1]
+    assert counter.pixels == [400 * 225]
     tracker, counter = counting(model)
     assert not any(tracker.update(np.full((720, 1280), 90, np.uint8), number / 25) for number in range(10))
     assert not counter.pixels
+
+
+@pytest.mark.parametrize("side", [440, 620])
+def test_whoever_enters_an_empty_scene_is_seen_within_five_frames_if_near(drawn, model, side):
+    near = [cv2.resize(grey, (side, side)) for grey in drawn(1, 30)]
+    frames = [room_with(None)] * 6
+    for face in near[:6]:
+        frames.append(room_with(None))
+        frames[-1][50 : 50 + side, 300 : 300 + side] = face
+    there = [bool(answer) for answer in track(model, frames)]
+    assert there == [False] * 10 + [True] * 2
 
 
 @pytest.mark.shared

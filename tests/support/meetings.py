@@ -39,7 +39,9 @@ def meeting(staying: Sequence[np.ndarray], moving: Sequence[np.ndarray], kind: K
         frame = np.full((_HEIGHT, _WIDTH), 90 if kind != "cut" or number < FRAMES // 2 else 180, np.uint8)
         for picture, at in ((staying[number], first), (moving[number], second)):
             if at is not None:
-                frame[20 : 20 + _SIDE, at : at + _SIDE] = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+                frame[20 : 20 + _SIDE, at : at + _SIDE] = cv2.resize(
+                    picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA
+                )
         frames.append(frame)
         left.append((first, second))
     return Meeting(frames, left)

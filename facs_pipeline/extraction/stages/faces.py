@@ -39,7 +39,7 @@ class Faces(Stage):
     """Rows of frames and faces; the facts hold numbers of frames, times and cuts."""
 
     name = "faces"
-    version = 8
+    version = 9
     inputs = (FRAMES,)
 
     settings: FacesSettings
