@@ -6,7 +6,9 @@
 Each picture is searched by itself, as `facs extract-stills` does it. `people` and `landmarks68` are only measured,
 never learnt from. `tilted` turns crops of `frames` in their plane; where no face is found, the hint that a picture lies
 on its side counts as said. `yaw` groups `frames` by the yaw that follows from the teacher's points. `false-alarms` are
-pictures without a face and crops so blurred that only a shape is left. Intervals are Wilson's, 95 %.
+pictures without a face and crops so blurred that only a shape is left. In `meetings` two people of the shared videos
+pass, hide or change places in a montage; one counts where either carries another id afterwards. Intervals are Wilson's,
+95 %.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 
 import cv2
 import harness
+import meetings as meet
 import numpy as np
 import pandas as pd
 import skimage.data
@@ -33,7 +36,8 @@ from facs_pipeline.landmarks.pose import head_pose
 from facs_pipeline.landmarks.training.teacher import mesh_to_68
 from facs_pipeline.video.reader import read_frames
 
-PARTS = ("people", "landmarks68", "tilted", "yaw", "false-alarms")
+PARTS = ("people", "landmarks68", "tilted", "yaw", "false-alarms", "meetings")
+MEET = ("d0.mp4", "d3.mp4", "d12.mp4", "d18.mp4", "s18.mp4", "s32.mp4", "single_face.mp4")
 AGES = {"under 3": (0, 2), "3 to 12": (3, 11), "12 to 30": (12, 29), "30 to 60": (30, 60), "over 60": (61, 200)}
 TILTS = (0, 15, 30, 45, 60, 90, 180)
 YAWS = (0, 15, 30, 45, 60, 90)
@@ -192,6 +196,19 @@ def false_alarms(data: Path, count: int, every: int) -> dict[str, dict[str, floa
     return result | {f"blurred by {blur:.0%} of the width": share(hits) for blur, hits in blurred.items()}
 
 
+def meetings(data: Path) -> dict[str, dict[str, float]]:
+    """Shares of meetings after which both have the ids that they had before."""
+    model = default_landmarks()
+    people = [meet.person(data / "videos" / name, model) for name in MEET]
+    kept: dict[str, list[bool]] = defaultdict(list)
+    for one, other in meet.pairs(len(people)):
+        for kind in meet.KINDS:
+            same = not meet.switches(model, meet.meeting(people[one], people[other], kind))
+            kept[kind].append(same)
+            kept["all"].append(same)
+    return {kind: share(same) for kind, same in kept.items()}
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = harness.parser(__doc__, "faces")
@@ -205,6 +222,7 @@ def main() -> None:
         "landmarks68": lambda: landmarks68(asked.data, asked.limit),
         "tilted": lambda: tilted(asked.data, 4 * asked.every),
         "yaw": lambda: yaw(asked.data, asked.every),
+        "meetings": lambda: meetings(asked.data),
         "false-alarms": lambda: false_alarms(asked.data, asked.count, 4 * asked.every),
     }
     result: dict[str, Any] = {}

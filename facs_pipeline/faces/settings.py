@@ -82,12 +82,12 @@ class TrackerSettings:
     sure_confidence: float = 0.5
     lost_confidence: float = 0.1
     surer_by: float = 0.2
-    same_person: float = 0.7
+    same_person: float = 0.5
     new_portrait: float = 0.9
     portraits: int = 12
     portrait_every_s: float = 0.2
     back_soon_s: float = 3.0
-    back_soon_bonus: float = 0.25
+    back_soon_bonus: float = 0.2
     cut_levels: float = 28.0
     thumbnail: int = 32
     trigger_threshold: float = -0.6

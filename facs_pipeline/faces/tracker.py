@@ -62,6 +62,8 @@ class _Track:
 
     def __init__(self, face_id: int, points: np.ndarray, time_s: float, smoothing: bool):
         self.face_id, self.points = face_id, points
+        # Where it was surely itself: whoever passes in front drags the points along before the track is lost.
+        self.portrayed = points
         self.last_s = self.checked_s = time_s
         self.portraits = Portraits()
         self.filter = OneEuroFilter() if smoothing else None
@@ -189,6 +191,7 @@ class FaceTracker:
         for track, points, confidence in observed:
             if confidence >= SETTINGS.sure_confidence and track.portraits.due(time_s):
                 track.portraits.add(portrait(grey, points, self._model.mean_shape), time_s)
+                track.portrayed = points
 
     def _face(self, observed: _Observation, time_s: float, shape: tuple[int, ...]) -> TrackedFace:
         track, points, confidence = observed
@@ -263,6 +266,7 @@ class FaceTracker:
                 track.filter.reset()
         track.move(points, time_s)
         track.portraits.add(picture, time_s)
+        track.portrayed = points
         track.checked_s = time_s
         self._tracked.append(track)
         return track
@@ -277,7 +281,7 @@ class FaceTracker:
         best, best_similarity = None, SETTINGS.same_person
         for track in self._lost:
             similarity = track.portraits.similarity(picture)
-            near = np.linalg.norm(track.points.mean(axis=0) - points.mean(axis=0)) < face_size(points)
+            near = np.linalg.norm(track.portrayed.mean(axis=0) - points.mean(axis=0)) < face_size(points)
             if near and time_s - track.last_s < SETTINGS.back_soon_s:
                 similarity += SETTINGS.back_soon_bonus
             if similarity > best_similarity:

@@ -64,6 +64,20 @@ def test_whom_the_search_finds_by_group(shared_dir):
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize("kind", ["crossing", "hiding", "cut"])
+def test_people_who_meet_keep_their_ids(videos_dir, kind):
+    """Two of the pairs of `benchmarks/faces.py`, people who move and laugh."""
+    import meetings
+
+    from facs_pipeline.landmarks.model import default_landmarks
+
+    model = default_landmarks()
+    one, other = (meetings.person(videos_dir / name, model) for name in ("d12.mp4", "s32.mp4"))
+    assert meetings.switches(model, meetings.meeting(one, other, kind)) == 0
+    assert meetings.switches(model, meetings.meeting(other, one, kind)) == 0
+
+
+@pytest.mark.shared
 def test_landmarks_and_consistency_on_a_short_video(videos_dir, shared_dir, tmp_path):
     pytest.importorskip("mediapipe")
     import harness

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import cv2
@@ -10,11 +12,22 @@ import numpy as np
 
 from facs_pipeline.faces.landmark_finder import LandmarkFinder
 from facs_pipeline.faces.tracker import FaceTracker
+from facs_pipeline.video.reader import read_frames
 
 Kind = Literal["crossing", "hiding", "cut"]
 KINDS: tuple[Kind, ...] = ("crossing", "hiding", "cut")
 FRAMES, FPS = 60, 25
 _SIDE, _WIDTH, _HEIGHT = 280, 1000, 320
+
+
+def person(video: Path, model: LandmarkFinder) -> list[np.ndarray]:
+    """`FRAMES` square pictures of a video's main face, which is in the middle of the first."""
+    greys = [frame.image for frame in islice(read_frames(video), FRAMES)]
+    points = FaceTracker(model).update(greys[0], 0.0)[0].points
+    half = 0.95 * float(np.ptp(points[:, 0]))
+    (left, top), side = (points.mean(axis=0) - half).astype(int).tolist(), int(2 * half)
+    wide = [cv2.copyMakeBorder(grey, side, side, side, side, cv2.BORDER_REPLICATE) for grey in greys]
+    return [grey[top + side : top + 2 * side, left + side : left + 2 * side] for grey in wide]
 
 
 class Meeting(NamedTuple):
