@@ -122,7 +122,7 @@ def tilted(data: Path, every: int) -> dict[str, dict[str, float]]:
             turned = cv2.warpAffine(grey, turn, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
             hit = found(turned, points @ turn[:, :2].T + turn[:, 2])
             hits[tilt].append(hit)
-            said[tilt].append(not hit and not found(turned) and upright_turn([turned], default_landmarks()) > 0)
+            said[tilt].append(not hit and upright_turn([turned], default_landmarks()) > 0)
     return {f"{tilt} degrees": share(hits[tilt]) | {"said": float(np.mean(said[tilt]))} for tilt in TILTS}
 
 
