@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -200,7 +201,7 @@ def _calm_points(table: Path) -> dict[int, np.ndarray]:
     rows = read_text_table(table, required=["frame", "success"])
     rows = rows[rows["success"] == "1"].drop_duplicates("frame")
     # The frames with the least activity: expressions would hide the identity.
-    units = [name for name in rows.columns if name.startswith("AU") and name.endswith("_r")]
+    units = [name for name in rows.columns if re.fullmatch(r"AU\d+_r", name)]
     activity = rows[units].replace("", "0").astype(float).sum(axis=1)
     chosen = rows.iloc[np.argsort(activity.to_numpy(), kind="stable")[:IDENTITY_FRAMES]]
     return {
