@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
 from facs_pipeline.authenticity.pairs import groups_of
+from facs_pipeline.authenticity.pooled_logistic import PooledLogistic
 from facs_pipeline.authenticity.rank_svm import RankSVM
 from facs_pipeline.authenticity.ranker import AuthenticityRanker
 from facs_pipeline.authenticity.scoring import Calibration
@@ -35,6 +36,7 @@ RANKERS: dict[str, type[AuthenticityRanker]] = {
     "lightgbm": LightGBMPairs,
     "lightgbm-single": LightGBMSingle,
     "svm": SVMSingle,
+    "pooled-logistic": PooledLogistic,
     "windows-svm": WindowsSVM,
     "residual-boosting": ResidualBoosting,
 }
@@ -42,7 +44,7 @@ PRESETS: dict[str, dict[str, str]] = {
     "rank-svm-tuned": {"scaling": "auto", "C": "auto"},
     "rank-svm-normal": {"scaling": "normal"},
 }
-SAVED = ("rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm")
+SAVED = ("rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm", "pooled-logistic")
 
 
 class EmotionStage:
