@@ -13,6 +13,7 @@ from .aus import AUList
 from .console import ConsoleProgress
 
 if TYPE_CHECKING:
+    from facs_pipeline.dynamics.evidence import DescriptorSet
     from facs_pipeline.tables.time_base import TimeUnit
     from facs_pipeline.tables.writing import Form
 
@@ -42,6 +43,10 @@ seven of the embedded model (1,2,4,7,10,12,25), else all; tables that differ wan
 @click.option(
     "--aus", type=AUList(), default="default", show_default=True, help="Action units: default, all, 1,2,4 ..."
 )
+@click.option(
+    "--descriptor-set", type=click.Choice(["published", "extended"]), default="published", show_default=True,
+    help="The published descriptor, or the extended one: all action units, lips, lids, brows, head.",
+)  # fmt: skip
 @click.option("--metadata", type=click.Path(path_type=Path), help="Table with video, subject, emotion, label.")
 @click.option(
     "--baseline",
@@ -63,6 +68,7 @@ def command(
     time_unit: TimeUnit | None,
     min_confidence: float,
     aus: Literal["default", "all"] | tuple[int, ...],
+    descriptor_set: DescriptorSet,
     metadata: Path | None,
     baseline: Literal["none", "video"],
     form: Form | None,
@@ -71,7 +77,7 @@ def command(
 
     TABLES are CSV (any separator, also .gz), parquet or xlsx files, folders or globs. One row a video and face: video,
     face_id, subject, emotion, label, then 62 statistics an action unit; `facs columns descriptors` says what they
-    mean. A table that cannot be used is reported, the others finish, and the exit code is 1.
+    mean, `facs columns extended_descriptors` what --descriptor-set extended writes. A table that cannot be used is reported, the others finish, and the exit code is 1.
     """
     from facs_pipeline.extraction.table_descriptors import describe_tables
     from facs_pipeline.extraction.table_series import SeriesOptions
@@ -81,7 +87,14 @@ def command(
     table_form(out, form)
     require_place(out, "name another file with --out")
     options = SeriesOptions(aus, fps, min_confidence, baseline, time_unit)
-    described = describe_tables(tables, options, metadata=metadata, exclude=[out], progress=ConsoleProgress())
+    described = describe_tables(
+        tables,
+        options,
+        descriptor_set=descriptor_set,
+        metadata=metadata,
+        exclude=[out],
+        progress=ConsoleProgress(),
+    )
     write_table(described.table, out, form)
     numbers = ", ".join(map(str, described.aus))
     rows, tables_read = counted(len(described.table), "row"), counted(described.tables, "table")

@@ -11,6 +11,7 @@ from .console import ConsoleProgress
 from .model_files import au_model
 
 if TYPE_CHECKING:
+    from facs_pipeline.dynamics.evidence import DescriptorSet
     from facs_pipeline.extraction.result import RunResult
 
 EPILOG = """\b
@@ -65,6 +66,10 @@ SHOWN_REMARKS = 10
     "--cutoff-hz", type=float, default=1.0, show_default=True, help="Cut-off of the descriptors' smoothing, in Hz."
 )
 @click.option(
+    "--descriptor-set", type=click.Choice(["published", "extended"]), default="published", show_default=True,
+    help="Of descriptors.csv: the published one, or the extended one of all action units, lips, lids, brows, head.",
+)  # fmt: skip
+@click.option(
     "--image-fps", type=float, default=25.0, show_default=True, help="Frames per second of folders of images."
 )
 @click.option(
@@ -93,6 +98,7 @@ def command(
     baseline: str,
     least_confidence: float,
     cutoff_hz: float,
+    descriptor_set: DescriptorSet,
     image_fps: float,
     overlay: bool,
     fail_fast: bool,
@@ -126,6 +132,7 @@ def command(
         metadata=metadata,
         cutoff_hz=cutoff_hz,
         least_confidence=least_confidence,
+        descriptor_set=descriptor_set,
         image_fps=image_fps,
         fail_fast=fail_fast,
         timeout_s=timeout_s,

@@ -13,6 +13,7 @@ from .console import ConsoleProgress
 
 if TYPE_CHECKING:
     from facs_pipeline.authenticity.ranking import Prediction
+    from facs_pipeline.dynamics.evidence import Evidence
 
 MODELS = {
     "rank-svm": "75 linear SVMs on differences within pairs, which vote; as published (the default)",
@@ -21,6 +22,7 @@ MODELS = {
     "lightgbm": "boosted trees on differences within pairs",
     "lightgbm-single": "boosted trees on single videos",
     "svm": "one linear SVM on single videos",
+    "pooled-logistic": "ridge logistic regression on videos and pairs; emotions share their weights in part",
     "windows-svm": "statistics in 150 ms windows, linear SVM (for comparison; not with --descriptors)",
     "residual-boosting": "surprise of a next-frame predictor, boosted trees (likewise)",
 }
@@ -62,6 +64,11 @@ Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says w
     "--model", "model_name", type=click.Choice([*MODELS, "all"]), default="rank-svm", show_default=True,
     help="Ranker, see below; all compares them with --evaluate.", metavar="NAME|all",
 )  # fmt: skip
+@click.option(
+    "--evidence", type=click.Choice(["face", "face-and-head", "all"]),
+    help="What is learnt from: the face alone, with head movement in step with it, or posture, the cut and the "
+    "recording, too.  [default: face for extended descriptors, else all]",
+)  # fmt: skip
 @click.option("--folds", type=click.IntRange(min=2), default=10, show_default=True, help="Folds; no subject is in two.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @click.option(
@@ -90,6 +97,7 @@ def command(
     save: Path | None,
     predict: Path | None,
     model_name: str,
+    evidence: Evidence | None,
     folds: int,
     seed: int,
     permutations: int,
@@ -135,7 +143,7 @@ def command(
     if trained is not None:
         return _print_prediction(ranking.predict(data, trained, out), out)
     names = ranking.all_rankers(data) if model_name == "all" else [model_name]
-    study = ranking.prepare_study(data, folds, need_folds=evaluate)
+    study = ranking.prepare_study(data, folds, need_folds=evaluate, evidence=evidence)
     for warning in study.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if evaluate:

@@ -87,8 +87,8 @@ class PooledLogistic(AuthenticityRanker[np.ndarray]):
     Notes
     -----
     The Gaussian prior on weights that groups share in part is that of hierarchical (multi-task) models: Evgeniou,
-    Pontil, "Regularized multi-task learning", KDD 2004, doi:10.1145/1014052.1014067. It is solved by Newton steps in the
-    space of the n training videos.
+    Pontil, "Regularized multi-task learning", KDD 2004, doi:10.1145/1014052.1014067. It is solved by Newton steps in
+    the space of the n training videos.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class PooledLogistic(AuthenticityRanker[np.ndarray]):
     True
     """
 
-    def __init__(self, penalties: tuple[float, ...] = (0.1, 0.3, 1.0), owns: tuple[float, ...] = (1.0,)):
+    def __init__(self, penalties: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0), owns: tuple[float, ...] = (1.0,)):
         self.penalties = penalties
         self.owns = owns
 
@@ -217,7 +217,7 @@ def _kernel(alike: np.ndarray, same: np.ndarray, own: float) -> np.ndarray:
 
 
 def _duals(kernel: np.ndarray, samples: _Samples, penalties: tuple[float, ...]) -> list[np.ndarray]:
-    """Coefficients `[n]`, for each penalty, whose product with the kernel is the log-odds of least penalised log-loss."""
+    """Coefficients `[n]` for each penalty; their product with the kernel is the log-odds of least penalised loss."""
     n = len(samples.y)
     root = np.linalg.cholesky(kernel + 1e-8 * np.trace(kernel) / n * np.eye(n))
     b, duals = np.zeros(n), {}
@@ -240,9 +240,9 @@ def _newton(root: np.ndarray, samples: _Samples, penalty: float, b: np.ndarray) 
         between = differences @ odds
         wrong, pair_wrong = expit(-y * odds), weights * expit(-between)
         slope = y * wrong + differences.T @ pair_wrong
-        curvature = diags_array(wrong * (1 - wrong)) + differences.T @ diags_array(
-            pair_wrong * expit(between)
-        ) @ differences
+        curvature = (
+            diags_array(wrong * (1 - wrong)) + differences.T @ diags_array(pair_wrong * expit(between)) @ differences
+        )
         system = root.T @ (curvature.tocsr() @ root)
         system[np.diag_indices(n)] += penalty
         step = solve(system, root.T @ slope - penalty * b, assume_a="pos", overwrite_a=True)
@@ -255,6 +255,4 @@ def _newton(root: np.ndarray, samples: _Samples, penalty: float, b: np.ndarray) 
 def _loss(odds: np.ndarray, samples: _Samples) -> float:
     """Log-loss of held-out videos and pairs."""
     first, second = samples.pairs.T
-    return -float(
-        log_expit(samples.y * odds).sum() + samples.weights() @ log_expit(odds[first] - odds[second])
-    )
+    return -float(log_expit(samples.y * odds).sum() + samples.weights() @ log_expit(odds[first] - odds[second]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from facs_pipeline.authenticity.ranker import AuthenticityRanker
 from facs_pipeline.authenticity.ranking_input import RankingData
 from facs_pipeline.authenticity.ranking_text import draw_pairs, pair_line, prediction_lines
 from facs_pipeline.authenticity.study import Study, complete_subjects, prepare
+from facs_pipeline.dynamics.evidence import Evidence, columns_of, kind_of_evidence
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation.accuracy import accuracy_figures
 from facs_pipeline.foundation.files.atomic import atomic_csv
@@ -49,7 +50,9 @@ def make_ranker(name: str, seed: int = 0, penalty: float | str | None = None) ->
     return ranker.set_params(random_state=seed) if "random_state" in ranker.get_params() else ranker
 
 
-def prepare_study(data: RankingData, n_folds: int = 10, *, need_folds: bool = True) -> Study:
+def prepare_study(
+    data: RankingData, n_folds: int = 10, *, need_folds: bool = True, evidence: Evidence | None = None
+) -> Study:
     """Check that the data can be learnt from.
 
     Parameters
@@ -60,20 +63,41 @@ def prepare_study(data: RankingData, n_folds: int = 10, *, need_folds: bool = Tr
         Number of folds by subject.
     need_folds : bool
         Whether data that allow no folds, as those of one subject, are refused; else they get none.
+    evidence : {"face", "face-and-head", "all"}, optional
+        Which columns are learnt from, see `facs_pipeline.dynamics.evidence`. By default those of the face, in a table
+        that also has the head's or the recording's; else all.
 
     Raises
     ------
     InputError
         See `facs_pipeline.authenticity.study.prepare`.
     """
+    table = with_evidence(data.table, evidence)
     try:
-        return prepare(data.table, data.pairs, n_folds=n_folds)
+        return prepare(table, data.pairs, n_folds=n_folds)
     except InputError:
         if need_folds:
             raise
-    study = prepare(data.table, data.pairs, need_folds=False)
+    study = prepare(table, data.pairs, need_folds=False)
     study.warnings.append("one subject only: the model gets no probabilities, and nobody knows how good it is")
     return study
+
+
+def with_evidence(table: DescriptorTable, evidence: Evidence | None = None) -> DescriptorTable:
+    """The table with the columns of a kind of evidence only; see `prepare_study`.
+
+    Raises
+    ------
+    InputError
+        If it has none of them.
+    """
+    if evidence is None:
+        beside = {"head_in_step", "head", "recording"} & set(map(kind_of_evidence, table.columns))
+        evidence = "face" if beside else "all"
+    chosen = columns_of(table.columns, evidence)
+    if not chosen:
+        raise InputError(f"{table.source}: no column is evidence of the {evidence}; --evidence all takes the others")
+    return replace(table, values=table.values[:, chosen], columns=tuple(table.columns[i] for i in chosen))
 
 
 def evaluate(

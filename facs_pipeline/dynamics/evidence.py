@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 Kind = Literal["face", "head_in_step", "head", "clip", "recording"]
+DescriptorSet = Literal["published", "extended"]
 Evidence = Literal["face", "face-and-head", "all"]
 """Face alone; with head movement in step with the face; everything that there is."""
 

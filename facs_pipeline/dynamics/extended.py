@@ -183,7 +183,8 @@ def describe_motion(motion: FaceMotion) -> tuple[np.ndarray, list[str]]:
     names = extended_names(motion.aus, motion.points is not None)
     if why_not_extended(motion):
         return np.full(len(names), np.nan), names
-    return _Description(motion).values(), names
+    # Six digits hold all that is known of a movement, and a table is a third as large.
+    return np.array([float(f"{value:.6g}") for value in _Description(motion).values()]), names
 
 
 class _Description:
@@ -197,7 +198,8 @@ class _Description:
         aus = au_signals(motion.aus)
         blocks = [np.asarray(motion.intensities, float)]
         self.phased: tuple[Signal, ...] = aus
-        self.plain, self.head = self.phased, ()
+        self.plain: tuple[Signal, ...] = aus
+        self.head: tuple[Signal, ...] = ()
         self.sides = slice(0, 0), slice(0, 0)
         if motion.points is not None:
             points = motion.points[shown]

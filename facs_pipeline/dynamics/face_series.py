@@ -10,6 +10,7 @@ import numpy as np
 
 from facs_pipeline.dynamics.blinks import count_blinks, visible_seconds
 from facs_pipeline.dynamics.descriptors import default_aus, describe_series, descriptor_names, why_not_described
+from facs_pipeline.dynamics.extended import FaceMotion, describe_motion, extended_names, why_not_extended
 
 BLINK_AU = 45
 
@@ -83,6 +84,47 @@ def series_of_faces(
     return series
 
 
+def describe_motions(
+    series: Mapping[int, FaceSeries], aus: Sequence[int], *, tick: Callable[[], None] = lambda: None
+) -> VideoDescriptors:
+    """Extended descriptors of all faces of a video.
+
+    Parameters
+    ----------
+    series : Mapping of int to FaceSeries
+        See `series_of_faces`; behind the k intensities the coordinates of 68 landmarks, `[n, k + 136]`.
+    aus : sequence of int
+        Numbers [k] of the action units.
+    tick : callable
+        Called before each face.
+
+    Returns
+    -------
+    VideoDescriptors
+        JSON-able.
+    """
+    result = _with_blinks(extended_names(aus), series, aus)
+    for face, (times_s, values) in series.items():
+        tick()
+        points = values[:, len(aus) :].reshape(-1, 68, 2)
+        motion = FaceMotion(times_s, values[:, : len(aus)], tuple(aus), points)
+        if reason := why_not_extended(motion):
+            result["not_described"][str(face)] = reason
+        else:
+            result["faces"][str(face)] = describe_motion(motion)[0].tolist()
+    return result
+
+
+def _with_blinks(columns: list[str], series: Mapping[int, FaceSeries], aus: Sequence[int]) -> VideoDescriptors:
+    """No descriptors yet, and the blinks of the face that is there in most frames."""
+    result: VideoDescriptors = {"columns": columns, "faces": {}, "not_described": {}, "blinks": None, "blinks_s": 0.0}
+    if BLINK_AU in aus and series:
+        times_s, intensities = max(series.values(), key=lambda pair: np.isfinite(pair[1][:, 0]).sum())
+        result["blinks"] = count_blinks(intensities[:, aus.index(BLINK_AU)], times_s)
+        result["blinks_s"] = visible_seconds(np.isfinite(intensities[:, 0]), times_s)
+    return result
+
+
 def describe_faces(
     series: Mapping[int, FaceSeries], aus: Sequence[int], *, cutoff_hz: float, tick: Callable[[], None] = lambda: None
 ) -> VideoDescriptors:
@@ -106,17 +148,7 @@ def describe_faces(
     """
     chosen = default_aus(aus)
     columns = [aus.index(au) for au in chosen]
-    result: VideoDescriptors = {
-        "columns": descriptor_names(chosen),
-        "faces": {},
-        "not_described": {},
-        "blinks": None,
-        "blinks_s": 0.0,
-    }
-    if BLINK_AU in aus and series:
-        times_s, intensities = max(series.values(), key=lambda pair: np.isfinite(pair[1][:, 0]).sum())
-        result["blinks"] = count_blinks(intensities[:, aus.index(BLINK_AU)], times_s)
-        result["blinks_s"] = visible_seconds(np.isfinite(intensities[:, 0]), times_s)
+    result = _with_blinks(descriptor_names(chosen), series, aus)
     for face, (times_s, intensities) in series.items():
         reason = why_not_described(intensities[:, columns], times_s)
         if reason:

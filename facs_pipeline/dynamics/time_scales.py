@@ -140,6 +140,4 @@ def movement_statistics(motion: Motion, least: np.ndarray) -> np.ndarray:
     balance = np.log((np.maximum(rising, 0) + least) / (np.maximum(-falling, 0) + least))
     roughness = acceleration.std(axis=0) / (speed.std(axis=0) + least)
     fast = np.percentile(np.abs(acceleration), 95, axis=0)
-    return np.stack(
-        [value.std(axis=0), np.abs(speed).mean(axis=0), falling, rising, balance, fast, roughness]
-    )
+    return np.stack([value.std(axis=0), np.abs(speed).mean(axis=0), falling, rising, balance, fast, roughness])

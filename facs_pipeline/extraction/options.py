@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from facs_pipeline.dynamics.evidence import DescriptorSet
+
 
 @dataclass(frozen=True)
 class Options:
@@ -25,8 +27,9 @@ class Options:
     baseline : ``"none"``, ``"video"``, ``"subject"``, or the path of a clip of the person at rest.
     overlay : also write annotated videos.
     metadata : CSV with subject, emotion and label per video; None for none.
-    cutoff_hz : of the descriptors' smoothing.
+    cutoff_hz : of the published descriptors' smoothing.
     least_confidence : 0..1; intensities of a half of a face of which less is certain are left out.
+    descriptor_set : ``"published"`` or ``"extended"``, of ``descriptors.csv``.
     image_fps : frames per second of image folders.
     fail_fast : stop at the first video that fails.
     timeout_s : a video that makes no progress for so long is given up.
@@ -55,6 +58,7 @@ class Options:
     image_fps: float = 25.0
     fail_fast: bool = False
     timeout_s: float = 120.0
+    descriptor_set: DescriptorSet = "published"
 
     def as_json(self) -> dict[str, Any]:
         """JSON-able values of all options."""

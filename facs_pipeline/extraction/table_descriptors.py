@@ -12,14 +12,17 @@ import pandas as pd
 
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
 from facs_pipeline.dynamics.descriptors import describe_series, descriptor_names, why_not_described
+from facs_pipeline.dynamics.evidence import DescriptorSet
+from facs_pipeline.dynamics.extended import FaceMotion, describe_motion, extended_names, why_not_extended
 from facs_pipeline.dynamics.resampling import LONGEST_GAP_S, series_parts
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.extraction.metadata import read_metadata, without_row
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.progress import SILENT, Progress
+from facs_pipeline.foundation.tabular import column_names
 from facs_pipeline.tables.files import find_tables
-from facs_pipeline.tables.reader import choose_aus, read_aus
+from facs_pipeline.tables.reader import AUSeries, choose_aus, read_aus
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def describe_tables(
     tables: Sequence[str | os.PathLike[str]],
     options: SeriesOptions | None = None,
     *,
+    descriptor_set: DescriptorSet = "published",
     metadata: Path | None = None,
     exclude: Iterable[Path] = (),
     progress: Progress = SILENT,
@@ -72,6 +76,9 @@ def describe_tables(
     tables : sequence of str or PathLike
         CSV or parquet files, folders or globs; of this package, OpenFace, py-feat.
     options : SeriesOptions, optional
+    descriptor_set : {"published", "extended"}
+        The published descriptor of seven action units, or the extended one of all, and of landmarks where all tables
+        have them.
     metadata : Path, optional
         CSV with the column ``video`` and any of ``subject``, ``emotion``, ``label``.
     exclude : iterable of Path
@@ -102,11 +109,15 @@ def describe_tables(
             aus_of[path] = read_aus(path)
     if not aus_of:
         raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
-    aus = choose_aus({str(path): has for path, has in aus_of.items()}, options.aus)
+    extended = descriptor_set == "extended"
+    wanted = "all" if extended and options.aus == "default" else options.aus
+    aus = choose_aus({str(path): has for path, has in aus_of.items()}, wanted)
+    landmarks = extended and all({"x_0", "y_67"} <= set(column_names(path)) for path in aus_of)
+    describe = _Extended(aus, landmarks) if extended else _Published(aus)
     rows: _Rows = {}
     for path in aus_of:
         with failures.caught():
-            rows |= _rows_of(path, aus, options, rows, progress)
+            rows |= _rows_of(path, describe, options, rows, progress)
     if not rows:
         raise InputError("no face in these tables can be described (reasons above); nothing was written")
     if metadata is not None:
@@ -117,18 +128,64 @@ def describe_tables(
     return TableDescriptors(table, aus, len(paths), tuple(failures.reasons))
 
 
-def _rows_of(path: Path, aus: tuple[int, ...], options: SeriesOptions, others: _Rows, progress: Progress) -> _Rows:
+@dataclass(frozen=True)
+class _Published:
+    """How a series gets the published descriptor."""
+
+    aus: tuple[int, ...]
+    landmarks = False
+
+    @property
+    def names(self) -> list[str]:
+        return descriptor_names(self.aus)
+
+    def why_not(self, one: AUSeries, intensities: np.ndarray) -> str:
+        return why_not_described(intensities, one.times_s)
+
+    def values(self, one: AUSeries, intensities: np.ndarray) -> np.ndarray:
+        # One by one, as in a run over videos: of a hidden mouth the brows are described all the same.
+        alone = np.isnan(intensities).any(axis=1) != np.isnan(intensities).all(axis=1)
+        every = range(len(self.aus))
+        columns = [[k] for k in every] if alone.any() else [list(every)]
+        described = [describe_series(intensities[:, c], one.times_s, [self.aus[k] for k in c])[0] for c in columns]
+        return np.concatenate(described)
+
+
+@dataclass(frozen=True)
+class _Extended:
+    """How a series gets the extended one."""
+
+    aus: tuple[int, ...]
+    landmarks: bool
+
+    @property
+    def names(self) -> list[str]:
+        return extended_names(self.aus, self.landmarks)
+
+    def why_not(self, one: AUSeries, intensities: np.ndarray) -> str:
+        return why_not_extended(self._motion(one, intensities))
+
+    def values(self, one: AUSeries, intensities: np.ndarray) -> np.ndarray:
+        return describe_motion(self._motion(one, intensities))[0]
+
+    def _motion(self, one: AUSeries, intensities: np.ndarray) -> FaceMotion:
+        return FaceMotion(one.times_s, intensities, self.aus, one.points if self.landmarks else None)
+
+
+def _rows_of(
+    path: Path, describe: _Published | _Extended, options: SeriesOptions, others: _Rows, progress: Progress
+) -> _Rows:
     """The rows of one table, all or none of them."""
-    names = descriptor_names(aus)
+    aus, names = describe.aus, describe.names
     rows: _Rows = {}
-    for one in options.read(path):
+    for one in options.read(path, landmarks=describe.landmarks):
         key = one.video, one.face_id
         require(one, aus, others[key].source if key in others else None)
         intensities = one.intensities
         if options.baseline == "video":
             intensities = subtract_resting(intensities, resting_intensity(intensities))
         intensities = intensities[:, [one.aus.index(au) for au in aus]]
-        reason = why_not_described(intensities, one.times_s)
+        reason = describe.why_not(one, intensities)
         if reason:
             face = f", face {one.face_id}" if one.face_id else ""
             progress.warn(f"{path}: video {one.video!r}{face} left out: {reason}")
@@ -137,11 +194,7 @@ def _rows_of(path: Path, aus: tuple[int, ...], options: SeriesOptions, others: _
         if parts > 1:
             split = f"{parts} parts, split at gaps of more than {LONGEST_GAP_S:g} s in its time stamps"
             progress.warn(f"{path}: video {one.video!r} is described from {split}")
-        # One by one, as in a run over videos: of a hidden mouth the brows are described all the same.
-        alone = np.isnan(intensities).any(axis=1) != np.isnan(intensities).all(axis=1)
-        columns = [[k] for k in range(len(aus))] if alone.any() else [list(range(len(aus)))]
-        described = [describe_series(intensities[:, c], one.times_s, [aus[k] for k in c])[0] for c in columns]
-        values = np.concatenate(described)
+        values = describe.values(one, intensities)
         cells = {"video": one.video, "face_id": one.face_id, "subject": "", "emotion": "", "label": ""}
         rows[key] = _Row(path, one.origin, {**cells, **dict(zip(names, values, strict=True))})
     return rows

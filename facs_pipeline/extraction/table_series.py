@@ -41,9 +41,15 @@ class SeriesOptions:
     baseline: Literal["none", "video"] = "none"
     time_unit: TimeUnit | None = None
 
-    def read(self, path: Path) -> list[AUSeries]:
-        """The series of one table."""
-        return read_au_table(path, fps=self.fps, min_confidence=self.min_confidence, time_unit=self.time_unit)
+    def read(self, path: Path, *, landmarks: bool = False) -> list[AUSeries]:
+        """The series of one table, with landmarks where they are asked for and there."""
+        return read_au_table(
+            path,
+            fps=self.fps,
+            min_confidence=self.min_confidence,
+            time_unit=self.time_unit,
+            landmarks=landmarks,
+        )
 
 
 @dataclass

@@ -24,6 +24,7 @@ from facs_pipeline.tables.time_base import PER_SECOND, Clock, TimeUnit, time_bas
 _NUMBERS = ("frame", "timestamp", "confidence", "success")
 _HALVES = ("confidence_upper", "confidence_lower")
 _TEXTS = ("video", "face_id")
+_LANDMARKS = tuple(f"{axis}_{number}" for axis in "xy" for number in range(68))
 LARGEST_INTENSITY = 1e6
 """Larger intensities are no intensities; their squares and sums would overflow."""
 
@@ -55,6 +56,8 @@ class AUSeries:
         Number [n] of each frame as the table counts them, else from 1.
     sides : dict of int to ndarray of float64
         Action unit -> intensities [n, 2] of the person's left and right, where the table has them; NaN without face.
+    points : ndarray of float64 or None
+        Landmarks [n, 68, 2] in pixels, NaN without the face; None where they were not asked for or are not there.
     """
 
     source: Path
@@ -67,6 +70,7 @@ class AUSeries:
     success: np.ndarray
     frames: np.ndarray
     sides: Mapping[int, np.ndarray] = field(default_factory=dict)
+    points: np.ndarray | None = None
 
 
 def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
@@ -87,6 +91,7 @@ def read_au_table(
     fps: float | None = None,
     min_confidence: float = 0.0,
     time_unit: TimeUnit | None = None,
+    landmarks: bool = False,
 ) -> list[AUSeries]:
     """Read one table of action units; whose it is shows in its columns.
 
@@ -100,6 +105,8 @@ def read_au_table(
         0..1; a face of which the table is less sure counts as absent. Tables without such a column lose none.
     time_unit : {"s", "ms", "us", "min"}, optional
         What time stamps count. By default it is the program's unit, if cameras have such a frame rate.
+    landmarks : bool
+        Also read the 68 landmarks, where the table has them.
 
     Returns
     -------
@@ -123,7 +130,7 @@ def read_au_table(
     if fps is not None and not (np.isfinite(fps) and fps > 0):
         raise InputError(f"frames per second must be above 0, got {fps:g}")
     form, columns = recognise(path, column_names(path))
-    table = _in_our_columns(path, form, columns)
+    table = _in_our_columns(path, form, columns, _LANDMARKS if landmarks else ())
     if table.empty:
         raise InputError(f"{path}: no rows below the column names; expected one row a frame")
     has_face = _has_face(path, table, columns)
@@ -134,10 +141,12 @@ def read_au_table(
     return list(_series(_Source(path, form, columns), table, has_face, clock))
 
 
-def _in_our_columns(path: Path, form: AUFormat, columns: Mapping[int, str]) -> pd.DataFrame:
+def _in_our_columns(
+    path: Path, form: AUFormat, columns: Mapping[int, str], landmarks: Sequence[str] = ()
+) -> pd.DataFrame:
     """What is needed of the table: intensities, and the other columns under our names."""
     ours = {**dict.fromkeys((*_NUMBERS, *_HALVES, *_TEXTS)), **form.renamed}
-    wanted = {*ours, *columns.values(), *(name for au in columns for name in _side_names(au))}
+    wanted = {*ours, *columns.values(), *(name for au in columns for name in _side_names(au)), *landmarks}
     text = [name for name in ours if form.renamed.get(name, name) in _TEXTS]
     table = read_number_table(path, wanted.__contains__, text=text)
     # A renamed column comes before one that happens to bear our name.
@@ -218,8 +227,14 @@ def _series(source: _Source, table: pd.DataFrame, has_face: pd.Series[bool], clo
                 if set(_side_names(au)) <= set(table.columns):
                     sides[au] = np.full((len(times), 2), np.nan)
                     sides[au][instants[mine]] = rows.loc[mine, list(_side_names(au))]
+            points = None
+            if set(_LANDMARKS) <= set(rows.columns):
+                points = np.full((len(times), 68, 2), np.nan)
+                points[instants[mine]] = table_points(rows.loc[mine])
             aus = tuple(source.columns)
-            yield AUSeries(path, source.form.origin, video, face, times, intensities, aus, success, frames, sides)
+            yield AUSeries(
+                path, source.form.origin, video, face, times, intensities, aus, success, frames, sides, points
+            )
 
 
 def _side_names(au: int) -> tuple[str, str]:
@@ -296,5 +311,4 @@ def table_points(table: pd.DataFrame) -> np.ndarray:
     ndarray of float64
         [n, 68, 2], pixels; NaN without a face.
     """
-    names = [f"{axis}_{number}" for axis in "xy" for number in range(68)]
-    return table[names].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)
+    return table[list(_LANDMARKS)].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from facs_pipeline.extraction.stage import Stage
 from facs_pipeline.extraction.stages.action_units import ActionUnits
 from facs_pipeline.extraction.stages.confidence import Confidence
-from facs_pipeline.extraction.stages.descriptors import Descriptors
+from facs_pipeline.extraction.stages.descriptors import Descriptors, ExtendedDescriptors
 from facs_pipeline.extraction.stages.emotions import Emotions
 from facs_pipeline.extraction.stages.eyes import Eyes
 from facs_pipeline.extraction.stages.faces import Faces
@@ -25,5 +25,6 @@ STAGES: tuple[type[Stage], ...] = (
     Gaze,
     Emotions,
     Descriptors,
+    ExtendedDescriptors,
 )
-"""Each takes results of stages before it, never of those after it."""
+"""Each takes results of stages before it, never of those after it. Of two with one name a run has one at most."""
