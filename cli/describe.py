@@ -77,7 +77,8 @@ def command(
 
     TABLES are CSV (any separator, also .gz), parquet or xlsx files, folders or globs. One row a video and face: video,
     face_id, subject, emotion, label, then 62 statistics an action unit; `facs columns descriptors` says what they
-    mean, `facs columns extended_descriptors` what --descriptor-set extended writes. A table that cannot be used is reported, the others finish, and the exit code is 1.
+    mean, `facs columns extended_descriptors` what --descriptor-set extended writes.
+    A table that cannot be used is reported, the others finish, and the exit code is 1.
     """
     from facs_pipeline.extraction.table_descriptors import describe_tables
     from facs_pipeline.extraction.table_series import SeriesOptions

@@ -32,7 +32,7 @@ AU_PAIRS = ((6, 12), (1, 2), (1, 4), (4, 7), (9, 10), (12, 25), (15, 17))
 """Action units whose coordination is described."""
 ANGLES = ("pitch", "yaw", "roll")
 HEAD_SIGNALS = tuple(
-    Signal(f"head_{name}", f"{name} of the head (docs: `pose_R{axis}`)", "degrees", 0.5)
+    Signal(f"head_{name}", f"{name} of the head, as `pose_R{axis}`", "degrees", 0.5)
     for name, axis in zip(ANGLES, "xyz", strict=True)
 )
 IN_STEP = ("correlation", "slope", "speed_correlation")

@@ -10,10 +10,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facs_pipeline.dynamics.face_signals import ASYMMETRIES, LANDMARK_SIGNALS, SIDED
+
 ColumnType = Literal["text", "integer", "flag", "number"]
 """A flag is 0 or 1."""
 
-FAMILIES = {"<i>": r"\d{1,2}", "<nn>": r"\d{2}", "<emotion>": r"(?!confidence$)\w[\w -]*"}
+FAMILIES = {
+    "<i>": r"\d{1,2}",
+    "<nn>": r"\d{2}",
+    "<emotion>": r"(?!confidence$)\w[\w -]*",
+    "<signal>": "|".join([r"AU\d{2}", *(signal.name for signal in (*LANDMARK_SIGNALS, *ASYMMETRIES))]),
+    "<pair>": "|".join([r"AU\d{2}_with_AU\d{2}", *(f"{name}_left_with_right" for name in SIDED)]),
+    "<angle>": "pitch|yaw|roll",
+}
 """What stands for the part that differs within a family of columns -> pattern of what it stands for."""
 
 _FORMATS = {"text": "%s", "integer": "%d", "flag": "%d"}
@@ -29,7 +38,7 @@ class Column:
         Name of the table.
     name : str
         The column's name; ``<i>`` stands for a point's number 0..67, ``<nn>`` for an AU's number in two digits,
-        ``<emotion>`` for the name of one of the model's emotions.
+        ``<emotion>`` for the name of one of the model's emotions; see `FAMILIES` for those of extended descriptors.
     type : {"text", "integer", "flag", "number"}
         What its cells hold where they are not empty.
     meaning : str

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from facs_pipeline.tables.column import Column, TableSchema
+from facs_pipeline.tables.extended_schema import EXTENDED_DESCRIPTORS
 from facs_pipeline.tables.face_schemas import (
     ACTION_UNITS,
     EMOTION_REASONS,
@@ -32,6 +33,7 @@ __all__ = [
     "EMOTION_REASONS",
     "EVENTS",
     "EXPLANATIONS",
+    "EXTENDED_DESCRIPTORS",
     "METADATA",
     "N_POINTS",
     "PREDICTIONS",
@@ -57,6 +59,7 @@ TABLES: dict[str, TableSchema] = {
         ACTION_UNITS,
         STILLS,
         DESCRIPTORS,
+        EXTENDED_DESCRIPTORS,
         VIDEOS,
         PREDICTIONS,
         REASONS,

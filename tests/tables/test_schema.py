@@ -40,6 +40,7 @@ from facs_pipeline.tables.schema import (
     EMOTIONS,
     EVENTS,
     EXPLANATIONS,
+    EXTENDED_DESCRIPTORS,
     PREDICTIONS,
     REASONS,
     STILLS,
@@ -132,6 +133,8 @@ def test_extraction_writes_what_the_schema_says(results: Path) -> None:
 def test_tables_made_from_tables_are_what_the_schema_says(results: Path, tmp_path: Path) -> None:
     called(describe, results, "--out", tmp_path / "d.csv")
     check_written(tmp_path / "d.csv", DESCRIPTORS)
+    called(describe, results, "--descriptor-set", "extended", "--out", tmp_path / "x.csv")
+    check_written(tmp_path / "x.csv", EXTENDED_DESCRIPTORS)
     table = pd.read_csv(results / "action_units" / "still.csv")
     table["AU12_r"] = np.where(table.index.isin(range(5, 15)), 2 + table.index / 7, 0)
     table.to_csv(tmp_path / "smile.csv", index=False)
@@ -201,6 +204,7 @@ def test_a_column_is_found_with_its_number() -> None:
     assert {column.table for column in find_columns("video")} == {
         "action_units",
         "descriptors",
+        "extended_descriptors",
         "videos",
         "predictions",
         "subjects",
