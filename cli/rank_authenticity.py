@@ -69,6 +69,10 @@ Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says w
     help="What is learnt from: the face alone, with head movement in step with it, or posture, the cut and the "
     "recording, too.  [default: face for extended descriptors, else all]",
 )  # fmt: skip
+@click.option(
+    "--relative-to-person", is_flag=True,
+    help="Take people's habits out: each clip relative to the mean of the person's clips, four or more.",
+)  # fmt: skip
 @click.option("--folds", type=click.IntRange(min=2), default=10, show_default=True, help="Folds; no subject is in two.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @click.option(
@@ -98,6 +102,7 @@ def command(
     predict: Path | None,
     model_name: str,
     evidence: Evidence | None,
+    relative_to_person: bool,
     folds: int,
     seed: int,
     permutations: int,
@@ -137,6 +142,7 @@ def command(
         out=out,
         more_emotions=emotions,
         n_subjects=subjects,
+        relative_to_person=relative_to_person,
     )
     for note in data.notes:
         click.echo(f"Note: {note}", err=True)

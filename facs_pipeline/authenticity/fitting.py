@@ -59,6 +59,7 @@ def fit_model(study: Study, name: str, ranker: AuthenticityRanker[np.ndarray]) -
         "accuracy": _accuracy_in_words(out_of_fold),
         "out_of_fold": out_of_fold,
         "probabilities": "logistic curve on out-of-fold scores" if pair_curve else "none: fewer than two subjects",
+        "relative_to_person": table.relative_to_person,
         "warnings": study.warnings,
         "versions": versions(),
     }

@@ -114,8 +114,18 @@ class AuthenticityModel:
     video_calibration: Calibration | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def relative_to_person(self) -> bool:
+        """Whether it takes descriptors relative to the mean of the person's clips."""
+        return bool(self.card.get("relative_to_person", False))
+
     def aligned(self, table: DescriptorTable) -> DescriptorTable:
         """The table with the model's columns in the model's order; `InputError` where one is missing."""
+        if table.relative_to_person != self.relative_to_person:
+            raise InputError(
+                f"{table.source}: the model was trained {'without' if self.relative_to_person else 'with'} people's "
+                f"habits; {'give' if self.relative_to_person else 'leave out'} --relative-to-person"
+            )
         missing = [name for name in self.columns if name not in table.columns]
         if missing:
             raise InputError(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facs_pipeline.authenticity import files
+from facs_pipeline.authenticity.habits import without_habits
 from facs_pipeline.authenticity.pairs import Pairs, pair_up, pairs_from_table
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.atomic import atomic_csv
@@ -51,6 +52,7 @@ def read_ranking_data(
     out: Path | None = None,
     more_emotions: Sequence[str] = (),
     n_subjects: int | None = None,
+    relative_to_person: bool = False,
 ) -> RankingData:
     """Read descriptors and pairs.
 
@@ -66,6 +68,8 @@ def read_ranking_data(
         Names beside the usual eight.
     n_subjects : int or None
         Number of people, for guessing.
+    relative_to_person : bool
+        Whether to take people's habits out, see `habits.without_habits`.
 
     Raises
     ------
@@ -85,10 +89,13 @@ def read_ranking_data(
         data.explicit = {"video_a", "video_b"} <= set(frame.columns)
     if zeros := lost_zeros(data.table.subjects):
         data.notes.append(f"{table.source}: subjects {zeros}")
-    if data.explicit or (str(pairs) != "auto" and (data.table.subjects != "").any()):
-        return data
-    if not (data.table.subjects != "").any():
+    complete = data.explicit or (str(pairs) != "auto" and (data.table.subjects != "").any())
+    if not complete and not (data.table.subjects != "").any():
         _guess_subjects(data, out, n_subjects)
+    if relative_to_person:
+        data.table = without_habits(data.table)
+    if complete:
+        return data
     usable = np.isfinite(data.table.values).all(axis=1)
     data.pairs = pair_up(data.table.subjects, data.table.emotions, data.table.labels, usable)
     return data

@@ -20,14 +20,14 @@ from facs_pipeline.dynamics.coordination import TOGETHER, coordination
 from facs_pipeline.dynamics.face_signals import ASYMMETRIES, LANDMARK_SIGNALS, SIDED, Signal, landmark_series
 from facs_pipeline.dynamics.phases import PHASES, phase_statistics
 from facs_pipeline.dynamics.phases import SCALE_MS as PHASE_MS
-from facs_pipeline.dynamics.resampling import LONGEST_S, RATE_HZ, as_series, has_face, hours, span_s
+from facs_pipeline.dynamics.resampling import RATE_HZ, as_series, has_face, hours, span_s
 from facs_pipeline.dynamics.time_scales import LEVELS, MOVEMENTS, SCALES_MS, SHAPES, Motion, joined, motion_at
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.landmarks.pose import head_pose
 
 BLINK_AU = 45
-LEAST_FRAMES = 2
-"""Fewest frames with a face that are described."""
+LONGEST_S = 1800.0
+"""Longest series that is described, so that all of its samples at all scales fit into a gigabyte."""
 AU_PAIRS = ((6, 12), (1, 2), (1, 4), (4, 7), (9, 10), (12, 25), (15, 17))
 """Action units whose coordination is described."""
 ANGLES = ("pitch", "yaw", "roll")
@@ -138,7 +138,8 @@ def why_not_extended(motion: FaceMotion) -> str:
             f"within {time_scales.LONGEST_HOLE_S:g} s"
         )
     total = span_s(rows, times)
-    return f"faces span {hours(total)}, a descriptor is of at most {hours(LONGEST_S)}" if total > LONGEST_S else ""
+    longest = f"an extended descriptor is of at most {hours(LONGEST_S)}; cut the video"
+    return f"faces span {hours(total)}, {longest}" if total > LONGEST_S else ""
 
 
 def _described(rows: np.ndarray, times: np.ndarray) -> bool:

@@ -46,6 +46,8 @@ class DescriptorTable:
         Names of text columns that were left out.
     reasons : dict of str to str
         Video -> why it has no values, where that is known.
+    relative_to_person : bool
+        Whether values are relative to the mean of the person's clips.
     """
 
     source: str
@@ -59,6 +61,7 @@ class DescriptorTable:
     rows: np.ndarray
     ignored: tuple[str, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
+    relative_to_person: bool = False
 
     def __len__(self) -> int:
         return len(self.videos)

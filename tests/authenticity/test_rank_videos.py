@@ -25,6 +25,7 @@ def test_all_rankers_on_a_folder_of_features_in_one_table(tmp_path):
         "lightgbm",
         "lightgbm-single",
         "svm",
+        "pooled-logistic",
         "windows-svm",
         "residual-boosting",
     ]

@@ -77,7 +77,9 @@ def test_an_evaluation_gives_the_reasons_of_models_that_did_not_see_the_pair(ran
     assert reasons.contribution[:5].to_numpy() == pytest.approx(expected[strongest])
 
 
-@pytest.mark.parametrize("name", ["rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm"])
+@pytest.mark.parametrize(
+    "name", ["rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm", "pooled-logistic"]
+)
 def test_other_rankers_are_trained_saved_and_used_too(ranking_table, tmp_path, name):
     assert rank("--descriptors", ranking_table, "--train", "--save", tmp_path / "m.npz", "--model", name).exit_code == 0
     result = rank("--descriptors", ranking_table, "--predict", tmp_path / "m.npz", "--out", tmp_path)
@@ -150,7 +152,7 @@ def test_more_than_two_candidates_are_split_at_the_median_and_one_alone_falls_ba
 
 def test_what_is_printed_compares_all_rankers_in_total_and_per_emotion(ranking_table, tmp_path):
     result = rank("--descriptors", ranking_table, "--evaluate", "--model", "all", "--folds", "2", "--out", tmp_path)
-    names = ["rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm"]
+    names = ["rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm", "pooled-logistic"]
     total, *emotions = [part.splitlines() for part in result.output.split("\n\n")[1:5]]
     assert [line.split()[0] for line in total[1:]] == names
     assert [part[0] for part in emotions] == ["disgust:", "happy:", "sad:"]

@@ -154,6 +154,13 @@ def test_short_clips_and_gaps_are_described_from_what_there_is() -> None:
     assert np.isnan(describe_motion(lonely)[0]).all()
 
 
+def test_a_recording_of_hours_is_refused_in_words() -> None:
+    times = np.arange(0, 4000, 0.4)
+    long = FaceMotion(times, np.zeros((len(times), 1)), (12,))
+    assert why_not_extended(long).endswith("an extended descriptor is of at most 0.5 h; cut the video")
+    assert np.isnan(describe_motion(long)[0]).all()
+
+
 def test_time_without_a_face_says_nothing_about_it() -> None:
     motion = face(2)
     assert motion.points is not None
