@@ -1,7 +1,7 @@
 """A person's habits taken out of descriptors: each clip relative to all of that person's clips, felt or posed.
 
-Some people raise their brows whenever they speak, and low brows or soft lips read as action units at rest. Several clips
-of a person show what is his or her own; no label is needed for that.
+Some people raise their brows whenever they speak, and low brows or soft lips read as action units at rest. Several
+clips of a person show what is his or her own; no label is needed for that.
 """
 
 from __future__ import annotations
