@@ -44,7 +44,8 @@ def test_no_face_and_a_share_of_zero_are_no_error(priors):
 
 
 def test_given_leaves_them_as_they_are(shifted):
-    assert with_priors(*shifted[:2], "given") is shifted[0]
+    probabilities, trained, _ = shifted
+    assert with_priors(probabilities, trained, "given") is probabilities
 
 
 def test_examples_in_the_docstrings():

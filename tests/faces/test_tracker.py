@@ -278,11 +278,13 @@ def test_whoever_is_there_after_a_cut_is_seen_at_once_though_nobody_was_before(d
 
 
 def test_of_an_empty_scene_is_seen_now_and_then_whether_a_search_may_pay(model, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        "facs_pipeline.faces.tracker.may_show_faces",
-        lambda grey, scale, coarser: asked.append(scale) or may_show_faces(grey, scale, coarser),
-    )
+    asked: list[float] = []
+
+    def counted(grey, scale, coarser):
+        asked.append(scale)
+        return may_show_faces(grey, scale, coarser)
+
+    monkeypatch.setattr("facs_pipeline.faces.tracker.may_show_faces", counted)
     tracker, counter = counting(model)
     assert not any(tracker.update(room_with(None), number / 25) for number in range(60))
     # Every 5th frame, finer every 20th; all at the start, where the coarsest is searched anyway.

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -77,8 +78,15 @@ def test_what_kills_processes_again_is_one_clear_error():
 
 
 def test_calls_are_taken_when_a_process_is_free_for_them():
-    taken = []
-    results = in_processes(2, divmod, ((taken.append(n) or n, 3) for n in range(100)))
+    taken: list[int] = []
+
+    def calls() -> Iterator[tuple[int, int]]:
+        for n in range(100):
+            taken.append(n)
+            yield n, 3
+
+    results = in_processes(2, divmod, calls())
+    assert isinstance(results, Generator)
     assert next(results) == (0, 0)
     assert len(taken) < 20
     results.close()

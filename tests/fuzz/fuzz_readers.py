@@ -402,7 +402,7 @@ def _boosters(folder: Path) -> list[Seed]:
     EmotionModel("boosted", ["happy", "sad", "angry"], LightGBMHead(booster), inputs=["pixels"]).save(
         folder / "emotion.npz"
     )
-    ranker = LightGBMPairs(trees=[2], leaves=[3]).fit(
+    ranker = LightGBMPairs(trees=(2,), leaves=(3,)).fit(
         draw.normal(size=(80, 3)), np.arange(80).reshape(-1, 2), emotions=np.repeat(["happy", "sad"], 40)
     )
     columns = ("AU01_value_mean", "AU02_value_mean", "AU04_value_mean")

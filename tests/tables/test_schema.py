@@ -139,7 +139,7 @@ def test_tables_made_from_tables_are_what_the_schema_says(results: Path, tmp_pat
     check_written(tmp_path / "x.csv", EXTENDED_DESCRIPTORS)
     check_written(results.parent / "extended" / "descriptors.csv", EXTENDED_DESCRIPTORS)
     ours, theirs = (pd.read_csv(path) for path in (results.parent / "extended" / "descriptors.csv", tmp_path / "x.csv"))
-    levels = [name for name in ours if name.endswith(("_mean", "_median", "_px"))]
+    levels = [name for name in ours if str(name).endswith(("_mean", "_median", "_px"))]
     # The tables that `describe` reads hold rounded numbers.
     np.testing.assert_allclose(theirs[levels], ours[levels], atol=0.02)
     table = pd.read_csv(results / "action_units" / "still.csv")
