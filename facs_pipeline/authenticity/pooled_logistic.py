@@ -174,7 +174,7 @@ class PooledLogistic(AuthenticityRanker[np.ndarray]):
         X = check_array(X, dtype=np.float64)
         check_width(X, self.n_features_in_, self)
         weights, offsets = self._weights_of(emotions, np.arange(len(X)))
-        return np.einsum("nd,nd->n", self._standardised(X), weights) + offsets
+        return np.einsum("ij,ij->i", self._standardised(X), weights) + offsets
 
     def decision_function(self, X: np.ndarray, pairs: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
         """Differences `[p]` of the videos' log-odds; see `AuthenticityRanker.decision_function`."""
