@@ -82,8 +82,8 @@ def frontal_landmarks(points: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> frontal_landmarks(80 * MEAN_HEAD[None, :, :2] + 50)[0, 8].round(3).tolist()
-    [0.0, -0.92]
+    >>> frontal_landmarks(80 * MEAN_HEAD[None, :, :2] + 50)[0, 8, 1].round(3).tolist()
+    -0.92
     """
     points = np.asarray(points, np.float64)
     rigid = points[:, _RIGID]
