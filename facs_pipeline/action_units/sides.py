@@ -165,8 +165,8 @@ def asymmetry(left: np.ndarray, right: np.ndarray) -> float:
 
     Examples
     --------
-    >>> asymmetry(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
-    0.333...
+    >>> asymmetry(np.array([2.0, 4.0]), np.array([1.0, 1.0]))
+    0.5
     """
     total = float(np.nansum(left + right))
     return float(np.nansum(left - right)) / total if total > 0 else float("nan")
