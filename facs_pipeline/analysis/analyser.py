@@ -26,7 +26,7 @@ from facs_pipeline.foundation.threads import one_thread
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
-from facs_pipeline.landmarks.pose import head_pose
+from facs_pipeline.landmarks.pose import head_pose_and_place
 
 if TYPE_CHECKING:
     from facs_pipeline.emotions.model import EmotionModel
@@ -67,6 +67,8 @@ class AnalysedFace:
         False only for the default place of a still in which no face was found, where that was asked for.
     registration : ndarray of float64, or None
         Similarity [2, 3] from the picture's pixels to those of `texture`; None where it was not stored.
+    shape : tuple of int
+        Height and width of the picture in pixels.
     """
 
     face_id: int
@@ -81,6 +83,7 @@ class AnalysedFace:
     emotions: np.ndarray | None = None
     detected: bool = True
     registration: np.ndarray | None = field(default=None, repr=False)
+    shape: tuple[int, ...] = (0, 0)
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -115,7 +118,12 @@ class AnalysedFace:
     @cached_property
     def pose(self) -> np.ndarray:
         """Pitch, yaw and roll [3] in radians, see `facs_pipeline.head_pose`; computed on first use."""
-        return head_pose(self.points[None])[0]
+        return self.place_and_pose[3:]
+
+    @cached_property
+    def place_and_pose(self) -> np.ndarray:
+        """Where the head is, x, y and z in millimetres, and its `pose` [6]; see `facs_pipeline.landmarks.pose`."""
+        return head_pose_and_place(self.points[None], self.shape)[0]
 
 
 class FaceAnalyser:
@@ -323,6 +331,7 @@ class FaceAnalyser:
             tracked.cut,
             registered_texture(grey, tracked.points, matrix),
             registration=matrix,
+            shape=grey.shape,
         )
 
     @staticmethod
@@ -332,7 +341,7 @@ class FaceAnalyser:
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         box = left, top, right - left, bottom - top
         texture = registered_texture(grey, points)
-        return AnalysedFace(face_id, 0, 0.0, box, points, score, False, texture, detected=detected)
+        return AnalysedFace(face_id, 0, 0.0, box, points, score, False, texture, detected=detected, shape=grey.shape)
 
     def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
         """The faces that have waited longest, as many as there are smoothed intensities [m, k]."""

@@ -140,7 +140,7 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
     if known:
         intensities = np.array([face.intensities for face in known if face.intensities is not None])
         cells[found] = measured_cells(
-            np.array([face.pose for face in known], np.float32),
+            np.array([face.place_and_pose for face in known], np.float32),
             np.array([face.points for face in known]),
             intensities.reshape(len(known), -1),
         )

@@ -95,6 +95,10 @@ class FrameBatch:
             "cut": np.array(cut, bool),
         }
 
+    def pose(self) -> np.ndarray:
+        """Place in millimetres and angles in radians [m, 6] of the heads, see `facs_pipeline.landmarks.pose`."""
+        return np.array([face.place_and_pose for face in self._faces], np.float32).reshape(-1, 6)
+
     def points(self) -> np.ndarray:
         """Landmarks [m, 68, 2] float32 of the faces, in pixels."""
         return np.array([face.points for face in self._faces], np.float32).reshape(-1, 68, 2)

@@ -29,13 +29,12 @@ from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
-from facs_pipeline.landmarks.pose import head_pose
 from facs_pipeline.tables.au_table import measured_cells, with_presence, with_sides
 from facs_pipeline.tables.schema import N_POINTS, STILLS, face_columns
 
 _SMALLEST = 16
 _TASK = 50
-_READING_VERSION = 2
+_READING_VERSION = 3
 
 
 class StillFace(NamedTuple):
@@ -52,6 +51,7 @@ class StillFace(NamedTuple):
     features : ndarray [9055] uint8 or None, see `facs_pipeline.features`.
     note : str
         What is to be known of the image, see `Still`.
+    pose : ndarray [6] float64 or None, place in millimetres and angles in radians.
     """
 
     path: Path
@@ -60,6 +60,7 @@ class StillFace(NamedTuple):
     points: np.ndarray | None = None
     features: np.ndarray | None = None
     note: str = ""
+    pose: np.ndarray | None = None
 
 
 def read_still(path: str | Path) -> np.ndarray:
@@ -93,6 +94,7 @@ class Still(NamedTuple):
     grey: np.ndarray
     faces: list[AnalysedFace]
     note: str = ""
+    pose: np.ndarray | None = None
 
 
 def read_stills(
@@ -184,7 +186,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confi
     sides = SideModel.load_default()
     sided = [k for k, au in enumerate(sides.aus) if au in model.aus]
     differences = np.full((len(faces), len(sided)), np.nan)
-    cells = np.full((len(faces), 3 + 2 * N_POINTS + len(model.aus)), np.nan)
+    cells = np.full((len(faces), 6 + 2 * N_POINTS + len(model.aus)), np.nan)
     trust, occluded = np.full((len(faces), 3), np.nan), np.full(len(faces), None, object)
     trust[:, 0] = 0.0
     if len(rows):
@@ -197,7 +199,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confi
         intensities = np.array([model.predict(row) for row in features])
         intensities = judged.trusted(intensities, model.aus, least_confidence)
         differences[rows] = sides.differences(features)[:, sided]
-        cells[rows] = measured_cells(head_pose(points), points, intensities)
+        cells[rows] = measured_cells(np.array([faces[row].pose for row in rows]), points, intensities)
     first = {
         # File names need not be text, and could not be written into a table then.
         "input": [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces],
@@ -250,7 +252,9 @@ def _measured(paths: Sequence[Path], analyser: FaceAnalyser, tick: Callable[[], 
             measured.append(still)
         else:
             measured += [
-                StillFace(still.path, face.face_id, face.score, face.points, face.features, still.note)
+                StillFace(
+                    still.path, face.face_id, face.score, face.points, face.features, still.note, face.place_and_pose
+                )
                 for face in still.faces
             ] or [StillFace(still.path, note=still.note)]
     return measured

@@ -28,6 +28,68 @@ _MODEL = MEAN_HEAD[_RIGID] - MEAN_HEAD[_RIGID].mean(axis=0)
 _SOLVE = np.linalg.pinv(_MODEL)
 
 
+EYES_MM = 90.0
+"""Distance of the outer eye corners of adults, in millimetres: men 91, women 88 (Farkas, "Anthropometry of the head and
+face", 1994)."""
+_MIDDLE = MEAN_HEAD.mean(axis=0)
+
+
+def focal_length(width: int, height: int) -> float:
+    """Focal length in pixels that is taken for any camera, as OpenFace does: 500 px for a picture of 640 x 480.
+
+    Examples
+    --------
+    >>> focal_length(640, 480), focal_length(1280, 960)
+    (500.0, 1000.0)
+    """
+    return (500 * width / 640 + 500 * height / 480) / 2
+
+
+def head_place(points: np.ndarray, shape: tuple[int, ...], focal: float | None = None) -> np.ndarray:
+    """Where the head is, seen from the camera.
+
+    Parameters
+    ----------
+    points : ndarray
+        Landmarks `[n, 68, 2]` in pixels (y down).
+    shape : tuple of int
+        Height and width of the picture in pixels.
+    focal : float, optional
+        Focal length of the camera in pixels; by default `focal_length`.
+
+    Returns
+    -------
+    ndarray of float64
+        `[n, 3]` in millimetres: to the image's right, down and away from the camera, of the middle of the 68 points of
+        a mean head whose outer eye corners are `EYES_MM` apart. All three grow with the size that is taken for the
+        head, and z with the focal length: between frames of one camera they can be compared, as distances they are a
+        guess.
+
+    Examples
+    --------
+    >>> head = 90 * MEAN_HEAD[None, :, :2] + [320, 240]  # 1 px/mm at the distance of the focal length
+    >>> (head_place(head, (480, 640))[0] - EYES_MM * MEAN_HEAD.mean(axis=0) * [1, 1, 0]).round(1).tolist()
+    [0.5, 0.5, 500.0]
+    """
+    height, width = shape[:2]
+    focal = focal_length(width, height) if focal is None else focal
+    points = np.asarray(points, np.float64)[:, _RIGID]
+    middle = points.mean(axis=1)
+    rows = np.einsum("mk,nkc->ncm", _SOLVE, points - middle[:, None])
+    u, stretch, vt = np.linalg.svd(rows, full_matrices=False)
+    # Pixels of an outer-eye distance at the head's own distance.
+    size = np.maximum(stretch.mean(axis=1), 1e-9)
+    away = focal * EYES_MM / size
+    at = middle + size[:, None] * ((u @ vt) @ (_MIDDLE - MEAN_HEAD[_RIGID].mean(axis=0)))
+    across = (at + 0.5 - np.array([width, height]) / 2) * (away / focal)[:, None]
+    return np.column_stack([across, away])
+
+
+def head_pose_and_place(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Place and angles `[n, 6]` as the tables have them: `head_place` in millimetres, then `head_pose` in radians."""
+    return np.concatenate([head_place(points, shape), head_pose(points)], axis=1)
+
+
 def head_pose(points: np.ndarray) -> np.ndarray:
     """Rotation of the head relative to the camera, from 2-D landmarks under weak perspective.
 

@@ -27,7 +27,12 @@ _N_ABOUT_ROW = 6
 """The first columns say which row it is; those behind them are empty without a face."""
 _UNKNOWN = re.compile(r",nan(?=,|$)")
 _TIME, _CONFIDENCE = ACTION_UNITS["timestamp"], ACTION_UNITS["confidence"]
-_POSE, _POINT, _INTENSITY = ACTION_UNITS["pose_Rx"], ACTION_UNITS["x_0"], ACTION_UNITS["AU01_r"]
+_PLACE, _POSE, _POINT, _INTENSITY = (
+    ACTION_UNITS["pose_Tx"],
+    ACTION_UNITS["pose_Rx"],
+    ACTION_UNITS["x_0"],
+    ACTION_UNITS["AU01_r"],
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class FaceRows:
     occluded : sequence of str
         What hides each face [m], likewise.
     pose : ndarray of float
-        [m, 3] in radians, likewise.
+        Place in millimetres, then angles in radians [m, 6], likewise.
     points : ndarray of float
         [m, 68, 2] in pixels, likewise.
     intensities : ndarray of float
@@ -234,7 +239,7 @@ def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray
     Parameters
     ----------
     pose : ndarray of float
-        [m, 3] in radians.
+        Place in millimetres, then angles in radians [m, 6].
     points : ndarray of float
         [m, 68, 2] in pixels.
     intensities : ndarray of float
@@ -243,10 +248,10 @@ def measured_cells(pose: np.ndarray, points: np.ndarray, intensities: np.ndarray
     Returns
     -------
     ndarray of float64
-        [m, 3 + 136 + k]: pose, all x, all y, intensities.
+        [m, 6 + 136 + k]: pose, all x, all y, intensities.
     """
     points = np.asarray(points, dtype=float).transpose(0, 2, 1).reshape(len(points), 2 * N_POINTS)
-    parts = [(pose, _POSE), (points, _POINT), (intensities, _INTENSITY)]
+    parts = [(pose[:, :3], _PLACE), (pose[:, 3:], _POSE), (points, _POINT), (intensities, _INTENSITY)]
     return np.hstack([column.rounded(part) for part, column in parts])
 
 

@@ -28,7 +28,12 @@ _TRUST = (
     _au("occluded", "text", "What hides the face: sunglasses, a mask, or something else over its upper or lower half; "
         "empty without a face.", "-", "no, sunglasses, upper, mask, lower; two with a space between", _JUDGED),
 )  # fmt: skip
+_PLACED = "from the landmarks, for a focal length of 500 px at 640 x 480 and eyes 90 mm wide; OpenFace's signs"
 _MEASURED = (
+    _au("pose_Tx", "number", "Where the head is: to the right of the camera's axis.", "mm", "any", _PLACED, 1),
+    _au("pose_Ty", "number", "Where the head is: below the camera's axis.", "mm", "any", _PLACED, 1),
+    _au("pose_Tz", "number", "Where the head is: away from the camera. A guess as long as the camera is unknown; it "
+        "can be compared between frames.", "mm", "0 ..", _PLACED, 1),
     _au("pose_Rx", "number", "Head pitch: rotation about the image's horizontal axis.", "rad", "-pi .. pi", _POSE, 5),
     _au("pose_Ry", "number", "Head yaw: rotation about the image's vertical axis.", "rad", "-pi .. pi", _POSE, 5),
     _au("pose_Rz", "number", "Head roll: rotation about the axis into the image.", "rad", "-pi .. pi", _POSE, 5),
@@ -86,7 +91,7 @@ ACTION_UNITS = TableSchema(
     "action_units",
     "`action_units/<video>.csv` (or `.parquet`): one row per frame and face; a frame without a face is one row with "
     "`success` 0 and empty cells.",
-    4,
+    5,
     (
         _au("video", "text", "Name of the video, unique in the run.", "-", "text", "file name without its ending"),
         _au("frame", "integer", "Number of the frame in the video; each decoded frame has its rows.", "-", "1 ...",
@@ -117,7 +122,7 @@ STILLS = TableSchema.of(
     "stills",
     "The table that `facs extract-stills` writes: one row per face of an image; an image without a face is one row "
     "with `success` 0 and empty cells.",
-    4,
+    5,
     (
         _au("input", "text", "The image, as it was named or found in the folder.", "-", "text", "file"),
         _au("face_id", "integer", "Number of the face in the image; empty without a face.", "-", "0 ...", "--faces"),

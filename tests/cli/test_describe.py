@@ -76,7 +76,7 @@ def ours(
         confidence=np.ones(keep.sum()),
         halves=np.ones((m, 2)),
         occluded=[""] * m,
-        pose=np.zeros((m, 3)),
+        pose=np.zeros((m, 6)),
         points=np.zeros((m, 68, 2)),
         intensities=measured,
     )

@@ -56,7 +56,7 @@ def test_every_kind_of_image(folder, tmp_path):
         assert text in result.output
     table = pd.read_csv(tmp_path / "s.csv")
     assert all(find_columns(name)[0] for name in table.columns)
-    about = ["input", "face_id", "confidence", "success", "confidence_upper", "confidence_lower", "occluded", "pose_Rx"]
+    about = ["input", "face_id", "confidence", "success", "confidence_upper", "confidence_lower", "occluded", "pose_Tx"]
     assert list(table.columns[:8]) == about
     table["input"] = table["input"].str.rpartition("/")[2]
     assert table["input"].tolist() == [

@@ -49,7 +49,7 @@ def write_table(path, points, *, faces_in=range(6), frames=6, second_face=False)
         np.where(np.array(ids) < 0, 0, 0.9),
         np.ones((m, 2)),
         [""] * m,
-        np.zeros((m, 3)),
+        np.zeros((m, 6)),
         np.array(where).reshape(m, 68, 2),
         np.tile([0.0, 2.5, 5.0], (m, 1)),
     )

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facs_pipeline.landmarks.points import MIRROR_68
-from facs_pipeline.landmarks.pose import MEAN_HEAD, head_pose
+from facs_pipeline.landmarks.pose import EYES_MM, MEAN_HEAD, head_place, head_pose
 
 NOSE_TIP, CHIN, LEFT_IN_PICTURE, RIGHT_IN_PICTURE = 30, 8, 36, 45
 
@@ -84,3 +84,22 @@ def test_many_faces_are_independent_of_each_other_and_none_is_fine():
     points = np.array([seen(0.1, 0.2, 0.3), seen(-0.2, 0.5, 0.0)])
     assert np.allclose(head_pose(points)[1], head_pose(points[1:])[0], atol=1e-12)
     assert head_pose(points[:0]).shape == (0, 3)
+
+
+def test_a_head_is_where_it_is_seen():
+    middle = MEAN_HEAD.mean(axis=0)
+    # Half the focal length away, a millimetre is two pixels; the picture's middle lies between pixels.
+    points = seen(0, 0, 0, size=2 * EYES_MM, place=(319.5, 239.5)) - 2 * EYES_MM * middle[:2]
+    assert head_place(points[None], (480, 640))[0] == pytest.approx([0, 0, 250], abs=0.01)
+    assert head_place((points + [20, -10])[None], (480, 640))[0] == pytest.approx([10, -5, 250], abs=0.01)
+    assert head_place(points[None], (480, 640), focal=1000)[0] == pytest.approx([0, 0, 500], abs=0.01)
+
+
+def test_a_turned_head_stays_in_its_place():
+    points = np.array([seen(0, yaw, 0) - 160 * (turned(yaw) @ MEAN_HEAD.mean(axis=0))[:2] for yaw in (0, 0.5, 1.0)])
+    places = head_place(points, (480, 640))
+    assert np.abs(places - places[0]).max() < 0.1
+
+
+def turned(yaw: float) -> np.ndarray:
+    return Rotation.from_euler("XYZ", [0, yaw, 0]).as_matrix()

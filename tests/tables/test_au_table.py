@@ -31,7 +31,7 @@ def rows(n: int, without: int) -> FaceRows:
         confidence=np.full(n, 0.9871),
         halves=np.full((m, 2), 0.75),
         occluded=["mask"] * m,
-        pose=np.full((m, 3), -1e-9),
+        pose=np.full((m, 6), -1e-9),
         points=np.arange(m * 136).reshape(m, 68, 2) / 7,
         intensities=np.linspace(0, 5, m)[:, None],
         extra=[[f'so, "{k}"' for k in range(m)], np.linspace(0, 0.999, m), np.arange(m)],

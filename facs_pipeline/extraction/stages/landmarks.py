@@ -38,7 +38,7 @@ class Landmarks(Stage):
     """Points and pose of the faces in `Faces`' rows."""
 
     name = "landmarks"
-    version = 3
+    version = 4
     inputs = (FRAMES, "faces")
 
     settings: LandmarksSettings
@@ -54,7 +54,4 @@ class Landmarks(Stage):
 
 
 def _points_and_pose(chunks: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    from facs_pipeline.landmarks.pose import head_pose
-
-    points = chunks[FRAMES].points()
-    return {"points": points, "pose": np.asarray(head_pose(points), np.float32)}
+    return {"points": chunks[FRAMES].points(), "pose": chunks[FRAMES].pose()}
