@@ -127,8 +127,11 @@ def _series(series: AUSeries, points: np.ndarray | None, shared: Sequence[int]) 
     success = series.success
     position = {au: k for k, au in enumerate(series.aus)}
     intensities = series.intensities[success][:, [position[au] for au in shared]]
+    # Rows in which a half of the face could not be trusted say nothing.
+    known = np.isfinite(intensities).all(axis=1)
     complete = points is not None and len(points) == success.sum()
-    return Series(series.times_s[success], intensities, points if complete else None)
+    places = points[known] if points is not None and complete else None
+    return Series(series.times_s[success][known], intensities[known], places)
 
 
 def _no_series(shared: Sequence[int]) -> Series:

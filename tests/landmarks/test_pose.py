@@ -91,7 +91,7 @@ def test_a_head_is_where_it_is_seen():
     # Half the focal length away, a millimetre is two pixels; the picture's middle lies between pixels.
     points = seen(0, 0, 0, size=2 * EYES_MM, place=(319.5, 239.5)) - 2 * EYES_MM * middle[:2]
     assert head_place(points[None], (480, 640))[0] == pytest.approx([0, 0, 250], abs=0.01)
-    assert head_place((points + [20, -10])[None], (480, 640))[0] == pytest.approx([10, -5, 250], abs=0.01)
+    assert head_place((points + np.array([20, -10]))[None], (480, 640))[0] == pytest.approx([10, -5, 250], abs=0.01)
     assert head_place(points[None], (480, 640), focal=1000)[0] == pytest.approx([0, 0, 500], abs=0.01)
 
 
