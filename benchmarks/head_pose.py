@@ -116,12 +116,11 @@ def on_synthetic(identities: int) -> dict[str, Any]:
             errors.append(np.degrees(head_pose(found[None])[0]) - head.zero - turn)
             places.append(head_place(found[None], picture.shape)[0] - place)
             asked.append(turn)
-    errors, places, yaw = np.array(errors), np.abs(places), np.abs(np.array(asked)[:, 1])
-    rows = [["all", len(errors), *np.abs(errors).mean(axis=0).tolist(), *places.mean(axis=0).tolist()]]
+    apart, yaw = np.abs(np.concatenate([errors, places], axis=1)), np.abs(np.array(asked)[:, 1])
+    rows = [["all", len(apart), *apart.mean(axis=0).tolist()]]
     for low, high in BANDS:
         part = (yaw >= low) & (yaw < high)
-        means = [*np.abs(errors[part]).mean(axis=0).tolist(), *places[part].mean(axis=0).tolist()]
-        rows.append([f"yaw {low}-{high}", int(part.sum()), *means])
+        rows.append([f"yaw {low}-{high}", int(part.sum()), *apart[part].mean(axis=0).tolist()])
     columns = ["", "pictures", *(f"{axis}, degrees" for axis in AXES), "x, mm", "y, mm", "z, mm"]
     harness.table("Synthetic head at known angles: mean error", columns, rows)
     return {"rows": [dict(zip(columns, row, strict=True)) for row in rows]}

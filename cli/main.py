@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Make synthetic videos and run the whole pipeline on them."),
     "train-au": ("train_au", "Train action-unit intensity models."),
     "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),
+    "fit-places": ("fit_places", "Fit where people put landmarks."),
     "train-confidence": ("train_confidence", "Train how far landmarks can be trusted."),
     "train-emotion": ("train_emotion", "Train models of seven emotions on labelled faces."),
     "evaluate-emotion": ("evaluate_emotion", "Measure an emotion model on labelled faces."),

@@ -13,7 +13,7 @@ from facs_pipeline.models.card import card_of_file
 
 from .usage import SuggestingGroup
 
-OF_THE_PACKAGE = ("action_units", "sides", "gaze", "landmarks", "shape_modes", "confidence", "emotions")
+OF_THE_PACKAGE = ("action_units", "sides", "gaze", "landmarks", "landmark_places", "shape_modes", "confidence", "emotions")
 
 
 @click.group(cls=SuggestingGroup)
@@ -35,8 +35,8 @@ Examples:
 def show(file: str, as_json: bool) -> None:
     """Print what FILE says of itself: training data, action units, metrics, versions, hash.
 
-    FILE may also be action_units (the default), sides, gaze, landmarks, shape_modes, confidence or emotions: a model
-    of the package. The file is verified first; nothing in it is run.
+    FILE may also be action_units (the default), sides, gaze, landmarks, landmark_places, shape_modes, confidence or
+    emotions: a model of the package. The file is verified first; nothing in it is run.
     """
     if file in OF_THE_PACKAGE and not os.path.exists(file):
         file = str(files("facs_pipeline.models").joinpath(f"{file}.npz"))

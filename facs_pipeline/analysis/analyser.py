@@ -26,6 +26,7 @@ from facs_pipeline.foundation.threads import one_thread
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
+from facs_pipeline.landmarks.places import Places, places_of
 from facs_pipeline.landmarks.pose import head_pose_and_place
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class AnalysedFace:
     box : tuple of float
         Left, top, width and height of the frame round the points, brows to chin, in pixels.
     points : ndarray of float32
-        iBUG's 68 landmarks [68, 2] in pixels.
+        The landmark model's 68 points [68, 2] in pixels, by which the face is registered.
     score : float
         0..1, that the points lie on a face; the tracker goes by it.
     cut : bool
@@ -69,6 +70,8 @@ class AnalysedFace:
         Similarity [2, 3] from the picture's pixels to those of `texture`; None where it was not stored.
     shape : tuple of int
         Height and width of the picture in pixels.
+    places : Places, or None
+        How far the points lie from iBUG's places; None where that is not known.
     """
 
     face_id: int
@@ -84,11 +87,17 @@ class AnalysedFace:
     detected: bool = True
     registration: np.ndarray | None = field(default=None, repr=False)
     shape: tuple[int, ...] = (0, 0)
+    places: Places | None = field(default=None, repr=False)
 
     @cached_property
     def features(self) -> np.ndarray:
         """LBP, HOG and shape [9055] uint8, see `facs_pipeline.features`; computed on first use."""
         return features_of_texture(self.texture, self.points, self.registration)
+
+    @cached_property
+    def ibug_points(self) -> np.ndarray:
+        """The landmarks [68, 2] at iBUG's places, as tables have them; see `facs_pipeline.landmarks.places`."""
+        return self.points if self.places is None else self.places.ibug(self.points[None])[0].astype(np.float32)
 
     @cached_property
     def trust(self) -> Confidence:
@@ -149,6 +158,8 @@ class FaceAnalyser:
     ----------
     landmarks, action_units, emotion_model
         The models.
+    places : Places or None
+        How far the landmark model's points lie from iBUG's places, where that is known.
     cut : bool
         Whether the last frame was the first after a cut, with or without a face.
 
@@ -176,6 +187,7 @@ class FaceAnalyser:
         colour: Colour | None = None,
     ) -> None:
         self.landmarks: Landmarks = _landmarks(landmarks)
+        self.places = places_of(self.landmarks.sha256)
         self.action_units = _action_units(action_units)
         self.emotion_model = _emotions(emotions)
         self._faces: Literal["one", "all"] = faces
@@ -301,7 +313,10 @@ class FaceAnalyser:
         return self._trusted(faces)
 
     def face_at(self, picture: np.ndarray, points: np.ndarray) -> AnalysedFace:
-        """The face whose landmarks [68, 2] in pixels are known, such as those of a table; all of its intensities."""
+        """The face whose points [68, 2] in pixels are known, with all of its intensities.
+
+        They are the landmark model's; `facs_pipeline.tables.reader.table_points` gives those of a table.
+        """
         grey = as_grey(picture, self._colour)
         points = np.asarray(points, np.float32)
         face = self._still_face(grey, points, self.landmarks.judge(grey, points))
@@ -332,16 +347,18 @@ class FaceAnalyser:
             registered_texture(grey, tracked.points, matrix),
             registration=matrix,
             shape=grey.shape,
+            places=self.places,
         )
 
-    @staticmethod
     def _still_face(
-        grey: np.ndarray, points: np.ndarray, score: float, face_id: int = 0, detected: bool = True
+        self, grey: np.ndarray, points: np.ndarray, score: float, face_id: int = 0, detected: bool = True
     ) -> AnalysedFace:
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         box = left, top, right - left, bottom - top
         texture = registered_texture(grey, points)
-        return AnalysedFace(face_id, 0, 0.0, box, points, score, False, texture, detected=detected, shape=grey.shape)
+        return AnalysedFace(
+            face_id, 0, 0.0, box, points, score, False, texture, detected=detected, shape=grey.shape, places=self.places
+        )
 
     def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
         """The faces that have waited longest, as many as there are smoothed intensities [m, k]."""

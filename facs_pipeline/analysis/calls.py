@@ -141,7 +141,7 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
         intensities = np.array([face.intensities for face in known if face.intensities is not None])
         cells[found] = measured_cells(
             np.array([face.place_and_pose for face in known], np.float32),
-            np.array([face.points for face in known]),
+            np.array([face.ibug_points for face in known]),
             intensities.reshape(len(known), -1),
         )
     table = with_presence(pd.DataFrame(cells, columns=names), analyser.presence)

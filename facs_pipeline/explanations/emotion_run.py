@@ -244,7 +244,9 @@ class _Run:
         for row in telling_rows(frames, self.model.emotions):
             number, face_id = int(table["frame"].iloc[row]), int(table["face_id"].iloc[row])
             grey = frames_of_video(path, [number])[number]
-            faces = emotion_inputs([grey], [analyser.face_at(grey, table_points(table.iloc[[row]])[0])])
+            faces = emotion_inputs(
+                [grey], [analyser.face_at(grey, table_points(table.iloc[[row]], analyser.landmarks.sha256)[0])]
+            )
             self._explain(self.options.explain, faces, 0, grey, path, face_id, number)
 
     def _explain(

@@ -284,7 +284,8 @@ class _Run:
             return
         needed = {*rows.values()} | (set() if reference_row is None else {reference_row})
         greys = frames_of_video(path, [frames[row] for row in needed])
-        points = table_points(table)
+        landmarks = self.options.landmarks
+        points = table_points(table, load_landmarks(landmarks).sha256 if landmarks else None)
         shown = {
             row: _Shown(Face.at(greys[frames[row]], points[row], f"frame {frames[row]}"), frames[row]) for row in needed
         }

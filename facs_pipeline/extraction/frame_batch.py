@@ -108,6 +108,10 @@ class FrameBatch:
         values = [eye_values(face.texture, face.points, face.registration) for face in self._faces]
         return np.array(values, np.float32).reshape(-1, 2, N_VALUES)
 
+    def ibug_points(self) -> np.ndarray:
+        """The same at iBUG's places, as the tables have them [m, 68, 2] float32."""
+        return np.array([face.ibug_points for face in self._faces], np.float32).reshape(-1, 68, 2)
+
     def features(self) -> np.ndarray:
         """Feature vectors [m, 9055] uint8 of the faces."""
         return np.array([face.features for face in self._faces], np.uint8).reshape(-1, N_FEATURES)

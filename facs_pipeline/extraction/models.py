@@ -33,6 +33,7 @@ PUBLISHED_AU_MODEL = _EMBEDDED / "action_units_published.npz"
 SIDE_MODEL = _EMBEDDED / "sides.npz"
 GAZE_MODEL = _EMBEDDED / "gaze.npz"
 EMOTION_MODEL = _EMBEDDED / "emotions.npz"
+PLACES = _EMBEDDED / "landmark_places.npz"
 CONFIDENCE_MODEL = _EMBEDDED / "confidence.npz"
 
 
@@ -57,6 +58,12 @@ def confidence_model() -> ModelFile:
     """The embedded model of how far faces can be trusted."""
     card = load_model(CONFIDENCE_MODEL, "confidence").card
     return ModelFile("confidence", CONFIDENCE_MODEL, card["content_sha256"])
+
+
+@cache
+def landmark_places() -> ModelFile:
+    """The embedded offsets to iBUG's places."""
+    return ModelFile("landmark_places", PLACES, load_model(PLACES, "landmark-places").card["content_sha256"])
 
 
 @cache

@@ -52,6 +52,7 @@ class StillFace(NamedTuple):
     note : str
         What is to be known of the image, see `Still`.
     pose : ndarray [6] float64 or None, place in millimetres and angles in radians.
+    ibug_points : ndarray [68, 2] float32 or None, the landmarks at iBUG's places.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class StillFace(NamedTuple):
     features: np.ndarray | None = None
     note: str = ""
     pose: np.ndarray | None = None
+    ibug_points: np.ndarray | None = None
 
 
 def read_still(path: str | Path) -> np.ndarray:
@@ -95,6 +97,7 @@ class Still(NamedTuple):
     faces: list[AnalysedFace]
     note: str = ""
     pose: np.ndarray | None = None
+    ibug_points: np.ndarray | None = None
 
 
 def read_stills(
@@ -190,8 +193,9 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confi
     trust, occluded = np.full((len(faces), 3), np.nan), np.full(len(faces), None, object)
     trust[:, 0] = 0.0
     if len(rows):
-        points, features, scores = (
-            np.array([getattr(faces[row], name) for row in rows]) for name in ("points", "features", "score")
+        points, shown, poses, features, scores = (
+            np.array([getattr(faces[row], name) for row in rows])
+            for name in ("points", "ibug_points", "pose", "features", "score")
         )
         judged = default_confidence().judge(features, points, scores)
         trust[rows], occluded[rows] = np.stack(judged[:3], axis=1), judged.occluded
@@ -199,7 +203,7 @@ def stills_table(faces: Sequence[StillFace], model: ActionUnitModel, least_confi
         intensities = np.array([model.predict(row) for row in features])
         intensities = judged.trusted(intensities, model.aus, least_confidence)
         differences[rows] = sides.differences(features)[:, sided]
-        cells[rows] = measured_cells(np.array([faces[row].pose for row in rows]), points, intensities)
+        cells[rows] = measured_cells(poses, shown, intensities)
     first = {
         # File names need not be text, and could not be written into a table then.
         "input": [str(face.path).encode("utf-8", "replace").decode("utf-8") for face in faces],
@@ -253,7 +257,14 @@ def _measured(paths: Sequence[Path], analyser: FaceAnalyser, tick: Callable[[], 
         else:
             measured += [
                 StillFace(
-                    still.path, face.face_id, face.score, face.points, face.features, still.note, face.place_and_pose
+                    still.path,
+                    face.face_id,
+                    face.score,
+                    face.points,
+                    face.features,
+                    still.note,
+                    face.place_and_pose,
+                    face.ibug_points,
                 )
                 for face in still.faces
             ] or [StillFace(still.path, note=still.note)]

@@ -309,7 +309,7 @@ class VideoRun:
                 np.stack([trust.upper, trust.lower], axis=1),
                 trust.occluded.tolist(),
                 landmarks["pose"],
-                landmarks["points"],
+                landmarks["ibug_points"],
                 above_rest,
                 cells,
             )

@@ -18,6 +18,7 @@ from facs_pipeline.dynamics.descriptors import default_aus
 from facs_pipeline.features.confidence import UPPER_AUS
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import column_names, read_number_table, table_stem
+from facs_pipeline.landmarks.places import default_places, places_of
 from facs_pipeline.tables.au_formats import AUFormat, recognise
 from facs_pipeline.tables.time_base import PER_SECOND, Clock, TimeUnit, time_base
 
@@ -303,12 +304,21 @@ def choose_aus(tables: dict[str, tuple[int, ...]], wanted: str | Sequence[int] =
     return default_aus(shared) if wanted == "default" else tuple(shared)
 
 
-def table_points(table: pd.DataFrame) -> np.ndarray:
-    """Landmarks of an action-unit table's rows.
+def table_points(table: pd.DataFrame, landmark_model: str | None = None) -> np.ndarray:
+    """The landmark model's points of an action-unit table's rows, by which their faces were registered.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns ``x_<i>`` and ``y_<i>``, which hold iBUG's places.
+    landmark_model : str, optional
+        Hash of the model that found them; by default the package's.
 
     Returns
     -------
     ndarray of float64
         [n, 68, 2], pixels; NaN without a face.
     """
-    return table[list(_LANDMARKS)].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)
+    points = table[list(_LANDMARKS)].to_numpy(float).reshape(-1, 2, 68).transpose(0, 2, 1)
+    places = default_places() if landmark_model is None else places_of(landmark_model)
+    return points if places is None else places.model(points)

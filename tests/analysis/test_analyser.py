@@ -43,7 +43,7 @@ def test_a_loop_gives_what_the_tables_hold(result, clips, name):
     intensities = rows[[f"AU{au:02d}_r" for au in analyser.aus]].to_numpy()
     assert np.abs(np.array([face.intensities for face in faces]) - intensities).max() < 2e-4
     points = rows[[f"{axis}_{i}" for i in range(68) for axis in "xy"]].to_numpy().reshape(-1, 68, 2)
-    assert np.abs(np.array([face.points for face in faces]) - points).max() < 1e-3
+    assert np.abs(np.array([face.ibug_points for face in faces]) - points).max() < 1e-3
     assert (
         np.abs(np.array([face.pose for face in faces]) - rows[["pose_Rx", "pose_Ry", "pose_Rz"]].to_numpy()).max()
         < 2e-5

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from facs_pipeline.extraction.models import landmark_model
+from facs_pipeline.extraction.models import landmark_model, landmark_places
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.stage import (
     FRAMES,
@@ -28,9 +28,12 @@ class LandmarksSettings(StageSettings):
     Attributes
     ----------
     landmark_model : ModelFile
+    places : ModelFile
+        Of iBUG's places.
     """
 
     landmark_model: ModelFile
+    places: ModelFile
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Landmarks(Stage):
     @classmethod
     def configured(cls, options: Options, video: VideoSettings) -> Self:
         """Always there."""
-        return cls(LandmarksSettings(landmark_model(options.landmarks)))
+        return cls(LandmarksSettings(landmark_model(options.landmarks), landmark_places()))
 
     def computation(self, tick: Callable[[], None]) -> Computation:
         """Take the points of each batch."""
@@ -54,4 +57,5 @@ class Landmarks(Stage):
 
 
 def _points_and_pose(chunks: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return {"points": chunks[FRAMES].points(), "pose": chunks[FRAMES].pose()}
+    frames = chunks[FRAMES]
+    return {"points": frames.points(), "ibug_points": frames.ibug_points(), "pose": frames.pose()}

@@ -154,14 +154,16 @@ def judged_faces(
             features = face_features(face.image, found)
             rows.append((features, found, score * inside, errors, hidden, face.cover, face.blur, face.kinds))
             task.advance()
-    *arrays, kinds = zip(*rows, strict=True)
-    return JudgedFaces(*map(np.array, arrays), list(kinds))
+    columns = dict(zip(JudgedFaces._fields, zip(*rows, strict=True), strict=True))
+    kinds = list(columns.pop("kinds"))
+    return JudgedFaces(**{name: np.array(column) for name, column in columns.items()}, kinds=kinds)
 
 
 def joined(parts: Sequence[JudgedFaces]) -> JudgedFaces:
     """Samples of several runs as one."""
-    *arrays, kinds = zip(*parts, strict=True)
-    return JudgedFaces(*map(np.concatenate, arrays), [kind for part in kinds for kind in part])
+    columns = dict(zip(JudgedFaces._fields, zip(*parts, strict=True), strict=True))
+    kinds = [kind for part in columns.pop("kinds") for kind in part]
+    return JudgedFaces(**{name: np.concatenate(column) for name, column in columns.items()}, kinds=kinds)
 
 
 def fit_linear_map(samples: JudgedFaces, settings: ConfidenceTraining) -> tuple[np.ndarray, np.ndarray]:
