@@ -130,8 +130,8 @@ class ConfidenceModel:
         stored = load_model(path, KIND)
         with usable(path, "a confidence model"):
             # In double precision for the reason given in `facs_pipeline.landmarks.model.LandmarkModel`.
-            arrays = [stored.arrays[name].astype(np.float64) for name in _ARRAYS]
-            return cls(*arrays, card=stored.card)
+            arrays = {name: stored.arrays[name].astype(np.float64) for name in _ARRAYS}
+            return cls(card=stored.card, **arrays)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model, its linear map in half precision; gives back the path."""

@@ -264,7 +264,7 @@ def _patch(
     radii = eyes * rng.uniform(0.2, 0.75, 2)
     outline = _oval(centre, radii, rng.uniform(0, np.pi), 2 if rng.random() < 0.5 else 8)
     if rng.random() < 0.75:
-        paint = cv2.resize(others[rng.integers(len(others))], (width, height)).astype(np.float32)
+        paint = cv2.resize(others[int(rng.integers(len(others)))], (width, height)).astype(np.float32)
         paint = np.roll(paint, rng.integers(0, (height, width)).tolist(), (0, 1))
     else:
         paint = _texture(image.shape, rng.uniform(0, 255), rng.uniform(0, 60), rng)
