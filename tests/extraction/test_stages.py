@@ -186,7 +186,7 @@ class MouthOpening(Stage):
         return [chunk]
 
     def _opening(self, chunks: Mapping[str, Any]) -> np.ndarray:
-        points = chunks["landmarks"]["points"]
+        points = chunks["landmarks"]["ibug_points"]
         return np.linalg.norm(points[:, 66] - points[:, 62], axis=1) / self.settings.unit_px
 
 
