@@ -13,7 +13,16 @@ from facs_pipeline.models.card import card_of_file
 
 from .usage import SuggestingGroup
 
-OF_THE_PACKAGE = ("action_units", "sides", "gaze", "landmarks", "landmark_places", "shape_modes", "confidence", "emotions")
+OF_THE_PACKAGE = (
+    "action_units",
+    "sides",
+    "gaze",
+    "landmarks",
+    "landmark_places",
+    "shape_modes",
+    "confidence",
+    "emotions",
+)
 
 
 @click.group(cls=SuggestingGroup)
