@@ -23,7 +23,7 @@ from facs_pipeline.authenticity.checks import (
 )
 from facs_pipeline.authenticity.inner_folds import best_setting, groups_for_folds
 from facs_pipeline.authenticity.ranker import AuthenticityRanker
-from facs_pipeline.authenticity.squared_hinge import squared_hinge_dual, standardised
+from facs_pipeline.authenticity.squared_hinge import squared_hinge, standardised
 from facs_pipeline.foundation.boosted_trees import booster_of_text
 
 
@@ -68,14 +68,14 @@ class SVMSingle(AuthenticityRanker[np.ndarray]):
         y = labels.astype(float)
 
         def accuracy(train: np.ndarray, test_pairs: np.ndarray) -> np.ndarray:
-            svms = [_linear_svm(samples[train], y[train], C) for C in self.Cs]
+            svms = _linear_svms(samples[train], y[train], self.Cs)
             return np.array([_pair_accuracy(samples @ weights + intercept, test_pairs) for weights, intercept in svms])
 
         groups = groups_for_folds(pairs, subjects, len(X))
         # As in RankSVM: one thread is faster on matrices this small.
         with threadpool_limits(limits=1, user_api="blas"):
             self.C_ = self.Cs[best_setting(accuracy, rows, groups, pairs, default=len(self.Cs) // 2)]
-            self.weights_, self.intercept_ = _linear_svm(samples[rows], y[rows], self.C_)
+            ((self.weights_, self.intercept_),) = _linear_svms(samples[rows], y[rows], [self.C_])
         return self
 
     def score_videos(self, X: np.ndarray, *, emotions: np.ndarray | None = None) -> np.ndarray:
@@ -341,12 +341,17 @@ def _raw_scores(booster: lightgbm.Booster, samples: np.ndarray, trees: int) -> n
     return np.asarray(booster.predict(samples, num_iteration=trees, raw_score=True, num_threads=1))
 
 
-def _linear_svm(samples: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, float]:
-    """Weights [d] and intercept on raw samples of a standardised squared-hinge SVM."""
+def _linear_svms(samples: np.ndarray, y: np.ndarray, Cs: Sequence[float]) -> list[tuple[np.ndarray, float]]:
+    """Weights [d] and intercept on raw samples of the standardised squared-hinge SVM of each penalty."""
     z, mean, scale = standardised(samples)
-    dual, intercept = squared_hinge_dual(z @ z.T, z, y, C)
-    weights = (z.T @ dual) / scale
-    return weights, intercept - float(mean @ weights)
+    svms = []
+    start = None
+    for C in Cs:
+        weights, intercept = squared_hinge(z, y, C, start=start)
+        start = np.append(weights, intercept)
+        weights = weights / scale
+        svms.append((weights, intercept - float(mean @ weights)))
+    return svms
 
 
 def _pair_accuracy(scores: np.ndarray, pairs: np.ndarray) -> float:

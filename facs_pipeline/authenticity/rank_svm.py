@@ -21,14 +21,20 @@ from facs_pipeline.authenticity.checks import (
 )
 from facs_pipeline.authenticity.inner_folds import groups_for_folds, widest_margin
 from facs_pipeline.authenticity.ranker import AuthenticityRanker
-from facs_pipeline.authenticity.squared_hinge import squared_hinge_dual, standardised, standardised_in_both_orders
+from facs_pipeline.authenticity.squared_hinge import (
+    squared_hinge,
+    squared_hinge_parts,
+    standardised,
+    standardised_in_both_orders,
+)
 
 N_QUANTILES = 200
 AUTO_C = (1.0, 1e-2, 1e-3, 1e-4, 1e-5)
 PAIR_REPEATS = 3
 
 _Standardise = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-_Solve = Callable[[np.ndarray, np.ndarray, np.ndarray, float], tuple[np.ndarray, float]]
+# Samples [n, d], labels [n], penalty -> weights [d], intercept.
+_Solve = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, float]]
 
 
 class RankSVM(AuthenticityRanker[np.ndarray]):
@@ -206,8 +212,8 @@ class RankSVM(AuthenticityRanker[np.ndarray]):
 
         # With both orders among the samples the emotion and the constant have weight 0. Half the samples, all of one
         # class and counted twice, then have the same optimum, at an eighth of the work.
-        def solve(gram: np.ndarray, z: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, float]:
-            return squared_hinge_dual(gram, z, y, 2 * C, intercept=False)
+        def solve(z: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, float]:
+            return squared_hinge(z, y, 2 * C, intercept=False)
 
         first = {name: of_scaling[:p, : self.n_features_in_] for name, of_scaling in samples.items()}
         return self._choose(first, np.ones(p), groups, PAIR_REPEATS, solve, standardised_in_both_orders)
@@ -231,10 +237,10 @@ class RankSVM(AuthenticityRanker[np.ndarray]):
             scores = []
             for name, of_scaling in samples.items():
                 z, mean, scale = standardise(of_scaling[train])
-                gram, other = z @ z.T, (of_scaling[test] - mean) / scale
+                other = (of_scaling[test] - mean) / scale
                 for C in (C for scaling, C in settings if scaling == name):
-                    dual, intercept = solve(gram, z, y[train], C)
-                    scores.append(other @ (z.T @ dual) + intercept)
+                    weights, intercept = solve(z, y[train], C)
+                    scores.append(other @ weights + intercept)
             return np.column_stack(scores)
 
         with threadpool_limits(limits=1, user_api="blas"):
@@ -245,25 +251,24 @@ class RankSVM(AuthenticityRanker[np.ndarray]):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights [d, m] and intercepts [m] on raw samples, and the scale [d] they were divided by in training."""
         z, mean, scale = standardised(samples)
-        # All members share one Gram matrix: with fewer samples than descriptors that is most of the work.
-        gram = z @ z.T
-        duals = np.zeros((len(y), self.n_estimators))
-        intercepts = np.zeros(self.n_estimators)
+        halves = [_random_part(y, self.sample_fraction, rng) for _member in range(self.n_estimators)]
         # One thread solves matrices this small several times faster than threads that wait for each other.
         with threadpool_limits(limits=1, user_api="blas"):
-            for member in range(self.n_estimators):
-                half = _random_part(y, self.sample_fraction, rng)
-                duals[half, member], intercepts[member] = self._solve(gram[np.ix_(half, half)], z[half], y[half], C)
-        weights = (z.T @ duals) / scale[:, None]
+            if self.loss == "hinge":
+                solved = [self._solve(z[half], y[half], C) for half in halves]
+                weights, intercepts = np.column_stack([w for w, _b in solved]), np.array([b for _w, b in solved])
+            else:
+                # The members start from the SVM on all samples, whose loss counts as much as that of a part.
+                start = np.append(*squared_hinge(z, y, C * self.sample_fraction))
+                weights, intercepts = squared_hinge_parts(z, y, C, halves, start=start)
+        weights = weights / scale[:, None]
         return weights, intercepts - mean @ weights, scale
 
-    def _solve(self, gram: np.ndarray, z: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, float]:
+    def _solve(self, z: np.ndarray, y: np.ndarray, C: float) -> tuple[np.ndarray, float]:
         if self.loss == "hinge":
-            svm = SVC(C=C, kernel="precomputed").fit(gram, y)
-            dual = np.zeros(len(y))
-            dual[svm.support_] = svm.dual_coef_[0]
-            return dual, svm.intercept_[0]
-        return squared_hinge_dual(gram, z, y, C)
+            svm = SVC(C=C, kernel="precomputed").fit(z @ z.T, y)
+            return z[svm.support_].T @ svm.dual_coef_[0], float(svm.intercept_[0])
+        return squared_hinge(z, y, C)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The learnt state, for a model file."""
