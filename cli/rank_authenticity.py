@@ -12,9 +12,15 @@ from facs_pipeline.foundation.errors import InputError
 from .console import ConsoleProgress
 
 if TYPE_CHECKING:
-    from facs_pipeline.authenticity.ranking import Prediction
-    from facs_pipeline.dynamics.evidence import Evidence
+    import numpy as np
 
+    from facs_pipeline.authenticity.confidence import Abstention
+    from facs_pipeline.authenticity.ranking import Prediction
+    from facs_pipeline.authenticity.ranking_input import RankingData
+    from facs_pipeline.dynamics.evidence import Evidence
+    from facs_pipeline.tables.descriptor_table import DescriptorTable
+
+DEFAULT = Path("default")
 MODELS = {
     "rank-svm": "75 linear SVMs on differences within pairs, which vote; as published (the default)",
     "rank-svm-tuned": "the same; penalty, and descriptors as they are or as normal scores, chosen in inner folds",
@@ -34,16 +40,18 @@ Rankers (--model):
 Examples:
   facs rank-authenticity --features facs-output --pairs auto --evaluate --model all
   facs rank-authenticity --features facs-output --evaluate --learning-curve
+  facs rank-authenticity --features facs-output --evaluate --controls --metadata study.csv
   facs rank-authenticity --features facs-output --pairs pairs.csv --train --save mine.npz
   facs rank-authenticity --features new-videos --pairs pairs.csv --predict mine.npz
-  facs rank-authenticity a.mp4 b.mp4 --predict mine.npz
+  facs rank-authenticity a.mp4 b.mp4
+  facs rank-authenticity --features new-videos --predict default --coverage 0.5
   facs rank-authenticity videos/ --pairs study.csv --evaluate
   facs rank-authenticity --descriptors my_features.csv --evaluate
 \b
 A pairs table has the columns video_a, video_b and, for training and scoring, real (a or b); or video, subject,
 emotion, label (real or fake). `--pairs auto` (or nothing) pairs videos of one subject and emotion.
 Results in --out: authenticity.json, predictions.csv, reasons.csv, and with --predict curves/.
-No trained model comes with facs: the data that would be needed are not public.
+The model that comes with facs says whom it was trained on and when not to use it: facs model show authenticity.
 Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says why), 2 wrong usage.
 """
 
@@ -58,8 +66,17 @@ Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says w
 )  # fmt: skip
 @click.option("--evaluate", is_flag=True, help="How well does it do on people it has not seen? Needs labels.")
 @click.option("--train", is_flag=True, help="Train on all labelled pairs; needs --save.")
+@click.option("--data", "data_in_words", default="", help="For the model's card: which data, on what terms.")
 @click.option("--save", type=click.Path(path_type=Path), help="Model file to write.")
-@click.option("--predict", type=click.Path(path_type=Path), metavar="MODEL", help="Rank with a model made by --train.")
+@click.option(
+    "--predict", type=click.Path(path_type=Path), metavar="MODEL|default",
+    help="Rank with a model made by --train, or with the one that comes with facs. VIDEOS alone mean the latter.",
+)  # fmt: skip
+@click.option(
+    "--error-rate", type=float,
+    help="Say \"cannot tell\" rather than be wrong in a larger share of the answers.  [default: 0.2 for default]",
+)  # fmt: skip
+@click.option("--coverage", type=float, help="Answer for the surest share only; 0.5: the surer half.")
 @click.option(
     "--model", "model_name", type=click.Choice([*MODELS, "all"]), default="rank-svm", show_default=True,
     help="Ranker, see below; all compares them with --evaluate.", metavar="NAME|all",
@@ -84,6 +101,14 @@ Exit codes: 0 done, 1 done but some videos have no score (predictions.csv says w
     help="With --evaluate: also train on 1/8, 1/4 and 1/2 of the training people. Costs up to three evaluations.",
 )  # fmt: skip
 @click.option(
+    "--controls", is_flag=True,
+    help="With --evaluate: is it the face? Clips cut at random, what is told from how they were recorded, and more.",
+)  # fmt: skip
+@click.option(
+    "--metadata", type=click.Path(path_type=Path),
+    help="Table for --controls: video, and sex and raters_type_right_pct (percent of people who were right).",
+)  # fmt: skip
+@click.option(
     "--penalty", metavar="NUMBER|auto",
     help="C of the Rank-SVMs, or auto: chosen in inner folds.  [default: 1; auto for rank-svm-tuned]",
 )  # fmt: skip
@@ -100,6 +125,9 @@ def command(
     train: bool,
     save: Path | None,
     predict: Path | None,
+    error_rate: float | None,
+    coverage: float | None,
+    data_in_words: str,
     model_name: str,
     evidence: Evidence | None,
     relative_to_person: bool,
@@ -107,6 +135,8 @@ def command(
     seed: int,
     permutations: int,
     learning_curve: bool,
+    controls: bool,
+    metadata: Path | None,
     penalty: str | None,
     subjects: int | None,
     emotions: tuple[str, ...],
@@ -124,12 +154,19 @@ def command(
     from facs_pipeline.authenticity.ranking_input import read_ranking_data
 
     _check_sources(videos, features, descriptors)
+    if videos and not (evaluate or train or predict):
+        predict = DEFAULT
+    abstention = _abstention(error_rate, coverage, predict)
     _check_tasks(evaluate=evaluate, train=train, save=save, predict=predict, model_name=model_name)
     if learning_curve and not evaluate:
         raise InputError("--learning-curve goes with --evaluate")
+    _check_controls(controls, metadata, evaluate=evaluate)
     c = _penalty(penalty)
     # Whatever is wrong with small files should be said before hours of videos are analysed.
-    trained = AuthenticityModel.load(predict) if predict else None
+    trained = None
+    if predict:
+        own = predict != DEFAULT or predict.exists()
+        trained = AuthenticityModel.load(predict) if own else AuthenticityModel.load_default()
     _check_pairs(pairs, needed=bool(videos) and not predict)
     _check_places(out, save, out_is_used=bool(predict or evaluate or videos))
     if videos:
@@ -147,18 +184,21 @@ def command(
     for note in data.notes:
         click.echo(f"Note: {note}", err=True)
     if trained is not None:
-        return _print_prediction(ranking.predict(data, trained, out), out)
+        return _print_prediction(ranking.predict(data, trained, out, abstention), out)
     names = ranking.all_rankers(data) if model_name == "all" else [model_name]
     study = ranking.prepare_study(data, folds, need_folds=evaluate, evidence=evidence)
     for warning in study.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if evaluate:
         settings = EvaluationSettings(seed, permutations, learning_curve)
-        report = ranking.evaluate(data, study, names, out, settings, penalty=c, progress=ConsoleProgress())
+        control_data = ranking.read_control_data(data, metadata, cut=_cut(data, study.table, seed)) if controls else None
+        report = ranking.evaluate(
+            data, study, names, out, settings, penalty=c, control_data=control_data, progress=ConsoleProgress()
+        )
         click.echo(ranking_text.report_text(report))
         click.echo(f"Results: {out / 'authenticity.json'}, {out / 'predictions.csv'}, {out / 'reasons.csv'}")
     if save is not None:
-        model = ranking.train(study, names[0], seed=seed, penalty=c)
+        model = ranking.train(study, names[0], seed=seed, penalty=c, data_in_words=data_in_words)
         model.save(save)
         click.echo(ranking_text.trained_text(model))
         click.echo(f"Model: {save}")
@@ -181,6 +221,35 @@ def _check_tasks(*, evaluate: bool, train: bool, save: Path | None, predict: Pat
         raise InputError("--save goes with --train")
     if train and model_name == "all":
         raise InputError("--train makes one model: name it with --model")
+
+
+def _abstention(error_rate: float | None, coverage: float | None, predict: Path | None) -> Abstention | None:
+    from facs_pipeline.authenticity.confidence import ERROR_RATE, Abstention, checked_abstention
+
+    abstention = checked_abstention(error_rate, coverage)
+    if abstention is not None and predict is None:
+        raise InputError("--error-rate and --coverage go with --predict")
+    return Abstention(ERROR_RATE) if abstention is None and predict == DEFAULT else abstention
+
+
+def _check_controls(controls: bool, metadata: Path | None, *, evaluate: bool) -> None:
+    from facs_pipeline.foundation.tabular import read_text_table
+
+    if controls and not evaluate:
+        raise InputError("--controls goes with --evaluate")
+    if metadata is not None:
+        if not controls:
+            raise InputError("--metadata goes with --controls")
+        read_text_table(metadata, required=["video"])
+
+
+def _cut(data: RankingData, table: DescriptorTable, seed: int) -> np.ndarray | None:
+    """Descriptors of the clips cut at random at both ends; None without action-unit tables."""
+    from facs_pipeline.extraction.cut_descriptors import describe_cut
+
+    if data.features is None:
+        return None
+    return describe_cut(data.features, table, seed=seed, progress=ConsoleProgress())
 
 
 def _check_pairs(pairs: str, *, needed: bool) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.authenticity import scoring
+from facs_pipeline.authenticity import controls, scoring
 from facs_pipeline.authenticity.curve import n_curve_fits, ranking_curve
 from facs_pipeline.authenticity.explanation import COLUMNS, reason_rows
 from facs_pipeline.authenticity.model import EmotionStage, no_probability, prediction_table, versions
 from facs_pipeline.authenticity.ranker import AuthenticityRanker
+from facs_pipeline.authenticity.raters import beside_raters
 from facs_pipeline.authenticity.series import Series
 from facs_pipeline.authenticity.study import Study
 from facs_pipeline.foundation.evaluation.accuracy import accuracy_figures
@@ -50,6 +51,7 @@ def evaluate(
     settings: EvaluationSettings = EvaluationSettings(),
     *,
     series: list[Series] | None = None,
+    control_data: controls.ControlData | None = None,
     progress: Progress = SILENT,
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
     """Figures of every ranker on people it was not trained on, and its out-of-fold prediction for every video.
@@ -64,6 +66,8 @@ def evaluate(
         How it runs.
     series : list of Series
         One for each video of the table, for rankers on series.
+    control_data : ControlData, or None
+        For controls of the rankers on descriptors; without it there are none.
     progress : Progress
         Told of each of the `n_fits` trainings.
 
@@ -86,16 +90,19 @@ def evaluate(
     reasons: list[list[object]] = []
     by_chance = _by_chance(study, seed)
     models = {}
-    with progress.task("training", n_fits(study, len(rankers), settings), "models") as task:
+    control_rows: list[controls.ControlResult] = []
+    fits = n_fits(study, len(rankers), settings) + _n_control_fits(study, rankers, control_data)
+    with progress.task("training", fits, "models") as task:
         for name, ranker in rankers.items():
             started = time.perf_counter()
             spent: dict[str, float] = {}
             sizes: list[int] = []
+            by_fold: list[AuthenticityRanker] = []
             if ranker.consumes == "series" and series is None:
                 raise ValueError(f"{name} takes series; none are given")
             data = study.paired_videos(series if ranker.consumes == "series" else None)
             scored, candidate_scores, video_scores = scoring.out_of_fold_scores(
-                ranker, data, each_fold=_collector(study, name, reasons, sizes, task), seconds=spent
+                ranker, data, each_fold=_collector(study, name, reasons, sizes, by_fold, task), seconds=spent
             )
             seconds = time.perf_counter() - started
             figures = accuracy_of_scores(study, scored, video_scores, seed)
@@ -107,6 +114,13 @@ def evaluate(
                 of_pairs["permutation_p_retrained"] = scoring.retrained_p_value(
                     ranker, data, n_permutations=settings.permutations, seed=seed, task=task
                 )
+            if control_data is not None:
+                if raters := _beside_raters(study, video_scores, control_data, seed):
+                    figures["raters"] = raters
+                if ranker.consumes == "descriptors":
+                    folds = [fold for fold, _train, _test in scoring.training_folds(data.folds, data.pairs.labelled)]
+                    fitted = controls.FittedFolds(name, ranker, dict(zip(folds, by_fold, strict=True)), scored)
+                    control_rows += _controls(study, fitted, control_data, seed, task)
             models[name] = {
                 **figures,
                 "parameters": _plain(ranker.get_params()),
@@ -118,6 +132,7 @@ def evaluate(
     report = {
         "data": {**_description(study), "by_chance_95": np.quantile(by_chance, [0.025, 0.975]).tolist()},
         "models": models,
+        **({} if control_data is None else {"controls": [_without_nan(asdict(row)) for row in control_rows]}),
         "emotion_stage": _emotion_stage_figures(study, seed),
         "seeds": {"rankers": seed, "bootstrap": seed, "permutation": seed},
         "resamples": {
@@ -137,6 +152,33 @@ def n_fits(study: Study, n_rankers: int, settings: EvaluationSettings = Evaluati
     n_folds = len(list(scoring.training_folds(folds, study.pairs.labelled)))
     parts = n_curve_fits(study.subjects, folds, n_folds) if settings.learning_curve else 0
     return n_rankers * ((1 + settings.permutations) * n_folds + parts)
+
+
+def _n_control_fits(study: Study, rankers: dict[str, AuthenticityRanker], data: controls.ControlData | None) -> int:
+    if data is None:
+        return 0
+    of_descriptors = sum(ranker.consumes == "descriptors" for ranker in rankers.values())
+    return of_descriptors * controls.n_fits(study, sex=data.metadata.sex is not None)
+
+
+def _controls(
+    study: Study, fitted: controls.FittedFolds, data: controls.ControlData, seed: int, task: Task
+) -> list[controls.ControlResult]:
+    return [
+        *controls.of_facts(study, fitted, data.facts, seed),
+        *controls.of_other_data(study, fitted, cut=data.cut, sex=data.metadata.sex, seed=seed, task=task),
+    ]
+
+
+def _beside_raters(
+    study: Study, video_scores: np.ndarray, data: controls.ControlData, seed: int
+) -> dict[str, Any] | None:
+    right = data.metadata.raters_right
+    return None if right is None else beside_raters(video_scores, study.labels, right, study.subjects, seed=seed)
+
+
+def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if isinstance(cell, float) and np.isnan(cell) else cell for name, cell in row.items()}
 
 
 def _description(study: Study) -> dict[str, Any]:
@@ -161,13 +203,19 @@ def _by_chance(study: Study, seed: int) -> np.ndarray:
 
 
 def _collector(
-    study: Study, name: str, rows: list[list[object]], sizes: list[int], task: Task
+    study: Study,
+    name: str,
+    rows: list[list[object]],
+    sizes: list[int],
+    by_fold: list[AuthenticityRanker],
+    task: Task,
 ) -> Callable[[AuthenticityRanker, np.ndarray], None]:
-    """Adds the reasons of each fold's held-out pairs to `rows` and the first model's bytes to `sizes`."""
+    """Adds the reasons of each fold's held-out pairs, its model, and of the first model its size in bytes."""
     table = study.table
 
     def collect(ranker: AuthenticityRanker, positions: np.ndarray) -> None:
         task.advance()
+        by_fold.append(ranker)
         if not sizes and hasattr(ranker, "to_arrays"):
             sizes.append(stored_bytes(ranker.to_arrays()))
         if ranker.consumes == "descriptors" and hasattr(ranker, "margins") and len(positions):

@@ -74,7 +74,7 @@ def read_features(folder: str | os.PathLike, *, more_emotions: Sequence[str] = (
     return replace(table, reasons=notes)
 
 
-def read_series(folder: str | os.PathLike, table: DescriptorTable) -> list[Series]:
+def read_series(folder: str | os.PathLike, table: DescriptorTable, *, landmarks: bool = True) -> list[Series]:
     """Action-unit curves and landmarks of every video, in frames with a face.
 
     Parameters
@@ -83,6 +83,8 @@ def read_series(folder: str | os.PathLike, table: DescriptorTable) -> list[Serie
         Written by ``facs extract-features``.
     table : DescriptorTable
         Its n videos.
+    landmarks : bool
+        Whether landmarks are read, which takes longer than the curves.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def read_series(folder: str | os.PathLike, table: DescriptorTable) -> list[Serie
     for video in table.videos[[i not in table.unusable for i in range(len(table))]]:
         path = _au_table(Path(folder), str(video))
         best = max(read_au_table(path), key=lambda face: int(face.success.sum()))
-        of_video[video] = (best, _landmarks(path, best.face_id))
+        of_video[video] = (best, _landmarks(path, best.face_id) if landmarks else None)
     shared = sorted(set.intersection(*(set(series.aus) for series, _points in of_video.values())))
     return [_series(*of_video[video], shared) if video in of_video else _no_series(shared) for video in table.videos]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.resources import as_file
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
+from facs_pipeline.authenticity.confidence import CANNOT_TELL, Abstention, Confidence
 from facs_pipeline.authenticity.pairs import groups_of
 from facs_pipeline.authenticity.pooled_logistic import PooledLogistic
 from facs_pipeline.authenticity.rank_svm import RankSVM
@@ -101,6 +104,8 @@ class AuthenticityModel:
         For videos without an emotion.
     pair_calibration, video_calibration : Calibration or None
         From out-of-fold scores; None where there were too few.
+    pair_confidence, video_confidence : Confidence or None
+        How sure scores are; None where nobody was held out.
     card : dict
         What it was trained on, how well it did out of fold, versions.
     """
@@ -112,6 +117,8 @@ class AuthenticityModel:
     emotion_stage: EmotionStage | None = None
     pair_calibration: Calibration | None = None
     video_calibration: Calibration | None = None
+    pair_confidence: Confidence | None = None
+    video_confidence: Confidence | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -203,7 +210,11 @@ class AuthenticityModel:
         return replace(completed, emotions=emotions)
 
     def rank(
-        self, table: DescriptorTable, candidates: np.ndarray, emotion_source: np.ndarray | None = None
+        self,
+        table: DescriptorTable,
+        candidates: np.ndarray,
+        emotion_source: np.ndarray | None = None,
+        abstention: Abstention | None = None,
     ) -> pd.DataFrame:
         """One row per video: partner, score, decision and probability; see `prediction_table`.
 
@@ -215,6 +226,8 @@ class AuthenticityModel:
             Pairs `[q, 2]` to compare; a video in none is scored on its own.
         emotion_source : ndarray of str, or None
             Origin `[n]` of the emotions, from `with_emotions`.
+        abstention : Abstention or None
+            When the decision is "cannot tell"; None for never.
         """
         usable = np.isfinite(table.values).all(axis=1)
         emotions = table.emotions if self.ranker.emotions_ else None
@@ -225,7 +238,7 @@ class AuthenticityModel:
             video_scores[rows] = self.ranker.score_videos(
                 table.values[rows], emotions=None if emotions is None else emotions[rows]
             )
-        return prediction_table(
+        predictions = prediction_table(
             table,
             candidates,
             pair_scores,
@@ -235,6 +248,11 @@ class AuthenticityModel:
             video_probability=self.video_calibration or no_probability,
             emotion_source=emotion_source,
         )
+        paired = (predictions["partner"] != "").to_numpy(bool)
+        for confidence, mask in ((self.pair_confidence, paired), (self.video_confidence, ~paired)):
+            if confidence is not None:
+                predictions = _with_confidence(predictions, mask, confidence, abstention)
+        return predictions
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the model file, which runs no code when loaded; the ranker must be one of `SAVED`."""
@@ -251,7 +269,15 @@ class AuthenticityModel:
             "videos": self.video_calibration and self.video_calibration.to_dict(),
         }
         settings = {"ranker": self.name, "parameters": self.ranker.get_params(), "calibration": curves}
+        known = {"pairs": self.pair_confidence, "videos": self.video_confidence}
+        settings["confidence"] = {name: sure.to_dict() for name, sure in known.items() if sure is not None}
         return save_model(path, KIND, arrays, {**self.card, **settings})
+
+    @classmethod
+    def load_default(cls) -> AuthenticityModel:
+        """The model that comes with the package."""
+        with as_file(resources("facs_pipeline.models").joinpath("authenticity.npz")) as path:
+            return cls.load(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> AuthenticityModel:
@@ -282,6 +308,7 @@ class AuthenticityModel:
                 emotion_stage=stage,
                 pair_calibration=curves["pairs"],
                 video_calibration=curves["videos"],
+                **_confidence_of_card(card),
                 card=card,
             )
             model._try()
@@ -301,6 +328,32 @@ class AuthenticityModel:
         if self.emotion_stage is not None:
             self.emotion_stage.predict(table.values)
         self.rank(table, np.array([[0, 1]]))
+
+
+def _with_confidence(
+    predictions: pd.DataFrame, rows: np.ndarray, confidence: Confidence, abstention: Abstention | None
+) -> pd.DataFrame:
+    """The table with intervals and abstentions in the rows of a mask."""
+    scores = predictions["score"].to_numpy(float)
+    low, high = confidence.interval(scores)
+    decisions = predictions["decision"].to_numpy(object)
+    if abstention is not None:
+        unsure = np.abs(scores) < confidence.threshold(abstention)
+        decisions = np.where(rows & unsure & np.isin(decisions, ["real", "fake"]), CANNOT_TELL, decisions)
+    return predictions.assign(
+        decision=decisions,
+        probability_low=np.where(rows, low, predictions["probability_low"]),
+        probability_high=np.where(rows, high, predictions["probability_high"]),
+    )
+
+
+def _confidence_of_card(card: Mapping[str, Any]) -> dict[str, Confidence | None]:
+    # Files older than confidence have none.
+    stored = card.get("confidence", {})
+    return {
+        "pair_confidence": Confidence.from_dict(stored["pairs"]) if "pairs" in stored else None,
+        "video_confidence": Confidence.from_dict(stored["videos"]) if "videos" in stored else None,
+    }
 
 
 def no_probability(scores: np.ndarray) -> np.ndarray:
@@ -344,7 +397,7 @@ def prediction_table(
     Returns
     -------
     DataFrame
-        Columns model, video, partner, subject, emotion, emotion_source, label, score, decision, probability, note.
+        The columns of `predictions.csv`; the ends of the probabilities' intervals are NaN.
     """
     n = len(table)
     unusable = table.unusable
@@ -381,6 +434,8 @@ def prediction_table(
             "score": scores,
             "decision": decisions,
             "probability": np.where(np.isfinite(scores), probability, np.nan),
+            "probability_low": np.full(n, np.nan),
+            "probability_high": np.full(n, np.nan),
             "note": notes,
         },
         columns=list(PREDICTIONS.names),

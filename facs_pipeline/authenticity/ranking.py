@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.authenticity import evaluation, files, scoring
+from facs_pipeline.authenticity.confidence import Abstention
+from facs_pipeline.authenticity.controls import ControlData, controls_table
 from facs_pipeline.authenticity.evaluation import EvaluationSettings
 from facs_pipeline.authenticity.fitting import fit_model
 from facs_pipeline.authenticity.model import PRESETS, RANKERS, SAVED, AuthenticityModel
@@ -18,6 +20,7 @@ from facs_pipeline.authenticity.pairs import Pairs, groups_of, pair_up
 from facs_pipeline.authenticity.ranker import AuthenticityRanker
 from facs_pipeline.authenticity.ranking_input import RankingData
 from facs_pipeline.authenticity.ranking_text import draw_pairs, pair_line, prediction_lines
+from facs_pipeline.authenticity.recording_facts import Metadata, read_metadata, read_recording_facts
 from facs_pipeline.authenticity.study import Study, complete_subjects, prepare
 from facs_pipeline.dynamics.evidence import Evidence, columns_of, kind_of_evidence
 from facs_pipeline.foundation.errors import InputError
@@ -48,6 +51,24 @@ def make_ranker(name: str, seed: int = 0, penalty: float | str | None = None) ->
     if penalty is not None and name.startswith("rank-svm"):
         ranker.set_params(C=penalty)
     return ranker.set_params(random_state=seed) if "random_state" in ranker.get_params() else ranker
+
+
+def read_control_data(data: RankingData, metadata: Path | None = None, *, cut: np.ndarray | None = None) -> ControlData:
+    """What the controls of an evaluation need, read from the features' folder and a table about the clips.
+
+    Parameters
+    ----------
+    data : RankingData
+        The videos.
+    metadata : path or None
+        See `recording_facts.read_metadata`; by default the folder's `videos.csv`, which may have such columns.
+    cut : ndarray of float, or None
+        Descriptors `[n, d]` of the clips cut at random.
+    """
+    if metadata is None and data.features is not None and (data.features / "videos.csv").is_file():
+        metadata = data.features / "videos.csv"
+    known = Metadata() if metadata is None else read_metadata(metadata, data.table)
+    return ControlData(read_recording_facts(data.features, data.table), known, cut)
 
 
 def prepare_study(
@@ -108,6 +129,7 @@ def evaluate(
     settings: EvaluationSettings,
     *,
     penalty: float | str | None = None,
+    control_data: ControlData | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Out-of-fold figures of rankers; writes `authenticity.json`, `predictions.csv` and `reasons.csv`.
@@ -126,6 +148,8 @@ def evaluate(
         How it runs.
     penalty : float, "auto" or None
         C of Rank-SVMs, see `make_ranker`.
+    control_data : ControlData, or None
+        For controls, which are written to `controls.csv`.
     progress : Progress
         Told of each of the `evaluation.n_fits` trainings.
 
@@ -146,17 +170,23 @@ def evaluate(
             raise InputError(
                 f"--model {needs_series[0]} looks at whole series; give --features FOLDER or VIDEOS, not --descriptors"
             )
-        series = files.read_series(data.features, data.table)
+        series = files.read_series(data.features, data.table, landmarks="residual-boosting" in names)
     rankers = {name: make_ranker(name, settings.seed, penalty) for name in names}
-    report, predictions, reasons = evaluation.evaluate(study, rankers, settings, series=series, progress=progress)
+    report, predictions, reasons = evaluation.evaluate(
+        study, rankers, settings, series=series, control_data=control_data, progress=progress
+    )
     Path(out).mkdir(parents=True, exist_ok=True)
     files.write_report(out, report)
     files.write_predictions(out, predictions)
     atomic_csv(reasons, Path(out) / "reasons.csv")
+    if control_data is not None:
+        atomic_csv(controls_table(report["controls"]), Path(out) / "controls.csv")
     return report
 
 
-def train(study: Study, name: str, *, seed: int = 0, penalty: float | str | None = None) -> AuthenticityModel:
+def train(
+    study: Study, name: str, *, seed: int = 0, penalty: float | str | None = None, data_in_words: str = ""
+) -> AuthenticityModel:
     """The final model of one ranker, with calibrated probabilities where there are folds.
 
     Parameters
@@ -169,6 +199,8 @@ def train(study: Study, name: str, *, seed: int = 0, penalty: float | str | None
         Random state of the ranker.
     penalty : float, "auto" or None
         C of a Rank-SVM, see `make_ranker`.
+    data_in_words : str
+        For the card: what the data are, and what their terms allow.
 
     Raises
     ------
@@ -177,7 +209,7 @@ def train(study: Study, name: str, *, seed: int = 0, penalty: float | str | None
     """
     if name not in SAVED:
         raise InputError(f"--model {name} is for comparison only; models that can be saved: {', '.join(SAVED)}")
-    return fit_model(study, name, make_ranker(name, seed, penalty))
+    return fit_model(study, name, make_ranker(name, seed, penalty), data_in_words=data_in_words)
 
 
 @dataclass
@@ -202,7 +234,9 @@ class Prediction:
     without_score: list[str]
 
 
-def predict(data: RankingData, model: str | os.PathLike | AuthenticityModel, out: Path) -> Prediction:
+def predict(
+    data: RankingData, model: str | os.PathLike | AuthenticityModel, out: Path, abstention: Abstention | None = None
+) -> Prediction:
     """Rank with a trained model; writes `predictions.csv`, `reasons.csv`, curves, and figures where labels are known.
 
     Parameters
@@ -213,11 +247,13 @@ def predict(data: RankingData, model: str | os.PathLike | AuthenticityModel, out
         The model, or its file.
     out : path
         Folder.
+    abstention : Abstention or None
+        When the answer is "cannot tell"; None for never.
     """
     if not isinstance(model, AuthenticityModel):
         model = AuthenticityModel.load(model)
     table, source, pairs = _with_emotions(data, model)
-    predictions = model.rank(table, pairs.candidates, source)
+    predictions = model.rank(table, pairs.candidates, source, abstention)
     reasons, units = files.explain_pairs(model, table, pairs.candidates)
     Path(out).mkdir(parents=True, exist_ok=True)
     files.write_predictions(out, predictions)

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.authenticity import files
+from facs_pipeline.authenticity.controls import controls_text
 from facs_pipeline.authenticity.model import AuthenticityModel
 from facs_pipeline.authenticity.pairs import Pairs
+from facs_pipeline.authenticity.raters import raters_text
 from facs_pipeline.tables.descriptor_table import DescriptorTable
 
 SHOWN_PAIRS = 5
@@ -44,7 +46,7 @@ def prediction_lines(
     for number, (a, b) in enumerate(pairs.candidates[:SHOWN_PAIRS]):
         lines.append(f"A {table.videos[a]}   B {table.videos[b]}   ({table.emotions[a] or 'no emotion'})")
         for letter, row in zip("AB", predictions.iloc[[a, b]].to_dict("records"), strict=True):
-            lines.append(f"  {letter} {row['decision']:<9} {_score(row)}")
+            lines.append(f"  {letter} {row['decision']:<11} {_score(row)}")
         if (a, b) in units:
             parts = ", ".join(f"{unit} {part:+.2f}" for unit, part in list(units[a, b].items())[:4])
             kind = "action unit" if any(unit.startswith("AU") for unit in units[a, b]) else "feature"
@@ -68,6 +70,8 @@ def prediction_lines(
 def _score(row: Mapping[Hashable, Any]) -> str:
     probability = row["probability"]
     sure = f", probability of real {probability:.2f}" if np.isfinite(probability) else ""
+    if sure and np.isfinite(row["probability_low"]):
+        sure += f" ({row['probability_low']:.2f} to {row['probability_high']:.2f})"
     return f"score {row['score']:+.2f}{sure}"
 
 
@@ -147,6 +151,9 @@ def report_text(report: dict[str, Any]) -> str:
     stage = report["emotion_stage"]
     if stage:
         lines.append(f"emotion from descriptors alone: {stage['accuracy']:.1%} right, chance {stage['chance']:.1%}")
+    lines += [raters_text(name, figures["raters"]) for name, figures in models.items() if "raters" in figures]
+    if report.get("controls"):
+        lines += ["", controls_text(report["controls"]), ""]
     times = report["resamples"]["permutation_retrained"]
     method = (
         f"against the ranker itself, trained again on {times} random labellings"

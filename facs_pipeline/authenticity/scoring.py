@@ -171,14 +171,45 @@ def relabelled_accuracies(
     >>> bool(abs(by_chance.mean() - 0.5) < 0.05), bool(by_chance.std() > 0.5 / 30**0.5)
     (True, True)
     """
+    groups = np.arange(len(differences)) if groups is None else groups
+    influence = linear_influence(differences, folds)
+    return relabelled_by_influence(influence, groups, n_permutations=n_permutations, seed=seed)
+
+
+def linear_influence(differences: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """The A of `relabelled_accuracies`: the influence of each pair's label on the held-out score of each other.
+
+    Parameters
+    ----------
+    differences : ndarray of float
+        Descriptors of the real video minus those of the fake one `[p, d]`.
+    folds : ndarray of int
+        Fold `[p]` of each pair.
+
+    Returns
+    -------
+    ndarray of float
+        `[p, p]`; the sums of its rows are the held-out scores.
+    """
     n, d = differences.shape
-    groups = np.arange(n) if groups is None else groups
     influence = np.zeros((n, n))
     for _fold, train, test in training_folds(folds, np.arange(n)[:, None]):
         scale = np.sqrt((differences[train] ** 2).mean(axis=0))
         z = differences / np.where(scale > 0, scale, np.inf)
-        gram = z[train] @ z[train].T + d * np.eye(len(train))
-        influence[np.ix_(test, train)] = np.linalg.solve(gram, z[train] @ z[test].T).T
+        own, other = z[train], z[test]
+        if d < len(train):
+            weights = np.linalg.solve(own.T @ own + d * np.eye(d), own.T)
+            influence[np.ix_(test, train)] = other @ weights
+        else:
+            gram = own @ own.T + d * np.eye(len(train))
+            influence[np.ix_(test, train)] = np.linalg.solve(gram, own @ other.T).T
+    return influence
+
+
+def relabelled_by_influence(
+    influence: np.ndarray, groups: np.ndarray, *, n_permutations: int, seed: int = 0
+) -> np.ndarray:
+    """Accuracies `[n_permutations]` of `relabelled_accuracies` from `linear_influence` `[p, p]`."""
     rng = np.random.default_rng(seed)
     accuracies = []
     for start in range(0, n_permutations, 1000):

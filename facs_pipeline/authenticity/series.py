@@ -5,14 +5,14 @@ They take a list of `Series`, one per video, and have the methods of every `Auth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from facs_pipeline.authenticity.baselines import LightGBMSingle, SVMSingle
 from facs_pipeline.authenticity.checks import labels_of
@@ -56,12 +56,15 @@ def window_statistics(series: Series) -> np.ndarray:
     ndarray of float
         `[k * 20]`.
     """
+    values = series.intensities
     window = np.floor((series.times - series.times[0]) / WINDOW_S + 1e-9).astype(int)
-    grouped = pd.DataFrame(series.intensities).groupby(window)
-    mean, low, high = grouped.mean(), grouped.min(), grouped.max()
-    deviation = grouped.std(ddof=0)
-    slope = (grouped.last() - grouped.first()) / WINDOW_S
-    per_window = np.hstack([part.to_numpy() for part in (mean, deviation, low, high, slope)])
+    starts = np.flatnonzero(np.diff(window, prepend=-1))
+    lengths = np.diff(starts, append=len(window))
+    mean = np.add.reduceat(values, starts) / lengths[:, None]
+    deviation = np.sqrt(np.add.reduceat((values - np.repeat(mean, lengths, axis=0)) ** 2, starts) / lengths[:, None])
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    slope = (values[starts + lengths - 1] - values[starts]) / WINDOW_S
+    per_window = np.hstack([mean, deviation, low, high, slope])
     pooled = (per_window.mean(axis=0), per_window.std(axis=0), per_window.min(axis=0), per_window.max(axis=0))
     return np.concatenate(pooled)
 
@@ -86,7 +89,10 @@ class WindowsSVM(AuthenticityRanker[Sequence[Series]]):
         subjects: np.ndarray | None = None,
     ) -> WindowsSVM:
         """See `AuthenticityRanker.fit`."""
-        self.svm_ = SVMSingle().fit(self._features(X), pairs, emotions=emotions, labels=labels, subjects=subjects)
+        pairs = np.asarray(pairs)
+        labels = labels_of(pairs, labels, len(X))
+        features = _of_rows(window_statistics, X, np.union1d(np.flatnonzero(labels), pairs))
+        self.svm_ = SVMSingle().fit(features, pairs, emotions=emotions, labels=labels, subjects=subjects)
         return self
 
     def decision_function(
@@ -94,16 +100,23 @@ class WindowsSVM(AuthenticityRanker[Sequence[Series]]):
     ) -> np.ndarray:
         """Differences `[p]` of the videos' scores; see `AuthenticityRanker.decision_function`."""
         check_is_fitted(self, "svm_")
-        return self.svm_.decision_function(self._features(X), pairs, emotions=emotions)
+        if not len(pairs):
+            return np.zeros(0)
+        features = _of_rows(window_statistics, X, np.unique(pairs))
+        return self.svm_.decision_function(features, pairs, emotions=emotions)
 
     def score_videos(self, X: Sequence[Series], *, emotions: np.ndarray | None = None) -> np.ndarray:
         """Distances `[n]` from the separating plane; see `AuthenticityRanker.score_videos`."""
         check_is_fitted(self, "svm_")
-        return self.svm_.score_videos(self._features(X), emotions=emotions)
+        return self.svm_.score_videos(np.vstack([window_statistics(series) for series in X]), emotions=emotions)
 
-    @staticmethod
-    def _features(X: Sequence[Series]) -> np.ndarray:
-        return np.vstack([window_statistics(series) for series in X])
+
+def _of_rows(describe: Callable[[Series], np.ndarray], X: Sequence[Series], rows: np.ndarray) -> np.ndarray:
+    """Features [n, d] of n series; NaN where the series is not among the rows, which must not be empty."""
+    described = [describe(X[i]) for i in rows.tolist()]
+    features = np.full((len(X), len(described[0])), np.nan)
+    features[rows] = described
+    return features
 
 
 class ResidualBoosting(AuthenticityRanker[Sequence[Series]]):
@@ -149,14 +162,25 @@ class ResidualBoosting(AuthenticityRanker[Sequence[Series]]):
         subjects: np.ndarray | None = None,
     ) -> ResidualBoosting:
         """See `AuthenticityRanker.fit`."""
-        pairs = np.asarray(pairs)
+        # Many small matrices: threads would wait for each other longer than they work.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._fit(X, np.asarray(pairs), emotions, labels, subjects)
+
+    def _fit(
+        self,
+        X: Sequence[Series],
+        pairs: np.ndarray,
+        emotions: np.ndarray | None,
+        labels: np.ndarray | None,
+        subjects: np.ndarray | None,
+    ) -> ResidualBoosting:
         labels = labels_of(pairs, labels, len(X))
         rows = np.flatnonzero(labels).tolist()
         self.mean_shape_ = _mean_shape([X[i] for i in rows])
         tracks = {i: self._registered(X[i]) for i in rows}
         frames = np.vstack(list(tracks.values()))
-        self.pca_ = PCA(min(self.n_components, *frames.shape), random_state=self.random_state).fit(frames)
-        tracks = {i: self.pca_.transform(track) for i, track in tracks.items()}
+        self.pca_ = PCA(min(self.n_components, *frames.shape), svd_solver="covariance_eigh").fit(frames)
+        tracks = {i: self._reduced(track) for i, track in tracks.items()}
         names = np.full(len(X), "", dtype=object) if emotions is None else np.asarray(emotions, dtype=object)
         groups = np.arange(len(X)) if subjects is None else np.unique(np.asarray(subjects, str), return_inverse=True)[1]
         # Videos that a predictor was trained on have smaller residuals than new ones. So the residuals of training
@@ -178,23 +202,27 @@ class ResidualBoosting(AuthenticityRanker[Sequence[Series]]):
         self, X: Sequence[Series], pairs: np.ndarray, *, emotions: np.ndarray | None = None
     ) -> np.ndarray:
         """Differences `[p]` of the videos' log-odds; see `AuthenticityRanker.decision_function`."""
-        return self.booster_.decision_function(self._features(X, emotions), pairs, emotions=emotions)
+        if not len(pairs):
+            return np.zeros(0)
+        features = self._features(X, emotions, np.unique(pairs))
+        return self.booster_.decision_function(features, pairs, emotions=emotions)
 
     def score_videos(self, X: Sequence[Series], *, emotions: np.ndarray | None = None) -> np.ndarray:
         """Log-odds `[n]`; see `AuthenticityRanker.score_videos`."""
-        return self.booster_.score_videos(self._features(X, emotions), emotions=emotions)
+        return self.booster_.score_videos(self._features(X, emotions, np.arange(len(X))), emotions=emotions)
 
-    def _features(self, X: Sequence[Series], emotions: np.ndarray | None) -> np.ndarray:
+    def _features(self, X: Sequence[Series], emotions: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+        """Statistics [n, 5 c + 5] of the residuals of the rows; 0 for the other series."""
         check_is_fitted(self, "booster_")
-        names = [""] * len(X) if emotions is None else emotions
-        return np.vstack(
-            [
-                _residual_statistics(
-                    self.pca_.transform(self._registered(series)), self.predictors_.get(name, self.predictors_[""])
-                )
-                for series, name in zip(X, names, strict=True)
-            ]
-        )
+        features = np.zeros((len(X), 5 * self.pca_.n_components_ + 5))
+        for i in rows.tolist():
+            predictor = self.predictors_.get("" if emotions is None else emotions[i], self.predictors_[""])
+            features[i] = _residual_statistics(self._reduced(self._registered(X[i])), predictor)
+        return features
+
+    def _reduced(self, track: np.ndarray) -> np.ndarray:
+        # PCA.transform checks its input for longer than it computes.
+        return (track - self.pca_.mean_) @ self.pca_.components_.T
 
     def _registered(self, series: Series) -> np.ndarray:
         """The series [m, c] at 25 frames/s: landmarks registered to the mean shape, or intensities without any."""
@@ -206,7 +234,11 @@ class ResidualBoosting(AuthenticityRanker[Sequence[Series]]):
             values = register_affine(series.points, self.mean_shape_).reshape(len(series.points), -1)
         n_frames = max(LAGS + 2, int((series.times[-1] - series.times[0]) * RATE_HZ) + 1)
         times = series.times[0] + np.arange(n_frames) / RATE_HZ
-        return np.column_stack([np.interp(times, series.times, column) for column in values.T])
+        place = np.interp(times, series.times, np.arange(len(values)))
+        before = np.minimum(place.astype(int), len(values) - 1)
+        after = np.minimum(before + 1, len(values) - 1)
+        share = (place - before)[:, None]
+        return (1 - share) * values[before] + share * values[after]
 
 
 def register_affine(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -259,7 +291,7 @@ def _predictors(tracks: dict[int, np.ndarray], names: np.ndarray) -> dict[str, R
 def _residual_statistics(track: np.ndarray, predictor: Ridge) -> np.ndarray:
     """Mean, deviation, 90th percentile, maximum and its time [5 c + 5], of each |residual| and of their norm."""
     past, target = _lagged(track)
-    residual = np.abs(target - predictor.predict(past))
+    residual = np.abs(target - (past @ predictor.coef_.T + predictor.intercept_))
     residual = np.column_stack([residual, np.linalg.norm(residual, axis=1)])
     return np.concatenate(
         [

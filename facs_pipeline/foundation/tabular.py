@@ -193,7 +193,11 @@ def number_table_pieces(
         first += len(piece)
         if separator != ",":
             piece = _with_points(path, piece, but=text)
+        floats = piece.select_dtypes(np.float64)
+        finished = set(floats.columns[~np.isinf(floats.to_numpy()).any(axis=0)])
         for name in piece.columns:
+            if name in finished:
+                continue
             if name not in text:
                 piece[name] = _numbers(path, piece[name])
             elif kind != "parquet":

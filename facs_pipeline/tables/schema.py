@@ -23,11 +23,20 @@ from facs_pipeline.tables.face_schemas import (
     presence_columns,
     side_columns,
 )
-from facs_pipeline.tables.video_schemas import DESCRIPTORS, METADATA, PREDICTIONS, REASONS, SUBJECTS, VIDEOS
+from facs_pipeline.tables.video_schemas import (
+    CONTROLS,
+    DESCRIPTORS,
+    METADATA,
+    PREDICTIONS,
+    REASONS,
+    SUBJECTS,
+    VIDEOS,
+)
 
 __all__ = [
     "ACTION_UNITS",
     "COLUMNS",
+    "CONTROLS",
     "DESCRIPTORS",
     "EMOTIONS",
     "EMOTION_REASONS",
@@ -64,6 +73,7 @@ TABLES: dict[str, TableSchema] = {
         PREDICTIONS,
         REASONS,
         SUBJECTS,
+        CONTROLS,
         EMOTIONS,
         EMOTION_REASONS,
         EVENTS,

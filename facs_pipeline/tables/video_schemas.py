@@ -119,7 +119,7 @@ _prediction = partial(Column, "predictions")
 PREDICTIONS = TableSchema(
     "predictions",
     "`predictions.csv` of `facs rank-authenticity`: one row per video and model.",
-    1,
+    2,
     (
         _prediction("model", "text", "Which model decided.", "-", "rank-svm, lightgbm, svm ...", "--model"),
         _prediction("video", "text", "Name of the video, as in the descriptor table.", "-", "text",
@@ -133,10 +133,15 @@ PREDICTIONS = TableSchema(
                     "descriptor table or pairs"),
         _prediction("score", "number", "Mean score over all pairs of the video; above 0 speaks for real.", "-", "any",
                     _SAXEN, 6),
-        _prediction("decision", "text", "Split of the scores at the median of its group.", "-",
-                    "real, fake, undecided", _SAXEN),
+        _prediction("decision", "text", "Split of the scores at the median of its group; cannot tell where the score "
+                    "is nearer to 0 than --error-rate or --coverage allows.", "-",
+                    "real, fake, undecided, cannot tell", _SAXEN),
         _prediction("probability", "number", "Probability that the video is the real one.", "-", "0 .. 1",
                     "calibrated score", 6),
+        _prediction("probability_low", "number", "Lower end of its 95 % interval; empty in an evaluation.", "-",
+                    "0 .. 1", "calibration on people drawn again", 4),
+        _prediction("probability_high", "number", "Upper end of its 95 % interval; empty in an evaluation.", "-",
+                    "0 .. 1", "calibration on people drawn again", 4),
         _prediction("note", "text", "Why the video was scored otherwise, or not; else empty.", "-", "text", "run"),
         _prediction("fold", "integer", "Fold in which the video's person was held out; only of an evaluation.", "-",
                     "0 ...", "evaluation", optional=True),
@@ -179,5 +184,34 @@ SUBJECTS = TableSchema(
         _subject("confidence", "number", "How sure the guess is; 0.5 is no better than chance.", "-", "0 .. 1",
                  "distances between clusters", 3),
         _subject("most_similar", "text", "The video with the most similar face.", "-", "text", "clusters of faces"),
+    ),
+)  # fmt: skip
+
+_control = partial(Column, "controls")
+CONTROLS = TableSchema(
+    "controls",
+    "`controls.csv` of `facs rank-authenticity --evaluate --controls`: one row per ranker and control.",
+    1,
+    (
+        _control("model", "text", "Which ranker is controlled.", "-", "rank-svm, lightgbm, svm ...", "--model"),
+        _control("control", "text", "What is given instead of the face, or changed.", "-", "text", "evaluation"),
+        _control("kind", "text", "How it is tried.", "-", "alone, or text", "evaluation"),
+        _control("n", "integer", "Pairs tried.", "count", "0 ...", "pairs"),
+        _control("accuracy", "number", "Share of pairs right.", "-", "0 .. 1", "held-out people", 4),
+        _control("low", "number", "Lower end of its 95 % interval.", "-", "0 .. 1", "bootstrap over people", 4),
+        _control("high", "number", "Upper end of its 95 % interval.", "-", "0 .. 1", "bootstrap over people", 4),
+        _control("compared_with", "number", "What it is to be compared with: chance, or the ranker on the same pairs "
+                 "as they are.", "-", "0 .. 1", "evaluation", 4),
+        _control("p", "number", "Share of random labellings at least as accurate; only of what is given alone.", "-",
+                 "0 .. 1", "permutation", 4),
+        _control("matched_accuracy", "number", "The ranker's share of pairs right, where as many count that the "
+                 "control gets right as wrong, however sure it is; empty where it is at chance.", "-", "0 .. 1",
+                 "stratified pairs", 4),
+        _control("matched_low", "number", "Lower end of its 95 % interval.", "-", "0 .. 1", "bootstrap over people", 4),
+        _control("matched_high", "number", "Upper end of its 95 % interval.", "-", "0 .. 1", "bootstrap over people",
+                 4),
+        _control("gain", "number", "What the ranker gains from it: accuracy on these pairs minus matched_accuracy.",
+                 "-", "-1 .. 1", "stratified pairs", 4),
+        _control("verdict", "text", "The result in words.", "-", "text", "evaluation"),
     ),
 )  # fmt: skip

@@ -1,0 +1,163 @@
+"""How sure decisions are: intervals of probabilities, and when to say "cannot tell"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from facs_pipeline.authenticity.scoring import Calibration, right
+from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.evaluation.accuracy import bootstrap_interval
+
+CANNOT_TELL = "cannot tell"
+COVERAGES = tuple(round(0.1 * tenth, 1) for tenth in range(1, 11))
+ERROR_RATE = 0.2
+"""Of the answers of a model of the package, unless another one is asked for."""
+DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """When a model keeps its answer to itself; at most one of both is given.
+
+    Attributes
+    ----------
+    error_rate : float or None
+        At most this share of the answers may be wrong, 0..0.5, as far as held-out people tell.
+    coverage : float or None
+        About this share of videos gets an answer, the surest ones, 0..1.
+    """
+
+    error_rate: float | None = None
+    coverage: float | None = None
+
+
+@dataclass(frozen=True)
+class CoveragePoint:
+    """The surest decisions about held-out people.
+
+    Attributes
+    ----------
+    coverage : float
+        Share of the decisions.
+    threshold : float
+        Their scores are at least this far from 0.
+    accuracy, low, high : float
+        Share right, and its 95 % interval over people. Each fold's decisions are chosen by the other folds' scores.
+    """
+
+    coverage: float
+    threshold: float
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What out-of-fold scores say about how sure later scores are.
+
+    Attributes
+    ----------
+    slopes, intercepts : ndarray of float
+        `[b]`, log-odds over the score: calibration curves of people drawn again.
+    coverage : tuple of CoveragePoint
+        From the surest decisions to all.
+    """
+
+    slopes: np.ndarray
+    intercepts: np.ndarray
+    coverage: tuple[CoveragePoint, ...]
+
+    @classmethod
+    def of_pairs(cls, scores: np.ndarray, folds: np.ndarray, subjects: np.ndarray) -> Confidence:
+        """From out-of-fold scores `[p]` of labelled pairs, positive = right, their folds and people."""
+        return cls._of(scores, scores, folds, subjects, lambda rows: Calibration.of_pairs(scores[rows]))
+
+    @classmethod
+    def of_videos(cls, scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, subjects: np.ndarray) -> Confidence:
+        """From out-of-fold scores `[n]` of single videos, labels 1 and -1, folds and people."""
+        return cls._of(
+            scores, scores * labels, folds, subjects, lambda rows: Calibration.of_videos(scores[rows], labels[rows])
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        scores: np.ndarray,
+        for_truth: np.ndarray,
+        folds: np.ndarray,
+        subjects: np.ndarray,
+        calibrate: Callable[[np.ndarray], Calibration | None],
+    ) -> Confidence:
+        names, person = np.unique(subjects.astype(str), return_inverse=True)
+        rows_of = [np.flatnonzero(person == number) for number in range(len(names))]
+        rng = np.random.default_rng(0)
+        curves = []
+        for _ in range(DRAWS):
+            drawn = np.concatenate([rows_of[number] for number in rng.integers(len(names), size=len(names))])
+            if curve := calibrate(drawn):
+                curves.append((curve.slope / curve.scale, curve.intercept))
+        slopes, intercepts = np.array(curves).T if curves else np.zeros((2, 0))
+        points = tuple(_coverage_point(share, scores, for_truth, folds, subjects) for share in COVERAGES)
+        return cls(slopes, intercepts, points)
+
+    def interval(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ends of the 95 % intervals `[p]` of the probabilities of scores `[p]`; NaN without any curve."""
+        if not len(self.slopes):
+            return np.full(len(scores), np.nan), np.full(len(scores), np.nan)
+        log_odds = np.outer(scores, self.slopes) + self.intercepts
+        low, high = np.quantile(1 / (1 + np.exp(-log_odds)), [0.025, 0.975], axis=1)
+        return low, high
+
+    def threshold(self, abstention: Abstention) -> float:
+        """How far from 0 a score must be to be answered; infinite where no coverage reaches the error rate."""
+        if abstention.coverage is not None:
+            shares = [point.coverage for point in self.coverage]
+            return float(np.interp(abstention.coverage, shares, [point.threshold for point in self.coverage]))
+        if abstention.error_rate is None:
+            return 0.0
+        good = [point for point in self.coverage if point.accuracy >= 1 - abstention.error_rate]
+        return good[-1].threshold if good else np.inf
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a model's card."""
+        return {
+            "slopes": self.slopes.round(6).tolist(),
+            "intercepts": self.intercepts.round(6).tolist(),
+            "coverage": [asdict(point) for point in self.coverage],
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Confidence:
+        """What `to_dict` gave."""
+        points = tuple(CoveragePoint(**point) for point in stored["coverage"])
+        return cls(np.array(stored["slopes"], float), np.array(stored["intercepts"], float), points)
+
+
+def _coverage_point(
+    share: float, scores: np.ndarray, for_truth: np.ndarray, folds: np.ndarray, subjects: np.ndarray
+) -> CoveragePoint:
+    sure = np.abs(scores)
+    answered = np.zeros(len(scores), bool)
+    for fold in np.unique(folds):
+        answered[folds == fold] = sure[folds == fold] >= np.quantile(sure[folds != fold], 1 - share)
+    outcomes = right(for_truth[answered])
+    if not len(outcomes):
+        return CoveragePoint(share, float(np.quantile(sure, 1 - share)), 0.5, 0.0, 1.0)
+    low, high = bootstrap_interval(outcomes, subjects[answered])
+    return CoveragePoint(share, float(np.quantile(sure, 1 - share)), float(outcomes.mean()), low, high)
+
+
+def checked_abstention(error_rate: float | None, coverage: float | None) -> Abstention | None:
+    """What a user asked for; None for nothing, `InputError` where it makes no sense."""
+    if error_rate is not None and coverage is not None:
+        raise InputError("--error-rate and --coverage both say when to abstain; give one of them")
+    if error_rate is not None and not 0 < error_rate < 0.5:
+        raise InputError(f"--error-rate {error_rate:g}: expected more than 0 and less than 0.5, which is guessing")
+    if coverage is not None and not 0 < coverage <= 1:
+        raise InputError(f"--coverage {coverage:g}: expected more than 0 and at most 1, e.g. 0.5 for the surer half")
+    return None if error_rate is None and coverage is None else Abstention(error_rate, coverage)
