@@ -102,8 +102,7 @@ class Confidence:
             if curve := calibrate(drawn):
                 curves.append((curve.slope / curve.scale, curve.intercept))
         slopes, intercepts = np.array(curves).T if curves else np.zeros((2, 0))
-        points = tuple(_coverage_point(share, scores, for_truth, folds, subjects) for share in COVERAGES)
-        return cls(slopes, intercepts, points)
+        return cls(slopes, intercepts, coverage_points(scores, for_truth, folds, subjects))
 
     def interval(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ends of the 95 % intervals `[p]` of the probabilities of scores `[p]`; NaN without any curve."""
@@ -136,6 +135,25 @@ class Confidence:
         """What `to_dict` gave."""
         points = tuple(CoveragePoint(**point) for point in stored["coverage"])
         return cls(np.array(stored["slopes"], float), np.array(stored["intercepts"], float), points)
+
+
+def coverage_points(
+    scores: np.ndarray, for_truth: np.ndarray, folds: np.ndarray, subjects: np.ndarray
+) -> tuple[CoveragePoint, ...]:
+    """Accuracy at each of `COVERAGES`.
+
+    Parameters
+    ----------
+    scores : ndarray of float
+        Out-of-fold scores `[n]`.
+    for_truth : ndarray of float
+        `[n]`, the same, positive where they are right.
+    folds : ndarray of int
+        `[n]`.
+    subjects : ndarray of str
+        `[n]`.
+    """
+    return tuple(_coverage_point(share, scores, for_truth, folds, subjects) for share in COVERAGES)
 
 
 def _coverage_point(

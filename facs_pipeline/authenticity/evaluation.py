@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.authenticity import controls, scoring
+from facs_pipeline.authenticity.confidence import coverage_points
 from facs_pipeline.authenticity.curve import n_curve_fits, ranking_curve
 from facs_pipeline.authenticity.explanation import COLUMNS, reason_rows
 from facs_pipeline.authenticity.model import EmotionStage, no_probability, prediction_table, versions
@@ -114,6 +115,7 @@ def evaluate(
                 of_pairs["permutation_p_retrained"] = scoring.retrained_p_value(
                     ranker, data, n_permutations=settings.permutations, seed=seed, task=task
                 )
+            figures["coverage"] = _coverage(study, scored, video_scores)
             if control_data is not None:
                 if raters := _beside_raters(study, video_scores, control_data, seed):
                     figures["raters"] = raters
@@ -152,6 +154,17 @@ def n_fits(study: Study, n_rankers: int, settings: EvaluationSettings = Evaluati
     n_folds = len(list(scoring.training_folds(folds, study.pairs.labelled)))
     parts = n_curve_fits(study.subjects, folds, n_folds) if settings.learning_curve else 0
     return n_rankers * ((1 + settings.permutations) * n_folds + parts)
+
+
+def _coverage(study: Study, scored: np.ndarray, video_scores: np.ndarray) -> dict[str, list[dict[str, float]]]:
+    """How often the surest answers are right, of pairs and of clips alone."""
+    first, folds = study.pairs.labelled[:, 0], study.assigned_folds()
+    known = (study.labels != 0) & np.isfinite(video_scores)
+    of_videos, labels = video_scores[known], study.labels[known]
+    points = {"pairs": coverage_points(scored, scored, folds[first], study.subjects[first])}
+    if known.any():
+        points["videos"] = coverage_points(of_videos, of_videos * labels, folds[known], study.subjects[known])
+    return {kind: [asdict(point) for point in of_kind] for kind, of_kind in points.items()}
 
 
 def _n_control_fits(study: Study, rankers: dict[str, AuthenticityRanker], data: controls.ControlData | None) -> int:

@@ -14,6 +14,7 @@ import pandas as pd
 from facs_pipeline.authenticity.explanation import in_words
 from facs_pipeline.foundation.evaluation.classification import MISTAKES, class_figures, subgroup_figures
 from facs_pipeline.report.gather import Ranking
+from facs_pipeline.report.ranker_tables import of_report
 from facs_pipeline.report.shapes import is_number, numbers, records, to_number
 
 REASONS = 3
@@ -70,7 +71,7 @@ def task_of_ranking(ranking: Ranking, metadata: Mapping[str, Mapping[str, str]])
             model["chance"] = 0.5
             model["subgroups"] = _subgroups(rows, metadata)
             model["mistakes"] = _mistakes(rows, ranking.reasons)
-        model |= _reported(reported.get(name))
+        model |= _reported(reported.get(name)) | of_report(ranking.report, str(name))
         if "accuracy" in model:
             models.append({"chance": 0.5, **model})
     if not models:

@@ -27,6 +27,7 @@ from facs_pipeline.report.gather import Gathered, Video
 from facs_pipeline.report.pairs import Pair, pair_card, pairs_of
 from facs_pipeline.report.pictures import Strip, picture_uris, strips
 from facs_pipeline.report.provenance import as_data, environment, plain, run_view, time_of_making
+from facs_pipeline.report.ranker_tables import ranker_tables
 from facs_pipeline.report.shapes import clean_task, is_number, to_number
 from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
@@ -192,6 +193,8 @@ def _mistakes(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _task_view(task: dict[str, Any], number: int, thumbs: dict[str, str]) -> dict[str, Any]:
     pictures = thumbs | _named_pictures(task)
     models = [model_view(model, f"t{number + 1}-{i + 1}", pictures) for i, model in enumerate(task["models"])]
+    for model, view in zip(task["models"], models, strict=True):
+        view["tables"] = ranker_tables(model, view["id"])
     return {"task": task, "table": accuracy_table(task), "models": models}
 
 

@@ -142,7 +142,9 @@ def test_raters_that_fail_where_the_ranker_does_not():
 
 
 def test_controls_need_an_evaluation(ranking_table, tmp_path):
-    assert "--controls goes with --evaluate" in failure("--descriptors", ranking_table, "--predict", "m.npz", "--controls")
+    assert "--controls goes with --evaluate" in failure(
+        "--descriptors", ranking_table, "--predict", "m.npz", "--controls"
+    )
     (tmp_path / "about.csv").write_text("video,sex\na,F\n")
     wrong = failure("--descriptors", ranking_table, "--evaluate", "--metadata", tmp_path / "about.csv")
     assert "--metadata goes with --controls" in wrong
