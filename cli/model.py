@@ -15,6 +15,7 @@ from .usage import SuggestingGroup
 
 OF_THE_PACKAGE = (
     "action_units",
+    "action_units_published",
     "sides",
     "gaze",
     "landmarks",
@@ -22,6 +23,7 @@ OF_THE_PACKAGE = (
     "shape_modes",
     "confidence",
     "emotions",
+    "authenticity",
 )
 
 
@@ -44,8 +46,9 @@ Examples:
 def show(file: str, as_json: bool) -> None:
     """Print what FILE says of itself: training data, action units, metrics, versions, hash.
 
-    FILE may also be action_units (the default), sides, gaze, landmarks, landmark_places, shape_modes, confidence or
-    emotions: a model of the package. The file is verified first; nothing in it is run.
+    FILE may also be a model of the package: action_units (the default), action_units_published, sides, gaze, landmarks,
+    landmark_places, shape_modes, confidence, emotions or authenticity. The file is verified first; nothing in it is
+    run.
     """
     if file in OF_THE_PACKAGE and not os.path.exists(file):
         file = str(files("facs_pipeline.models").joinpath(f"{file}.npz"))

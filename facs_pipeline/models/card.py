@@ -94,6 +94,7 @@ def _lists(card: Mapping[str, Any]) -> list[str]:
         lines += ["", "Trained on faces of", *(f"  {name}: {n}" for name, n in card["faces_per_emotion"].items())]
     if isinstance(card.get("measured"), dict):
         lines += ["", *measured_text(card["measured"])]
+    lines += _ranker(card)
     if "settings" in card:
         lines += ["", "Features", *(f"  {k}: {v}" for k, v in sorted(card["settings"].items()))]
     return lines
@@ -128,6 +129,32 @@ def gaze_text(metrics: Mapping[str, Mapping[str, float]]) -> list[str]:
         f"({row['straight_ahead_error_deg']:.1f} if always straight ahead)"
         for name, row in metrics.items()
     ]
+
+
+def _ranker(card: Mapping[str, Any]) -> list[str]:
+    """How sure a ranker is by emotion and by coverage, and when not to use it."""
+    lines = []
+    by_emotion = (card.get("out_of_fold") or {}).get("per_emotion") or {}
+    if by_emotion:
+        lines += ["", "On people never trained on, right (95 % over people); of two, and of one alone"]
+    for emotion, figures in by_emotion.items():
+        parts = [_right(figures[kind], kind) for kind in ("pairs", "videos") if figures[kind]["n"]]
+        lines.append(f"  {emotion:<10}" + "; ".join(parts))
+    for kind, confidence in (card.get("confidence") or {}).items():
+        lines += ["", f"The surest answers about {kind}: share answered, share of these right (95 % over people)"]
+        lines += [
+            f"  {row['coverage']:>4.0%}  {row['accuracy']:.1%} ({row['low']:.1%} to {row['high']:.1%})"
+            for row in confidence["coverage"]
+        ]
+    for key, title in (("not_for", "When not to use it"), ("law", "What law and ethics boards say")):
+        if card.get(key):
+            lines += ["", title, *(f"  - {sentence}" for sentence in card[key])]
+    return lines
+
+
+def _right(figures: Mapping[str, Any], kind: str) -> str:
+    low, high = figures["subject_bootstrap_95"]
+    return f"{kind} {figures['accuracy']:.1%} ({low:.1%} to {high:.1%}) of {figures['n']}"
 
 
 def measured_text(measured: Mapping[str, Any]) -> list[str]:
