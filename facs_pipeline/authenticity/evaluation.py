@@ -14,11 +14,12 @@ from facs_pipeline.authenticity import controls, scoring
 from facs_pipeline.authenticity.confidence import coverage_points
 from facs_pipeline.authenticity.curve import n_curve_fits, ranking_curve
 from facs_pipeline.authenticity.explanation import COLUMNS, reason_rows
-from facs_pipeline.authenticity.model import EmotionStage, no_probability, prediction_table, versions
+from facs_pipeline.authenticity.model import no_probability, prediction_table, versions
 from facs_pipeline.authenticity.ranker import AuthenticityRanker
 from facs_pipeline.authenticity.raters import beside_raters
 from facs_pipeline.authenticity.series import Series
 from facs_pipeline.authenticity.study import Study
+from facs_pipeline.authenticity.two_stage import both_right, emotion_figures, stages_by_fold
 from facs_pipeline.foundation.evaluation.accuracy import accuracy_figures
 from facs_pipeline.foundation.files.model_file import stored_bytes
 from facs_pipeline.foundation.progress import SILENT, Progress, Task
@@ -91,6 +92,7 @@ def evaluate(
     reasons: list[list[object]] = []
     by_chance = _by_chance(study, seed)
     models = {}
+    stages = stages_by_fold(study)
     control_rows: list[controls.ControlResult] = []
     fits = n_fits(study, len(rankers), settings) + _n_control_fits(study, rankers, control_data)
     with progress.task("training", fits, "models") as task:
@@ -116,13 +118,14 @@ def evaluate(
                     ranker, data, n_permutations=settings.permutations, seed=seed, task=task
                 )
             figures["coverage"] = _coverage(study, scored, video_scores)
-            if control_data is not None:
-                if raters := _beside_raters(study, video_scores, control_data, seed):
-                    figures["raters"] = raters
-                if ranker.consumes == "descriptors":
-                    folds = [fold for fold, _train, _test in scoring.training_folds(data.folds, data.pairs.labelled)]
-                    fitted = controls.FittedFolds(name, ranker, dict(zip(folds, by_fold, strict=True)), scored)
-                    control_rows += _controls(study, fitted, control_data, seed, task)
+            if raters := _beside_raters(study, video_scores, control_data, seed):
+                figures["raters"] = raters
+            if ranker.consumes == "descriptors":
+                folds = [fold for fold, _train, _test in scoring.training_folds(data.folds, data.pairs.labelled)]
+                fitted = controls.FittedFolds(name, ranker, dict(zip(folds, by_fold, strict=True)), scored)
+                if stages:
+                    figures["two_stage"] = both_right(study, stages, fitted.by_fold, seed)
+                control_rows += _controls(study, fitted, control_data, seed, task)
             models[name] = {
                 **figures,
                 "parameters": _plain(ranker.get_params()),
@@ -135,7 +138,7 @@ def evaluate(
         "data": {**_description(study), "by_chance_95": np.quantile(by_chance, [0.025, 0.975]).tolist()},
         "models": models,
         **({} if control_data is None else {"controls": [_without_nan(asdict(row)) for row in control_rows]}),
-        "emotion_stage": _emotion_stage_figures(study, seed),
+        "emotion_stage": emotion_figures(study, stages, seed),
         "seeds": {"rankers": seed, "bootstrap": seed, "permutation": seed},
         "resamples": {
             "bootstrap": N_RESAMPLES,
@@ -175,8 +178,10 @@ def _n_control_fits(study: Study, rankers: dict[str, AuthenticityRanker], data: 
 
 
 def _controls(
-    study: Study, fitted: controls.FittedFolds, data: controls.ControlData, seed: int, task: Task
+    study: Study, fitted: controls.FittedFolds, data: controls.ControlData | None, seed: int, task: Task
 ) -> list[controls.ControlResult]:
+    if data is None:
+        return []
     return [
         *controls.of_facts(study, fitted, data.facts, seed),
         *controls.of_other_data(study, fitted, cut=data.cut, sex=data.metadata.sex, seed=seed, task=task),
@@ -184,9 +189,9 @@ def _controls(
 
 
 def _beside_raters(
-    study: Study, video_scores: np.ndarray, data: controls.ControlData, seed: int
+    study: Study, video_scores: np.ndarray, data: controls.ControlData | None, seed: int
 ) -> dict[str, Any] | None:
-    right = data.metadata.raters_right
+    right = None if data is None else data.metadata.raters_right
     return None if right is None else beside_raters(video_scores, study.labels, right, study.subjects, seed=seed)
 
 
@@ -324,24 +329,6 @@ def _predictions(
         part["_row"] = rows
         parts.append(part)
     return pd.concat(parts).sort_values("_row").drop(columns="_row")
-
-
-def _emotion_stage_figures(study: Study, seed: int) -> dict[str, Any] | None:
-    """Out-of-fold accuracy of the first stage, emotion from descriptors; None without emotions."""
-    emotions, values, folds = study.table.emotions, study.table.values, study.assigned_folds()
-    rows = np.flatnonzero((emotions != "") & np.isfinite(values).all(axis=1))
-    if len(np.unique(emotions[rows].astype(str))) < 2:
-        return None
-    hits: list[bool] = []
-    subjects: list[str] = []
-    for fold in np.unique(folds[rows]):
-        train, test = rows[folds[rows] != fold], rows[folds[rows] == fold]
-        stage = EmotionStage.fit(values[train], emotions[train]) if len(train) else None
-        if stage is not None:
-            hits += list(stage.predict(values[test]) == emotions[test])
-            subjects += list(study.subjects[test])
-    share = max(np.mean(emotions[rows] == name) for name in set(emotions[rows]))
-    return accuracy_figures(np.array(hits, float), subjects, chance=float(share), seed=seed)
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:

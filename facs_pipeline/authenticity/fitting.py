@@ -10,8 +10,9 @@ from sklearn.base import clone
 
 from facs_pipeline.authenticity import scoring
 from facs_pipeline.authenticity.confidence import Confidence
+from facs_pipeline.authenticity.emotion_stage import EmotionStage
 from facs_pipeline.authenticity.evaluation import accuracy_of_scores
-from facs_pipeline.authenticity.model import AuthenticityModel, EmotionStage, versions
+from facs_pipeline.authenticity.model import AuthenticityModel, versions
 from facs_pipeline.authenticity.model_card import LAW, NOT_FOR
 from facs_pipeline.authenticity.pairs import Pairs
 from facs_pipeline.authenticity.ranker import AuthenticityRanker

@@ -12,12 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import RidgeClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from facs_pipeline.authenticity.baselines import LightGBMPairs, LightGBMSingle, SVMSingle
 from facs_pipeline.authenticity.confidence import CANNOT_TELL, Abstention, Confidence
+from facs_pipeline.authenticity.emotion_stage import EmotionStage
 from facs_pipeline.authenticity.pairs import groups_of
 from facs_pipeline.authenticity.pooled_logistic import PooledLogistic
 from facs_pipeline.authenticity.rank_svm import RankSVM
@@ -48,42 +46,6 @@ PRESETS: dict[str, dict[str, str]] = {
     "rank-svm-normal": {"scaling": "normal"},
 }
 SAVED = ("rank-svm", "rank-svm-tuned", "rank-svm-normal", "lightgbm", "lightgbm-single", "svm", "pooled-logistic")
-
-
-class EmotionStage:
-    """First stage for a video without an emotion: descriptors -> one of the emotions of the training set.
-
-    A ridge classifier on standardised descriptors, folded into one matrix product.
-
-    Parameters
-    ----------
-    emotions : tuple of str
-        The e names.
-    weights, intercepts : ndarray of float
-        On raw descriptors, `[d, e]` and `[e]`.
-    """
-
-    def __init__(self, emotions: tuple[str, ...], weights: np.ndarray, intercepts: np.ndarray):
-        self.emotions, self.weights, self.intercepts = emotions, weights, intercepts
-
-    @classmethod
-    def fit(cls, X: np.ndarray, emotions: np.ndarray) -> EmotionStage | None:
-        """From descriptors `[n, d]` and emotions `[n]`, ``""`` where unknown; None with fewer than two emotions."""
-        known = np.asarray(emotions, dtype=object) != ""
-        names = np.asarray(emotions, dtype=object)[known].astype(str)
-        if len(np.unique(names)) < 2:
-            return None
-        steps = make_pipeline(StandardScaler(), RidgeClassifier(alpha=float(X.shape[1]))).fit(X[known], names)
-        scaler, ridge = steps[0], steps[1]
-        coefficients, intercepts = ridge.coef_, ridge.intercept_
-        if len(ridge.classes_) == 2:  # scikit-learn has one row for two classes
-            coefficients, intercepts = np.vstack([-coefficients, coefficients]), np.repeat(intercepts, 2) * [-1, 1]
-        weights = (coefficients / scaler.scale_).T
-        return cls(tuple(map(str, ridge.classes_)), weights, intercepts - scaler.mean_ @ weights)
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Emotions `[n]` of descriptors `[n, d]`."""
-        return np.array(self.emotions, dtype=object)[np.argmax(X @ self.weights + self.intercepts, axis=1)]
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,14 @@ def report_text(report: dict[str, Any]) -> str:
     stage = report["emotion_stage"]
     if stage:
         lines.append(f"emotion from descriptors alone: {stage['accuracy']:.1%} right, chance {stage['chance']:.1%}")
+    for name, figures in models.items():
+        both = [
+            f"{of_kind['accuracy']:.1%} of {kind} (chance {of_kind['chance']:.1%})"
+            for kind, of_kind in figures.get("two_stage", {}).items()
+            if of_kind["n"]
+        ]
+        if both:
+            lines.append(f"that emotion and, told it, {name} both right: {', '.join(both)}")
     lines += [raters_text(name, figures["raters"]) for name, figures in models.items() if "raters" in figures]
     if report.get("controls"):
         lines += ["", controls_text(report["controls"]), ""]

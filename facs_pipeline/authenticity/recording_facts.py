@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.authenticity.pairs import VideoFinder
+from facs_pipeline.dynamics.evidence import Kind, kind_of_evidence
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_number_table, read_text_table
 from facs_pipeline.tables.descriptor_table import DescriptorTable
@@ -30,7 +31,11 @@ _OF_VIDEOS = {
     "brightness": "brightness",
     "blur": "blur",
 }
-_PREFIXES = {"head_": "head in the descriptors", "clip_": "place in the clip", "recording_": "recording in general"}
+_OF_KINDS: dict[Kind, str] = {
+    "head": "head pose and movement",
+    "clip": "when in the clip things happen",
+    "recording": "recording, by descriptors",
+}
 _RATERS = ("raters_type_right_pct", "raters_right_pct")
 
 
@@ -74,7 +79,7 @@ def read_recording_facts(features: Path | None, table: DescriptorTable) -> list[
     features : path or None
         Folder written by ``facs extract-features``: its `videos.csv` and action-unit tables are read.
     table : DescriptorTable
-        The n videos. Its own columns `head_...`, `clip_...`, `recording_...` are facts, too.
+        The n videos. Its own columns that are no evidence of the face are facts, too.
 
     Returns
     -------
@@ -86,9 +91,8 @@ def read_recording_facts(features: Path | None, table: DescriptorTable) -> list[
         for name, values in (*_of_videos_table(features, table), *_of_faces(features, table)):
             facts.setdefault(name, []).append(values)
     for position, column in enumerate(table.columns):
-        for prefix, name in _PREFIXES.items():
-            if column.startswith(prefix) and "in_step" not in column:
-                facts.setdefault(name, []).append(table.values[:, position])
+        if fact := _OF_KINDS.get(kind_of_evidence(column)):
+            facts.setdefault(fact, []).append(table.values[:, position])
     found = []
     for name, columns in facts.items():
         known = [values for values in columns if np.isfinite(values).mean() > 0.5 and np.nanstd(values) > 0]
