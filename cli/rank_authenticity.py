@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from facs_pipeline.authenticity.confidence import Abstention
+    from facs_pipeline.authenticity.model import AuthenticityModel
     from facs_pipeline.authenticity.ranking import Prediction
     from facs_pipeline.authenticity.ranking_input import RankingData
     from facs_pipeline.dynamics.evidence import Evidence
@@ -171,7 +173,7 @@ def command(
     _check_places(out, save, out_is_used=bool(predict or evaluate or videos))
     if videos:
         _check_named_once(videos)
-        features = _extract(videos, out, jobs)
+        features = _extract(videos, out, jobs, trained)
     data = read_ranking_data(
         features=features,
         descriptors=descriptors,
@@ -191,7 +193,9 @@ def command(
         click.echo(f"Warning: {warning}", err=True)
     if evaluate:
         settings = EvaluationSettings(seed, permutations, learning_curve)
-        control_data = ranking.read_control_data(data, metadata, cut=_cut(data, study.table, seed)) if controls else None
+        control_data = None
+        if controls:
+            control_data = ranking.read_control_data(data, metadata, cut=_cut(data, study.table, seed))
         report = ranking.evaluate(
             data, study, names, out, settings, penalty=c, control_data=control_data, progress=ConsoleProgress()
         )
@@ -297,13 +301,16 @@ def _check_named_once(videos: tuple[str, ...]) -> None:
         places.add(place)
 
 
-def _extract(videos: tuple[str, ...], out: Path, jobs: int | None) -> Path:
-    """Run the extraction into OUT/features; what is done already is not done again."""
+def _extract(videos: tuple[str, ...], out: Path, jobs: int | None, model: AuthenticityModel | None) -> Path:
+    """Run the extraction into OUT/features, with the descriptors that the model reads; nothing is done twice."""
     from facs_pipeline.extraction.options import Options
     from facs_pipeline.extraction.run import extract_features
 
     folder = out / "features"
-    extract_features(videos, Options(out=folder, jobs=jobs), ConsoleProgress())
+    options = Options(out=folder, jobs=jobs)
+    if model is not None and model.is_extended:
+        options = replace(options, descriptor_set="extended")
+    extract_features(videos, options, ConsoleProgress())
     return folder
 
 

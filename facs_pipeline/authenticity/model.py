@@ -88,6 +88,11 @@ class AuthenticityModel:
         """Whether it takes descriptors relative to the mean of the person's clips."""
         return bool(self.card.get("relative_to_person", False))
 
+    @property
+    def is_extended(self) -> bool:
+        """Whether some of its columns are of the extended descriptor, and not of the published one."""
+        return any(name.startswith(("lip_", "lids_")) for name in self.columns)
+
     def aligned(self, table: DescriptorTable) -> DescriptorTable:
         """The table with the model's columns in the model's order; `InputError` where one is missing."""
         if table.relative_to_person != self.relative_to_person:
@@ -100,6 +105,7 @@ class AuthenticityModel:
             raise InputError(
                 f"{table.source}: lacks {len(missing)} of the {len(self.columns)} model columns, e.g. {missing[0]!r}; "
                 "describe the videos with the same settings and action units as those the model was trained on"
+                + (", and with --descriptor-set extended" if self.is_extended else "")
             )
         position = {name: i for i, name in enumerate(table.columns)}
         order = [position[name] for name in self.columns]
