@@ -33,7 +33,7 @@ def ranker_tables(model: Mapping[str, Any], id: str) -> list[CaptionedTable]:
     Parameters
     ----------
     model : mapping
-        With any of ``per_emotion``, ``coverage``, ``controls``, ``raters``, as `authenticity.json` has them.
+        With any of ``per_emotion``, ``coverage``, ``controls``, ``two_stage``, ``raters``, as `authenticity.json` has them.
     id : str
         Of the model on the page.
     """
@@ -46,6 +46,7 @@ def ranker_tables(model: Mapping[str, Any], id: str) -> list[CaptionedTable]:
             f"{name} controlled: what is told without the face, and what {name} gains from it",
             _controls(model.get("controls")),
         ),
+        ("stages", f"Emotion found and {name}, told it, right", _stages(model.get("two_stage"))),
         ("raters", f"{name} beside human raters, clips alone", _raters(model.get("raters"))),
     ]
     return [CaptionedTable(f"{id}-{part}", caption, table) for part, caption, table in made if table.rows]
@@ -58,7 +59,11 @@ def of_report(report: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
     entry = entry if isinstance(entry, dict) else {}
     rows: Any = (report or {}).get("controls")
     controls = [row for row in rows if isinstance(row, dict) and row.get("model") == name] if _rows(rows) else []
-    found = {key: entry[key] for key in ("per_emotion", "coverage", "raters") if isinstance(entry.get(key), dict)}
+    found = {
+        key: entry[key]
+        for key in ("per_emotion", "coverage", "two_stage", "raters")
+        if isinstance(entry.get(key), dict)
+    }
     return found | ({"controls": controls} if controls else {})
 
 
@@ -95,7 +100,7 @@ def _coverage(coverage: Any) -> Table:
 
 
 def _controls(controls: Sequence[Mapping[str, Any]] | None) -> Table:
-    head = ["Control", "How", "Pairs", "Right", "95 % over people", "To compare", "p", "Matched for it", "Gain", "So"]
+    head = ["Control", "So", "Right", "95 % over people", "To compare", "p", "Matched for it", "Gain", "Pairs", "How"]
     rows = []
     for row in controls or []:
         gain: Any = row.get("gain")
@@ -104,12 +109,22 @@ def _controls(controls: Sequence[Mapping[str, Any]] | None) -> Table:
         ends = [row.get("low"), row.get("high")]
         rows.append(
             [
-                *words[:2], number(row.get("n"), ".0f"), percent(row.get("accuracy")),
-                interval(ends) if numbers(ends, 2) else EMPTY, percent(row.get("compared_with")),
-                number(row.get("p"), ".2g"), percent(row.get("matched_accuracy")), points, words[2],
+                words[0], words[2], percent(row.get("accuracy")), interval(ends) if numbers(ends, 2) else EMPTY,
+                percent(row.get("compared_with")), number(row.get("p"), ".2g"), percent(row.get("matched_accuracy")),
+                points, number(row.get("n"), ".0f"), words[1],
             ]
         )  # fmt: skip
     return Table(head, rows)
+
+
+def _stages(two_stage: Any) -> Table:
+    rows = []
+    for kind, figures in (two_stage or {}).items():
+        if isinstance(figures, dict) and is_number(figures.get("accuracy")):
+            people = figures.get("subject_bootstrap_95")
+            cells = [percent(figures["accuracy"]), interval(people), percent(figures.get("chance"))]
+            rows.append([Cell(str(kind), str(kind)), *cells, number(figures.get("n"), ".0f")])
+    return Table(["Of", "Both right", "95 % over people", "Chance", "n"], rows)
 
 
 def _raters(raters: Any) -> Table:
