@@ -33,7 +33,8 @@ def ranker_tables(model: Mapping[str, Any], id: str) -> list[CaptionedTable]:
     Parameters
     ----------
     model : mapping
-        With any of ``per_emotion``, ``coverage``, ``controls``, ``two_stage``, ``raters``, as `authenticity.json` has them.
+        With any of ``per_emotion``, ``coverage``, ``controls``, ``two_stage``, ``raters``, as
+        `authenticity.json` has them.
     id : str
         Of the model on the page.
     """
