@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
-from facs_pipeline.authenticity.scoring import Calibration, right
+from facs_pipeline.authenticity.scoring import right
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.evaluation.accuracy import bootstrap_interval
 
@@ -17,6 +18,7 @@ COVERAGES = tuple(round(0.1 * tenth, 1) for tenth in range(1, 11))
 ERROR_RATE = 0.2
 """Of the answers of a model of the package, unless another one is asked for."""
 DRAWS = 200
+_NEWTON_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -75,39 +77,17 @@ class Confidence:
     @classmethod
     def of_pairs(cls, scores: np.ndarray, folds: np.ndarray, subjects: np.ndarray) -> Confidence:
         """From out-of-fold scores `[p]` of labelled pairs, positive = right, their folds and people."""
-        return cls._of(scores, scores, folds, subjects, lambda rows: Calibration.of_pairs(scores[rows]))
+        curves = _curves(scores, np.ones(len(scores)), subjects, with_intercept=False)
+        return cls(*curves, coverage_points(scores, scores, folds, subjects))
 
     @classmethod
     def of_videos(cls, scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, subjects: np.ndarray) -> Confidence:
         """From out-of-fold scores `[n]` of single videos, labels 1 and -1, folds and people."""
-        return cls._of(
-            scores, scores * labels, folds, subjects, lambda rows: Calibration.of_videos(scores[rows], labels[rows])
-        )
-
-    @classmethod
-    def _of(
-        cls,
-        scores: np.ndarray,
-        for_truth: np.ndarray,
-        folds: np.ndarray,
-        subjects: np.ndarray,
-        calibrate: Callable[[np.ndarray], Calibration | None],
-    ) -> Confidence:
-        names, person = np.unique(subjects.astype(str), return_inverse=True)
-        rows_of = [np.flatnonzero(person == number) for number in range(len(names))]
-        rng = np.random.default_rng(0)
-        curves = []
-        for _ in range(DRAWS):
-            drawn = np.concatenate([rows_of[number] for number in rng.integers(len(names), size=len(names))])
-            if curve := calibrate(drawn):
-                curves.append((curve.slope / curve.scale, curve.intercept))
-        slopes, intercepts = np.array(curves).T if curves else np.zeros((2, 0))
-        return cls(slopes, intercepts, coverage_points(scores, for_truth, folds, subjects))
+        curves = _curves(scores, labels.astype(float), subjects, with_intercept=True)
+        return cls(*curves, coverage_points(scores, scores * labels, folds, subjects))
 
     def interval(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Ends of the 95 % intervals `[p]` of the probabilities of scores `[p]`; NaN without any curve."""
-        if not len(self.slopes):
-            return np.full(len(scores), np.nan), np.full(len(scores), np.nan)
+        """Ends of the 95 % intervals `[p]` of the probabilities of scores `[p]`."""
         log_odds = np.outer(scores, self.slopes) + self.intercepts
         low, high = np.quantile(1 / (1 + np.exp(-log_odds)), [0.025, 0.975], axis=1)
         return low, high
@@ -135,6 +115,38 @@ class Confidence:
         """What `to_dict` gave."""
         points = tuple(CoveragePoint(**point) for point in stored["coverage"])
         return cls(np.array(stored["slopes"], float), np.array(stored["intercepts"], float), points)
+
+
+def _curves(
+    scores: np.ndarray, y: np.ndarray, subjects: np.ndarray, *, with_intercept: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes and intercepts [DRAWS] of `scoring.Calibration`'s curve for people drawn with replacement.
+
+    All curves take their Newton steps together.
+    """
+    names, person = np.unique(subjects.astype(str), return_inverse=True)
+    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
+    weights = drawn[:, person].astype(float)
+    scale = float(np.sqrt(np.mean(scores**2))) or 1.0
+    x = scores / scale
+    slopes, intercepts = np.zeros(DRAWS), np.zeros(DRAWS)
+    for _step in range(_NEWTON_STEPS):
+        wrong = expit(-y * (np.outer(slopes, x) + intercepts[:, None]))
+        pull, curvature = weights * wrong * y, weights * wrong * (1 - wrong)
+        by_slope, by_both = 1.0 + curvature @ x**2, curvature @ x
+        of_slope, of_intercept = pull @ x - slopes, pull.sum(axis=1)
+        if not with_intercept:
+            slopes = slopes + of_slope / by_slope
+            continue
+        # The little that is added keeps a draw of one class from going to infinity.
+        by_intercept = curvature.sum(axis=1) + 1e-3
+        determinant = by_slope * by_intercept - by_both**2
+        slopes = slopes + (by_intercept * of_slope - by_both * of_intercept) / determinant
+        intercepts = intercepts + (by_slope * of_intercept - by_both * of_slope) / determinant
+    # As there: a curve that would fall with the score is replaced by its base rate.
+    share = np.clip((weights @ (y > 0)) / weights.sum(axis=1), 0.01, 0.99)
+    level = np.log(share / (1 - share)) if with_intercept else np.zeros(DRAWS)
+    return np.where(slopes > 0, slopes / scale, 0.0), np.where(slopes > 0, intercepts, level)
 
 
 def coverage_points(
