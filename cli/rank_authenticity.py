@@ -249,11 +249,15 @@ def _check_controls(controls: bool, metadata: Path | None, *, evaluate: bool) ->
 
 def _cut(data: RankingData, table: DescriptorTable, seed: int) -> np.ndarray | None:
     """Descriptors of the clips cut at random at both ends; None without action-unit tables."""
+    from facs_pipeline.authenticity.habits import without_habits
     from facs_pipeline.extraction.cut_descriptors import describe_cut
 
     if data.features is None:
         return None
-    return describe_cut(data.features, table, seed=seed, progress=ConsoleProgress())
+    cut = describe_cut(data.features, table, seed=seed, progress=ConsoleProgress())
+    if cut is None or not table.relative_to_person:
+        return cut
+    return without_habits(replace(table, values=cut)).values
 
 
 def _check_pairs(pairs: str, *, needed: bool) -> None:
