@@ -119,6 +119,25 @@ class ConsoleProgress(Progress):
         click.echo(text, err=True)
 
 
+class CountedFailures(ConsoleProgress):
+    """Counts what failed, for the exit code.
+
+    Attributes
+    ----------
+    failed : int
+        How often something did.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = 0
+
+    def fail(self, text: str) -> None:
+        """The line as a failure."""
+        self.failed += 1
+        super().fail(text)
+
+
 class _Bar(Task):
     """A task as a bar of tqdm, one of those in `drawn` until it is closed."""
 

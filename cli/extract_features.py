@@ -52,7 +52,12 @@ SHOWN_REMARKS = 10
 )  # fmt: skip
 @click.option(
     "--metadata", type=click.Path(path_type=Path),
-    help="Table with the column video and any of subject, emotion, label; carried into descriptors.csv.",
+    help="Table with the column video and any of subject, emotion, label (carried into descriptors.csv) and others "
+    "such as condition (with these in metadata.csv, for facs summarize).",
+)  # fmt: skip
+@click.option(
+    "--quality", type=click.Path(path_type=Path),
+    help="TOML file of limits for the verdict in videos.csv; facs quality --limits prints the usual ones.",
 )  # fmt: skip
 @click.option(
     "--baseline", metavar="none|video|subject|CLIP", default="none", show_default=True,
@@ -95,6 +100,7 @@ def command(
     landmarks: Path | None,
     faces: Literal["one", "all"],
     metadata: Path | None,
+    quality: Path | None,
     baseline: str,
     least_confidence: float,
     cutoff_hz: float,
@@ -130,6 +136,7 @@ def command(
         baseline=baseline,
         overlay=overlay,
         metadata=metadata,
+        quality=quality,
         cutoff_hz=cutoff_hz,
         least_confidence=least_confidence,
         descriptor_set=descriptor_set,

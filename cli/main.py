@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate-emotion": ("evaluate_emotion", "Measure an emotion model on labelled faces."),
     "predict-emotion": ("predict_emotion", "Images or videos -> probabilities of emotion labels, and why."),
     "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
+    "quality": ("quality", "Which videos of a run to trust: use, check or leave out, and why."),
+    "summarize": ("summarize", "A study by its conditions: per video, person and group, and what differs."),
     "report": ("report", "Everything that was run as one HTML file to read."),
     "dataset": ("dataset", "Check a dataset's folder before using it."),
     "model": ("model", "Show a model file's card."),

@@ -112,6 +112,10 @@ class FrameBatch:
         """The same at iBUG's places, as the tables have them [m, 68, 2] float32."""
         return np.array([face.ibug_points for face in self._faces], np.float32).reshape(-1, 68, 2)
 
+    def textures(self) -> list[np.ndarray]:
+        """Registered faces [120, 120] uint8, one for each face."""
+        return [face.texture for face in self._faces]
+
     def features(self) -> np.ndarray:
         """Feature vectors [m, 9055] uint8 of the faces."""
         return np.array([face.features for face in self._faces], np.uint8).reshape(-1, N_FEATURES)

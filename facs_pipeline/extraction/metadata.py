@@ -24,16 +24,16 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
 
     Parameters
     ----------
-    path : table (CSV, parquet or xlsx) with ``video`` and any of ``subject``, ``emotion``, ``label``. ``video`` holds
-        a path (absolute, relative to this file or to the current folder, or its last parts), a file name, or
-        any of these without the ending.
+    path : table (CSV, parquet or xlsx) with ``video``, any of ``subject``, ``emotion``, ``label``, and whatever else
+        is known of each video (condition, group). ``video`` holds a path (absolute, relative to this file or to the
+        current folder, or its last parts), a file name, or any of these without the ending.
     videos : sequence of VideoInput
         The videos of this run.
 
     Returns
     -------
     metadata : name of the video -> column -> text as it stands there; videos without a row are absent.
-    notes : what was passed over, for the log: unknown columns, rows that fit no video of this run.
+    notes : what was passed over, for the log: rows that fit no video of this run.
 
     Raises
     ------
@@ -43,8 +43,8 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
     """
     path = Path(path)
     table = read_text_table(path, required=["video"])
-    unknown = [name for name in table.columns if name not in ("video", *COLUMNS)]
-    notes = [f"{path}: unknown column {name!r} is passed over (known: video, {', '.join(COLUMNS)})" for name in unknown]
+    more = [str(name) for name in table.columns if name not in ("video", *COLUMNS)]
+    notes: list[str] = []
 
     index = _Index(videos, path.parent)
     metadata: dict[str, dict[str, str]] = {}
@@ -63,7 +63,7 @@ def read_metadata(path: str | os.PathLike, videos: Sequence[VideoInput]) -> tupl
             notes.append(f"{path}: row {row}: no video of this run is called {named!r}; the row is passed over")
             continue
         name = matches[0].name
-        values = {column: record.get(column, "") for column in COLUMNS}
+        values = {column: record.get(column, "") for column in (*COLUMNS, *more)}
         if metadata.get(name, values) != values:
             raise InputError(f"{path}: rows {first[name]} and {row} say different things of {named!r}; keep one")
         metadata[name] = values

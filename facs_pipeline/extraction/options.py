@@ -26,7 +26,8 @@ class Options:
     faces : ``"one"`` or ``"all"``.
     baseline : ``"none"``, ``"video"``, ``"subject"``, or the path of a clip of the person at rest.
     overlay : also write annotated videos.
-    metadata : CSV with subject, emotion and label per video; None for none.
+    metadata : table of what is known of each video: subject, emotion, label, condition ...; None for none.
+    quality : TOML file with limits for the verdict in ``videos.csv``; None for the usual ones.
     cutoff_hz : of the published descriptors' smoothing.
     least_confidence : 0..1; intensities of a half of a face of which less is certain are left out.
     descriptor_set : ``"published"`` or ``"extended"``, of ``descriptors.csv``.
@@ -53,6 +54,7 @@ class Options:
     baseline: str = "none"
     overlay: bool = False
     metadata: Path | None = None
+    quality: Path | None = None
     cutoff_hz: float = 1.0
     least_confidence: float = 0.5
     image_fps: float = 25.0

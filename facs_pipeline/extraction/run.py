@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.action_units.baseline import resting_intensity
+from facs_pipeline.dynamics.verdicts import QualityLimits
 from facs_pipeline.extraction.cache import Cache, content_sha256, stage_keys, table_key
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.options import Options
@@ -26,7 +27,7 @@ from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.provenance import mixture_note
 from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.stage import VideoSettings
-from facs_pipeline.extraction.tables import write_run
+from facs_pipeline.extraction.tables import RunFacts, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
 from facs_pipeline.extraction.video_result import VideoResult
 from facs_pipeline.foundation.errors import InputError
@@ -99,6 +100,7 @@ class _Run:
             raise InputError("a resting face of a subject or clip is one person's; use it with --faces one")
         for note in check_options(options):
             self.progress.warn(note)
+        limits = QualityLimits.read(options.quality) if options.quality else QualityLimits()
         key, warning = load_key()
         if warning:
             self.progress.warn(warning)
@@ -107,7 +109,7 @@ class _Run:
             results = self._extracted(videos, metadata, cache_folder, key)
             self.seconds["total"] = time.perf_counter() - start
             lock.check()
-            write_run(self.out, results, metadata, options, dict(self.seconds))
+            write_run(self.out, results, metadata, RunFacts(options, dict(self.seconds), limits))
         if mixture := mixture_note(results):
             self.progress.warn(mixture)
         self._tell_of_others(results)

@@ -15,7 +15,7 @@ from facs_pipeline.dynamics.descriptors import describe_series, descriptor_names
 from facs_pipeline.dynamics.evidence import DescriptorSet
 from facs_pipeline.dynamics.extended import FaceMotion, describe_motion, extended_names, why_not_extended
 from facs_pipeline.dynamics.resampling import LONGEST_GAP_S, series_parts
-from facs_pipeline.extraction.inputs import VideoInput
+from facs_pipeline.extraction.inputs import METADATA_COLUMNS, VideoInput
 from facs_pipeline.extraction.metadata import read_metadata, without_row
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
 from facs_pipeline.foundation.errors import InputError
@@ -204,8 +204,11 @@ def _add_metadata(rows: _Rows, path: Path, progress: Progress) -> None:
     """Fill in subject, emotion and label from the user's file."""
     inputs = [VideoInput(Path(os.path.abspath(name)), name) for name in dict.fromkeys(video for video, _face in rows)]
     known, notes = read_metadata(path, inputs)
+    more = dict.fromkeys(column for about in known.values() for column in about if column not in METADATA_COLUMNS)
+    notes += [f"{path}: column {name!r} is passed over (known: video, {', '.join(METADATA_COLUMNS)})" for name in more]
     missing = without_row(known, inputs)
     for note in [*notes, *([f"{path}: {missing}"] if missing else [])]:
         progress.warn(note)
     for (video, _face), row in rows.items():
-        row.cells.update(known.get(video, {}))
+        about = known.get(video, {})
+        row.cells.update({column: about[column] for column in METADATA_COLUMNS if column in about})

@@ -8,9 +8,11 @@ import errno
 import json
 import platform
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facs_pipeline.dynamics.verdicts import QualityLimits
 from facs_pipeline.extraction.inputs import METADATA_COLUMNS
 from facs_pipeline.extraction.plan import record_of, stages_for
 from facs_pipeline.extraction.provenance import environments_of
@@ -28,14 +30,28 @@ if TYPE_CHECKING:
 PACKAGES = ("av", "dlib-bin", "joblib", "numpy", "opencv", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
-def write_run(
-    out: Path,
-    results: list[VideoResult],
-    metadata: dict[str, dict[str, str]],
-    options: Options,
-    seconds: dict[str, float],
-) -> None:
-    """Write the three files. Only ``run.json`` holds times, versions and paths; the others are the same every time.
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run as a whole.
+
+    Attributes
+    ----------
+    options : Options
+    seconds : dict of str to float
+        Time spent per stage.
+    limits : QualityLimits
+        For the verdict on each video.
+    """
+
+    options: Options
+    seconds: dict[str, float]
+    limits: QualityLimits
+
+
+def write_run(out: Path, results: list[VideoResult], metadata: dict[str, dict[str, str]], run: RunFacts) -> None:
+    """Write the three files, and ``metadata.csv`` where there is metadata.
+
+    Only ``run.json`` holds times, versions and paths; the others are the same every time.
 
     Raises
     ------
@@ -46,9 +62,10 @@ def write_run(
     header = [*DESCRIPTORS.names, *columns]
     try:
         _write_csv(out / "descriptors.csv", header, _descriptor_rows(results, metadata))
-        _write_csv(out / "videos.csv", *_videos(results, options))
+        _write_csv(out / "videos.csv", *_videos(results, run))
+        _write_metadata(out / "metadata.csv", results, metadata)
         with atomic_write(out / "run.json") as file:
-            json.dump(_record(results, options, seconds), file, indent=1, ensure_ascii=True)
+            json.dump(_record(results, run.options, run.seconds), file, indent=1, ensure_ascii=True)
             file.write("\n")
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -59,10 +76,20 @@ def write_run(
         ) from None
 
 
-def _videos(results: list[VideoResult], options: Options) -> tuple[list[str], list[list[Any]]]:
+def _write_metadata(path: Path, results: list[VideoResult], metadata: dict[str, dict[str, str]]) -> None:
+    """All that the user's metadata say of the run's videos; none is left of an earlier run."""
+    columns = list(dict.fromkeys(column for about in metadata.values() for column in about))
+    if not columns:
+        path.unlink(missing_ok=True)
+        return
+    known = [(result.name, metadata[result.name]) for result in results if result.name in metadata]
+    _write_csv(path, ["video", *columns], ([name, *map(about.get, columns)] for name, about in known))
+
+
+def _videos(results: list[VideoResult], run: RunFacts) -> tuple[list[str], list[list[Any]]]:
     """Header and rows of ``videos.csv``, with what the stages add to them."""
-    header, rows = list(VIDEOS.names), [result.row for result in results]
-    for stage in stages_for(options, VideoSettings()):
+    header, rows = list(VIDEOS.names), [result.row(run.limits) for result in results]
+    for stage in stages_for(run.options, VideoSettings()):
         columns = list(stage.video_columns())
         header += columns
         for result, row in zip(results, rows, strict=True):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facs_pipeline.dynamics.blinks import LEAST_RATE_HZ
+from facs_pipeline.dynamics.quality import MEASURES, Measures
+from facs_pipeline.dynamics.verdicts import QualityLimits
 from facs_pipeline.extraction.inputs import VideoInput
 from facs_pipeline.tables.schema import VIDEOS
 
@@ -126,9 +128,8 @@ class VideoResult:
         # 15 frames/s in whole milliseconds are 14.93.
         return self.fps > 0.99 * LEAST_RATE_HZ
 
-    @property
-    def row(self) -> list[Any]:
-        """Its row of ``videos.csv``."""
+    def row(self, limits: QualityLimits) -> list[Any]:
+        """Its row of ``videos.csv``, with the verdict by these limits."""
         facts, fps, described = self.facts, self.fps, self.descriptors
         reliable = self.blinks_are_reliable
         blinks, seconds = (described["blinks"], described["blinks_s"]) if described else (None, 0)
@@ -145,7 +146,15 @@ class VideoResult:
             VIDEOS["blink_rate_hz"].cell(blinks / seconds if blinks is not None and seconds else None),
             VIDEOS["blink_rate_reliable"].cell(reliable if blinks is not None and seconds else None),
             self.sha256,
+            *self._quality_cells(limits),
         ]
+
+    def _quality_cells(self, limits: QualityLimits) -> list[str]:
+        measured: Measures = self.stage_facts.get("quality") or {}
+        facts, fps = self.facts, self.fps
+        known = {**measured, "fps": fps, "duration_s": facts["frames"] / fps if facts and fps else None}
+        verdict, reasons = limits.verdict(known, self.status)
+        return [verdict, "; ".join(reasons), *(VIDEOS[name].cell(measured.get(name)) for name in MEASURES)]
 
 
 def _in_words(seconds: float) -> str:

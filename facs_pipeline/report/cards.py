@@ -35,7 +35,7 @@ def load_series(videos: Sequence[Video], task: Task = SILENT_TASK) -> tuple[dict
 
 def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[str, Any]:
     """What the template needs of one video: `plot`, `table` and `pictures` are empty where there is nothing to show."""
-    card: dict[str, Any] = {"video": video, "strip": strip, "plot": "", "rows": [], "gaps": []}
+    card: dict[str, Any] = {"video": video, "strip": strip, "plot": "", "rows": [], "gaps": [], "uncertain": []}
     if series is None or not len(series.times_s):
         return card
     gaps, blinks, events, top = series.gaps, series.blinks, series.events, top_of([series])
@@ -64,6 +64,7 @@ def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[s
         rows,
         span=(float(series.times_s[0]), float(series.times_s[-1])),
         gaps=gaps,
+        uncertain=series.uncertain,
         title=f"Action units and head pose of {video.name} over time",
         description=_in_words(series, gaps, blinks),
         id=f"{video.id}-plot",
@@ -71,6 +72,7 @@ def video_card(video: Video, series: VideoSeries | None, strip: Strip) -> dict[s
     return card | {
         "rows": _rows(series),
         "gaps": gaps,
+        "uncertain": series.uncertain,
         "blinks": blinks,
         "faces": series.faces,
         "emotions": _emotions(series),

@@ -68,6 +68,7 @@ def lanes(
     *,
     span: tuple[float, float],
     gaps: Sequence[tuple[float, float]] = (),
+    uncertain: Sequence[tuple[float, float]] = (),
     title: str,
     description: str,
     id: str,
@@ -81,7 +82,9 @@ def lanes(
     span : (float, float)
         First and last second of the axis.
     gaps : sequence of (float, float)
-        Stretches in seconds drawn hatched over all lanes: no face.
+        Stretches in seconds drawn over all lanes: no face.
+    uncertain : sequence of (float, float)
+        The same of stretches of low confidence.
     title, description : str
         For readers who do not see the picture.
     id : str
@@ -96,9 +99,9 @@ def lanes(
         f'<title id="{id}-t">{escape(title)}</title><desc id="{id}-d">{escape(description)}</desc>',
     ]
     bottom = height - AXIS
-    for start, end in gaps:
+    for start, end, style in [(*gap, "gap") for gap in gaps] + [(*part, "uncertain") for part in uncertain]:
         x, width = 100 * (start - first) / length, 100 * (end - start) / length
-        out.append(f'<rect class="gap" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="0" height="{bottom}"/>')
+        out.append(f'<rect class="{style}" x="{x:.2f}%" width="{max(width, 0.2):.2f}%" y="0" height="{bottom}"/>')
     for number, row in enumerate(rows):
         top: float = TOP + number * (LANE + GAP)
         out.append(f'<rect class="frame" x="0" y="{top}" width="100%" height="{LANE}"/>')

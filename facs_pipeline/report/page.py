@@ -28,6 +28,7 @@ from facs_pipeline.report.pairs import Pair, pair_card, pairs_of
 from facs_pipeline.report.pictures import Strip, picture_uris, strips
 from facs_pipeline.report.provenance import as_data, environment, plain, run_view, time_of_making
 from facs_pipeline.report.ranker_tables import ranker_tables
+from facs_pipeline.report.quality import column_labels, quality_rows
 from facs_pipeline.report.shapes import clean_task, is_number, to_number
 from facs_pipeline.video.reader import IMAGE_SUFFIXES
 
@@ -140,6 +141,8 @@ def _write_pages(
             with atomic_write(pages[index]) as file:
                 file.write(_render(template, common | content | links(index)))
     main = {
+        "quality": quality_rows(gathered, pictures=pictures, progress=progress),
+        "quality_labels": column_labels(),
         "tasks": [_task_view(task, number, book.thumbs) for number, task in enumerate(tasks)],
         "intensity_table": au_models.intensity_table(gathered.cards),
         "model_cards": [au_models.model_card(entry, number) for number, entry in enumerate(gathered.cards)],
@@ -290,6 +293,7 @@ def _template() -> jinja2.Template:
     )
     environment.globals |= {"style": Markup(style), "script": Markup(script), "policy": policy}
     environment.filters["plain"] = plain
+    environment.filters["span"] = lambda stretch: stretch[1] - stretch[0]
     environment.tests["finite"] = is_number
     return environment.get_template("page.html.j2")
 

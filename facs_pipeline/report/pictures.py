@@ -33,6 +33,8 @@ COUNTS = {"quick": 16, "all": 100}
 """Pictures of a video at most, by mode."""
 SPARSE, SPARSE_COST = 4, 0.65
 """From so many frames a picture on, frames that no other frame refers to are skipped; what is left costs this share."""
+FOLDER_FPS = 25.0
+"""Frames a second of folders of images, unless the run was told otherwise."""
 LARGEST = 260
 """Height of a single picture at most, in pixels."""
 QUICK_WORK = 2.0
@@ -225,6 +227,43 @@ def _folder_strip(place: str, count: int, duration: float) -> Strip:
         if image is not None:
             taken.append((duration * index / max(1, len(images)), _encode(image)))
     return Strip(taken)
+
+
+def moments(places: Sequence[str], times_s: Sequence[float]) -> list[str]:
+    """One picture of each video, as a data URI; empty where none can be taken.
+
+    Parameters
+    ----------
+    places : sequence of str
+        Paths of videos or image folders.
+    times_s : sequence of float
+        Time stamp of the frame, in seconds.
+    """
+    calls = [_Call(place, time, True) for place, time in zip(places, times_s, strict=True)]
+    return ["" if isinstance(uri, Lost) else uri for uri in _in_workers(_moment, calls)]
+
+
+def _moment(call: _Call) -> str:
+    place, time = call.place, call.duration_s
+    try:
+        if os.path.isdir(place):
+            images = folder_images(place)
+            image = read_image(images[min(len(images) - 1, round(time * FOLDER_FPS))], colour=True)
+            return "" if image is None else _encode(image)
+        with open_container(place) as container:
+            stream = video_stream(container, place)
+            stream.codec_context.thread_count = 1
+            if stream.time_base:
+                # To the key frame before it; the frames from there on are decoded.
+                container.seek(int(time / stream.time_base), stream=stream)
+            last = None
+            for picture in container.decode(stream):
+                last = picture
+                if float(picture.time or 0.0) >= time:
+                    break
+            return "" if last is None else _encode(_small(last, VideoReformatter()))
+    except (VideoError, av.FFmpegError, OSError, ValueError, IndexError):
+        return ""
 
 
 def picture_uris(paths: Sequence[Path]) -> list[str]:

@@ -12,6 +12,7 @@ import pandas as pd
 from facs_pipeline.action_units.baseline import resting_intensity, subtract_resting
 from facs_pipeline.dynamics.blinks import find_blinks
 from facs_pipeline.dynamics.events import find_events
+from facs_pipeline.dynamics.quality import LOW_CONFIDENCE, stretches
 from facs_pipeline.dynamics.resampling import LONGEST_S, RATE_HZ, resample_part, series_parts, smooth_series
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_number_table
@@ -47,6 +48,8 @@ class VideoSeries:
         Names [e]; empty without ``--emotion``.
     probabilities : ndarray of float64
         Of each [n, e], 0..1, NaN without a face.
+    confidence : ndarray of float64
+        Of the face [n], 0..1; empty where the table has none.
     """
 
     times_s: np.ndarray
@@ -57,6 +60,7 @@ class VideoSeries:
     faces: int
     emotions: tuple[str, ...] = ()
     probabilities: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    confidence: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def blinks(self) -> list[tuple[float, float]]:
@@ -75,15 +79,23 @@ class VideoSeries:
     @property
     def gaps(self) -> list[tuple[float, float]]:
         """(from, to) in seconds of every stretch without the face, half a frame to either side."""
-        missing = np.isnan(self.intensities).all(axis=1)
-        if not missing.any():
+        return self._stretches(np.isnan(self.intensities).all(axis=1))
+
+    @property
+    def uncertain(self) -> list[tuple[float, float]]:
+        """(from, to) in seconds of every stretch in which the face's confidence is low."""
+        if not len(self.confidence):
             return []
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], missing.astype(int), [0]))))
+        there = ~np.isnan(self.intensities).all(axis=1)
+        return self._stretches(there & (self.confidence < LOW_CONFIDENCE))
+
+    def _stretches(self, marked: np.ndarray) -> list[tuple[float, float]]:
+        if not marked.any():
+            return []
         half = float(np.median(np.diff(self.times_s))) / 2 if len(self.times_s) > 1 else 0.02
-        starts, ends = edges[::2], edges[1::2] - 1
         return [
             (max(float(self.times_s[i]) - half, float(self.times_s[0])), float(self.times_s[j]) + half)
-            for i, j in zip(starts, ends, strict=True)
+            for i, j in stretches(marked)
         ]
 
 
@@ -109,6 +121,7 @@ def read_series(path: Path) -> VideoSeries:
         values = table[columns].to_numpy(float, copy=True)
         if (np.abs(values) > LARGEST_INTENSITY).any():
             raise ValueError(f"intensities above {LARGEST_INTENSITY:g}; expected 0 to 5")
+        confidence = table["confidence"].to_numpy(float) if "confidence" in table else np.empty(0)
         if "success" in table:
             values[table["success"].to_numpy(float) != 1] = np.nan
         pose = (
@@ -121,11 +134,11 @@ def read_series(path: Path) -> VideoSeries:
             f"{path}: not an action-unit table that can be read ({error}); facs extract-features makes it again"
         ) from None
     names = tuple(name.removeprefix("emotion_") for name in named)
-    return VideoSeries(times, tuple(aus), values, _smooth(values, times), pose, faces, names, probabilities)
+    return VideoSeries(times, tuple(aus), values, _smooth(values, times), pose, faces, names, probabilities, confidence)
 
 
 def _wanted(name: str) -> bool:
-    return name in ("frame", "face_id", "timestamp", "success", *POSE) or bool(
+    return name in ("frame", "face_id", "timestamp", "success", "confidence", *POSE) or bool(
         _AU.fullmatch(name) or _EMOTION.fullmatch(name)
     )
 

@@ -23,7 +23,7 @@ PRESENT = 1.0
 _AU = re.compile(r"AU(?P<au>\d{2})(?P<side>_?(?:left|right|L|R)?)_r")
 _EMOTION = re.compile(r"emotion_(?!confidence$)\w[\w -]*")
 _POSE = {"pose_Rx": "pitch", "pose_Ry": "yaw", "pose_Rz": "roll"}
-_GAZE = re.compile(r"gaze_\w+")
+_GAZE = re.compile(r"gaze_angle_[xy]")
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 STATISTICS = {
     "mean": "mean",
@@ -125,7 +125,7 @@ def _signals(table: pd.DataFrame, times: np.ndarray, used: np.ndarray) -> Iterat
             yield _Signal("pose", name, "", degrees, np.abs(degrees) > TURNED_DEG)
     for name in map(str, table.columns):
         if _GAZE.fullmatch(name):
-            yield _Signal("gaze", name, "", table[name].to_numpy(float))
+            yield _Signal("gaze", name, "", np.degrees(table[name].to_numpy(float)))
     emotions = [str(name) for name in table.columns if _EMOTION.fullmatch(str(name))]
     probabilities = table[emotions].to_numpy(float)
     known = used & np.isfinite(probabilities).all(axis=1) if emotions else used

@@ -85,7 +85,7 @@ _video = partial(Column, "videos")
 VIDEOS = TableSchema(
     "videos",
     "`videos.csv`: one row per video.",
-    2,
+    3,
     (
         _video("video", "text", "Name of the video, unique in the run.", "-", "text", "file name without its ending"),
         _video("status", "text", "Whether the video was used: failed ones could not be decoded or computed.", "-",
@@ -108,6 +108,34 @@ VIDEOS = TableSchema(
         _video("blink_rate_reliable", "flag", "Whether fps is at least 15; below, blinks fall between frames and the "
                "rate is too low. Empty where it is.", "-", "0, 1", "fps"),
         _video("sha256", "text", "Hash of the video's content.", "-", "64 hexadecimal digits", "file"),
+        _video("verdict", "text", "Whether the video is good enough, by the limits of --quality.", "-",
+               "use, check, leave out", "quality"),
+        _video("verdict_reasons", "text", "Which measures are beyond which limits.", "-", "text", "quality"),
+        _video("confidence_mean", "number", "Mean confidence of all faces.", "-", "0 .. 1", "face tracker", 4),
+        _video("confidence_low_share", "number", "Share of the faces of a confidence below 0.5.", "-", "0 .. 1",
+               "face tracker", 4),
+        *(_video(f"confidence_{half}_{measure}", "number", f"The same of the {half} face; empty where it is not "
+                 "measured.", "-", "0 .. 1", "face tracker", 4)
+          for half in ("upper", "lower") for measure in ("mean", "low_share")),
+        _video("face_width_px", "number", "Median width of the faces.", "px", "0 ...", "landmarks", 1),
+        _video("turned_share", "number", "Share of the faces turned or nodding by more than 30 degrees.", "-", "0 .. 1",
+               "head pose", 4),
+        _video("sharpness", "number", "Standard deviation of the Laplacian over that of the grey levels, in the middle "
+               "of the registered face, mean over faces; low where they are blurred.", "-", "0 ...",
+               "registered face", 4),
+        _video("brightness", "number", "Mean grey level there.", "grey level", "0 .. 255",
+               "registered face", 1),
+        _video("clipped_share", "number", "Mean share of pixels there that are black (8 and less) or white (247 and "
+               "more).", "-", "0 .. 1", "registered face", 4),
+        _video("faces", "integer", "Faces at once, at most.", "count", "0 ...", "face tracker"),
+        _video("longest_gap_s", "number", "Longest time without a face.", "s", "0 ...", "face tracker", 3),
+        _video("cuts", "integer", "How often the picture changes altogether.", "count", "0 ...", "face tracker"),
+        _video("uneven_share", "number", "Share of the steps between frames that differ from the median step by more "
+               "than half of it.", "-", "0 .. 1", "time stamps", 4),
+        _video("usable_share", "number", "Share of the frames with a face of a confidence of at least 0.5 that is not "
+               "turned by more than 30 degrees.", "-", "0 .. 1", "face tracker", 4),
+        _video("worst_s", "number", "Time stamp in the middle of the longest stretch that is not usable, else of the "
+               "least confidence.", "s", "any", "face tracker", 3),
         _video("main_emotion", "text", f"The most probable label of most frames with a face. {_LABELLED}", "-",
                "an emotion of the model", "--emotion", optional=True),
         _video("main_emotion_share", "number", "Share of the frames with a face that have it.", "-", "0 .. 1",

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facs_pipeline.dynamics.quality import MEASURES
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.run import extract_features
 from facs_pipeline.tables.reader import table_points
@@ -79,5 +80,6 @@ def test_descriptors(today):
 
 def test_videos(today):
     new, old = (pd.read_csv(path, dtype=str) for path in (today / "videos.csv", OLD / "results" / "videos.csv"))
-    assert set(new.columns) - set(old.columns) == {"start_s", "blink_rate_reliable"}
+    added = {"start_s", "blink_rate_reliable", "verdict", "verdict_reasons", *MEASURES}
+    assert set(new.columns) - set(old.columns) == added
     pd.testing.assert_frame_equal(new[list(old.columns)], old)

@@ -195,10 +195,10 @@ class TestMetadata:
         metadata, _ = self.read(tree, "video;subject\nfrown9;7\n", encoding="utf-8-sig")
         assert metadata["frown9"]["subject"] == "7"
 
-    def test_notes_name_unknown_rows_and_columns(self, tree):
-        _, notes = self.read(tree, "video,subject,age\nfrown9,1,30\nother,2,40\n")
-        assert "unknown column 'age'" in notes[0]
-        assert "row 3: no video of this run is called 'other'" in notes[1]
+    def test_notes_name_unknown_rows_and_other_columns_are_carried(self, tree):
+        metadata, notes = self.read(tree, "video,subject,age\nfrown9,1,30\nother,2,40\n")
+        assert metadata["frown9"]["age"] == "30"
+        assert "row 3: no video of this run is called 'other'" in notes[0]
 
     @pytest.mark.parametrize(
         ("text", "message"),

@@ -15,7 +15,9 @@ from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, l
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import computed_with
 
-STAGES = {"faces", "landmarks", "features", "eyes", "confidence", "action_units", "sides", "gaze", "descriptors"}
+STAGES = {
+    "faces", "landmarks", "features", "eyes", "confidence", "quality", "action_units", "sides", "gaze", "descriptors",
+}  # fmt: skip
 
 
 def run(videos: list[Path], out: Path) -> tuple[Remembering, dict]:

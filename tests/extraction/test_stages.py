@@ -33,7 +33,9 @@ from facs_pipeline.foundation.files.artifacts import ArtifactWriter, BadArtifact
 from facs_pipeline.tables.schema import Column
 
 KEY = b"k" * 32
-ALL = ["faces", "landmarks", "features", "eyes", "confidence", "action_units", "sides", "gaze", "descriptors"]
+ALL = [
+    "faces", "landmarks", "features", "eyes", "confidence", "quality", "action_units", "sides", "gaze", "descriptors",
+]  # fmt: skip
 
 
 def stages(options: Options | None = None, video: VideoSettings | None = None, **settings: Any) -> list[Stage]:

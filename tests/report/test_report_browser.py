@@ -282,3 +282,21 @@ def test_the_policy_holds_script_back(browser, file):
     page.close()
     assert ran[0].startswith("script-src")
     assert ran[1] is False
+
+
+def test_videos_are_filtered_by_verdict_and_by_words(opened):
+    page = opened()
+    table = page.locator("#quality-table tbody tr")
+    everything = table.count()
+    assert everything > 1
+    name = page.locator("#quality-table tbody th").first.inner_text()
+    page.get_by_label("Filter by name or reason").fill(name)
+    assert page.locator("#quality-table tbody tr:visible").count() == 1
+    assert page.locator(".filter output").inner_text() == f"1 of {everything} shown"
+    page.get_by_label("Filter by name or reason").fill("")
+    for verdict in ("leave out", "check", "use"):
+        page.locator(f".filter input[value='{verdict}']").uncheck()
+    assert page.locator("#quality-table tbody tr:visible").count() == 0
+    page.locator(".filter input[value='use']").check()
+    shown = page.locator("#quality-table tbody tr:visible")
+    assert all(one.get_attribute("data-verdict") == "use" for one in shown.all())

@@ -95,7 +95,8 @@ class TestStoredResults:
     def test_videos_are_computed_again_and_the_reason_is_said(self, old):
         """Today's numbers are the same on every processor, those of 0.1.0 were not."""
         computed, observer = rerun(old, Options(emotion=True))
-        assert computed == {f"smile: {stage}" for stage in {*STAGES, "confidence", "sides", "eyes", "gaze"}}
+        added = {"confidence", "quality", "sides", "eyes", "gaze"}
+        assert computed == {f"smile: {stage}" for stage in {*STAGES, *added}}
         assert any(
             line.startswith("smile: faces computed (stage version of faces changed: 4 -> ") for line in observer.logs
         )

@@ -61,12 +61,13 @@ class TestSignals:
     def test_what_coders_would_say_comes_before_the_intensity(self, study, tmp_path):
         table = pd.read_csv(study / "action_units" / "p0_joke.csv")
         table["AU12_c"] = (np.arange(FRAMES) < 10).astype(int)
-        table["AU12_left_r"] = table["AU12_r"] / 2
+        table["AU12L_r"], table["gaze_angle_x"] = table["AU12_r"] / 2, np.pi / 18
         table["emotion_happy"], table["emotion_sad"] = np.where(np.arange(FRAMES) < 40, 0.9, 0.2), 0.5
         table.to_csv(tmp_path / "a.csv", index=False)
         rows = {(row["signal"], row["side"]): row for row in figures(tmp_path / "a.csv")}
         assert rows["AU12", ""]["time_share"] == pytest.approx(0.1)
         assert rows["AU12", "left"]["mean"] == pytest.approx(rows["AU12", ""]["mean"] / 2)
+        assert rows["gaze_angle_x", ""]["median"] == pytest.approx(10)
         assert rows["happy", ""]["time_share"] == pytest.approx(0.4)
         assert rows["sad", ""]["first_latency_s"] == pytest.approx(1.6)
 

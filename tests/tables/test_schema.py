@@ -243,7 +243,7 @@ def test_machine_readable_forms_hold_the_same() -> None:
     assert as_json == as_csv
     assert [record["name"] for record in as_json] == [column.name for column in COLUMNS]
     [fps] = json.loads(run("fps", "--format", "json").output)
-    assert (fps["schema_version"], fps["type"], fps["decimals"], fps["optional"]) == ("2", "number", "3", "")
+    assert (fps["schema_version"], fps["type"], fps["decimals"], fps["optional"]) == ("3", "number", "3", "")
     assert run("--format", "markdown").output == as_markdown()
     assert run("videos", "--format", "markdown").output.count("\n## ") == 1
 

@@ -12,6 +12,7 @@ from facs_pipeline.extraction.stages.faces import Faces
 from facs_pipeline.extraction.stages.features import Features
 from facs_pipeline.extraction.stages.gaze import Gaze
 from facs_pipeline.extraction.stages.landmarks import Landmarks
+from facs_pipeline.extraction.stages.quality import Quality
 from facs_pipeline.extraction.stages.sides import Sides
 
 STAGES: tuple[type[Stage], ...] = (
@@ -20,6 +21,7 @@ STAGES: tuple[type[Stage], ...] = (
     Features,
     Eyes,
     Confidence,
+    Quality,
     ActionUnits,
     Sides,
     Gaze,

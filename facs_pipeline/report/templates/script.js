@@ -75,6 +75,23 @@
     else save(text, table.id + "." + endings[format]);
   });
 
+  // ------------------------------------------------------------------ filter: by verdict, name and reason
+  for (const filter of document.querySelectorAll(".filter")) {
+    const table = document.getElementById(filter.dataset.filter), said = filter.querySelector("output");
+    const apply = () => {
+      const wanted = new Set([...filter.querySelectorAll("input:checked")].map((box) => box.value));
+      const words = filter.querySelector("input[type=search]").value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const row of table.tBodies[0].rows) {
+        const text = clean(row.textContent).toLowerCase();
+        row.hidden = !wanted.has(row.dataset.verdict) || !words.every((word) => text.includes(word));
+        shown += !row.hidden;
+      }
+      said.textContent = shown + " of " + table.tBodies[0].rows.length + " shown";
+    };
+    filter.addEventListener("input", apply);
+  }
+
   // ------------------------------------------------------------------ print: nothing stays folded away
   addEventListener("beforeprint", () => {
     for (const part of document.querySelectorAll("details:not([open]):not(.export):not(.figures)")) {
