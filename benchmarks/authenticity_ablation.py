@@ -16,7 +16,7 @@ import numpy as np
 from facs_pipeline.authenticity.ranking import prepare_study
 from facs_pipeline.authenticity.ranking_input import read_ranking_data
 from facs_pipeline.authenticity.scoring import right, training_folds
-from facs_pipeline.authenticity.squared_hinge import squared_hinge_dual, standardised, standardised_in_both_orders
+from facs_pipeline.authenticity.squared_hinge import squared_hinge, standardised, standardised_in_both_orders
 from facs_pipeline.authenticity.study import Study
 
 PENALTIES = (1.0, 0.1, 1e-2, 1e-3, 1e-4)
@@ -40,13 +40,12 @@ def fold_scores(study: Study, train: np.ndarray, test: np.ndarray, videos: np.nd
     def by_pairs(rows: np.ndarray, C: float) -> np.ndarray:
         part = differences[rows]
         # Both orders of each pair are among the samples: one order counted twice, without intercept, is the same.
-        dual, _ = squared_hinge_dual(part @ part.T, part, np.ones(len(part)), 2 * C, intercept=False)
-        return new @ (part.T @ dual)
+        weights, _ = squared_hinge(part, np.ones(len(part)), 2 * C, intercept=False)
+        return new @ weights
 
     def by_videos(rows: np.ndarray, C: float) -> np.ndarray:
-        part = z[rows]
-        dual, intercept = squared_hinge_dual(part @ part.T, part, y[rows], C)
-        return alone @ (part.T @ dual) + intercept
+        weights, intercept = squared_hinge(z[rows], y[rows], C)
+        return alone @ weights + intercept
 
     scores: Scores = {}
     for C in PENALTIES:

@@ -27,8 +27,8 @@ from facs_pipeline.report.gather import Gathered, Video
 from facs_pipeline.report.pairs import Pair, pair_card, pairs_of
 from facs_pipeline.report.pictures import Strip, picture_uris, strips
 from facs_pipeline.report.provenance import as_data, environment, plain, run_view, time_of_making
-from facs_pipeline.report.ranker_tables import ranker_tables
 from facs_pipeline.report.quality import column_labels, quality_rows
+from facs_pipeline.report.ranker_tables import ranker_tables
 from facs_pipeline.report.shapes import clean_task, is_number, to_number
 from facs_pipeline.video.reader import IMAGE_SUFFIXES
 

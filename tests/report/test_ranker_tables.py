@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facs_pipeline.report.ranker_tables import of_report, ranker_tables
 
 FIGURES = {"n": 10, "accuracy": 0.8, "subject_bootstrap_95": [0.7, 0.9], "chance": 0.5}
@@ -40,5 +42,11 @@ def test_every_part_of_an_evaluation_has_its_table():
 
 
 def test_nothing_known_or_of_another_shape_gives_no_table():
-    for report in (None, {}, {"models": [], "controls": {}}, {"models": {"svm": {"coverage": 3, "raters": []}}}):
+    reports: tuple[dict[str, Any] | None, ...] = (
+        None,
+        {},
+        {"models": [], "controls": {}},
+        {"models": {"svm": {"coverage": 3, "raters": []}}},
+    )
+    for report in reports:
         assert ranker_tables({"name": "svm", **of_report(report, "svm")}, "t1") == []
