@@ -165,7 +165,8 @@ class FaceAnalyser:
 
     Notes
     -----
-    What a loop gives is what the tables of `facs extract-features` hold, but for rounding (0.0001 intensity units).
+    What a loop gives is what the tables of `facs extract-features` hold, but for rounding (0.0001 intensity units), and
+    without sides, gaze, AU43 and AU61 to 64.
 
     Examples
     --------

@@ -47,7 +47,8 @@ def analyse_video(
     -------
     pandas.DataFrame
         The columns and rows of ``action_units/<video>.csv``, see `facs columns action_units`: a row for each frame and
-        face; a frame without a face is a row with ``success`` 0 and empty cells.
+        face; a frame without a face is a row with ``success`` 0 and empty cells. Sides, gaze, AU43 and AU61 to 64
+        are not among them: `extract_features` measures these.
 
     Raises
     ------

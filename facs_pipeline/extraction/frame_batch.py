@@ -95,7 +95,7 @@ class FrameBatch:
             "cut": np.array(cut, bool),
         }
 
-    def pose(self) -> np.ndarray:
+    def place_and_pose(self) -> np.ndarray:
         """Place in millimetres and angles in radians [m, 6] of the heads, see `facs_pipeline.landmarks.pose`."""
         return np.array([face.place_and_pose for face in self._faces], np.float32).reshape(-1, 6)
 

@@ -308,7 +308,7 @@ class VideoRun:
                 confidence,
                 np.stack([trust.upper, trust.lower], axis=1),
                 trust.occluded.tolist(),
-                landmarks["pose"],
+                np.concatenate([landmarks["place"], landmarks["pose"]], axis=1),
                 landmarks["ibug_points"],
                 above_rest,
                 cells,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -55,6 +57,8 @@ def test_a_loop_gives_what_the_tables_hold(result, clips, name):
 @pytest.mark.parametrize("name", ["anna", "gap"])
 def test_one_call_gives_the_table_of_a_video(result, clips, name):
     expected = result.tables[name]
+    more = r"AU\d\d[LR]_r|gaze_angle_.|AU(43|61|62|63|64)_c"
+    expected = expected[[column for column in expected if not re.fullmatch(more, column)]]
     table = analyse_video(clips / f"{name}.mp4", FaceAnalyser(emotions="default"))
     assert list(table.columns) == list(expected.columns)
     whole = ["face_id", *(f"AU{au:02d}_c" for au in FaceAnalyser().presence)]

@@ -58,4 +58,5 @@ class Landmarks(Stage):
 
 def _points_and_pose(chunks: Mapping[str, Any]) -> dict[str, np.ndarray]:
     frames = chunks[FRAMES]
-    return {"points": frames.points(), "ibug_points": frames.ibug_points(), "pose": frames.pose()}
+    place, pose = np.split(frames.place_and_pose(), 2, axis=1)
+    return {"points": frames.points(), "ibug_points": frames.ibug_points(), "place": place, "pose": pose}

@@ -50,7 +50,7 @@ class _Measuring(Computation):
         pose, width, shown = np.full((n, 3), np.nan), np.full(n, np.nan), np.full((n, 3), np.nan)
         sure = np.zeros((n, 3))
         sure[seen] = np.stack([confidence.whole, confidence.upper, confidence.lower], axis=1)
-        pose[seen], shown[seen] = np.degrees(landmarks["pose"][:, :3]), pictures
+        pose[seen], shown[seen] = np.degrees(landmarks["pose"]), pictures
         width[seen] = face_widths(landmarks["points"])
         columns = {name: rows[name] for name in ("time_s", "frame", "face_id")}
         self._rows.append({**columns, "confidence": sure, "pose": pose, "width": width, "pictures": shown})
