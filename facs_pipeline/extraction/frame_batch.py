@@ -10,6 +10,7 @@ import numpy as np
 from facs_pipeline.analysis.analyser import AnalysedFace
 from facs_pipeline.features.eye_values import N_VALUES, eye_values
 from facs_pipeline.features.vector import N_FEATURES
+from facs_pipeline.landmarks.pose import head_pose_and_place
 from facs_pipeline.video.reader import Frame
 
 
@@ -97,7 +98,12 @@ class FrameBatch:
 
     def place_and_pose(self) -> np.ndarray:
         """Place in millimetres and angles in radians [m, 6] of the heads, see `facs_pipeline.landmarks.pose`."""
-        return np.array([face.place_and_pose for face in self._faces], np.float32).reshape(-1, 6)
+        numbers, points = np.empty((len(self._faces), 6), np.float32), self.points()
+        # Pictures of a video are of one size, but for a change in mid-file.
+        for shape in {face.shape for face in self._faces}:
+            rows = [row for row, face in enumerate(self._faces) if face.shape == shape]
+            numbers[rows] = head_pose_and_place(points[rows], shape)
+        return numbers
 
     def points(self) -> np.ndarray:
         """Landmarks [m, 68, 2] float32 of the faces, in pixels."""
@@ -110,7 +116,8 @@ class FrameBatch:
 
     def ibug_points(self) -> np.ndarray:
         """The same at iBUG's places, as the tables have them [m, 68, 2] float32."""
-        return np.array([face.ibug_points for face in self._faces], np.float32).reshape(-1, 68, 2)
+        places = self._faces[0].places if self._faces else None
+        return self.points() if places is None else places.ibug(self.points()).astype(np.float32)
 
     def textures(self) -> list[np.ndarray]:
         """Registered faces [120, 120] uint8, one for each face."""
