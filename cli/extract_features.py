@@ -64,8 +64,9 @@ SHOWN_REMARKS = 10
     help="Subtract the resting face: the video's own, its subject's (needs --metadata), or that of a clip.",
 )  # fmt: skip
 @click.option(
-    "--least-confidence", type=click.FloatRange(0, 1), default=0.5, show_default=True,
-    help="Leave out action units of a half of a face that is trusted less; 0 for all.",
+    "--least-confidence", type=click.FloatRange(0, 1),
+    help="Leave out action units of a half of a face that is trusted less; 0 for all.  "
+    "[default: 0.5; with extended descriptors 0]",
 )  # fmt: skip
 @click.option(
     "--cutoff-hz", type=float, default=1.0, show_default=True, help="Cut-off of the descriptors' smoothing, in Hz."
@@ -102,7 +103,7 @@ def command(
     metadata: Path | None,
     quality: Path | None,
     baseline: str,
-    least_confidence: float,
+    least_confidence: float | None,
     cutoff_hz: float,
     descriptor_set: DescriptorSet,
     image_fps: float,

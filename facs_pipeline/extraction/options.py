@@ -29,7 +29,8 @@ class Options:
     metadata : table of what is known of each video: subject, emotion, label, condition ...; None for none.
     quality : TOML file with limits for the verdict in ``videos.csv``; None for the usual ones.
     cutoff_hz : of the published descriptors' smoothing.
-    least_confidence : 0..1; intensities of a half of a face of which less is certain are left out.
+    least_confidence : 0..1; intensities of a half of a face of which less is certain are left out. None: 0.5, but 0
+        with the extended descriptors, which compare whole clips and would have none of some.
     descriptor_set : ``"published"`` or ``"extended"``, of ``descriptors.csv``.
     image_fps : frames per second of image folders.
     fail_fast : stop at the first video that fails.
@@ -56,11 +57,18 @@ class Options:
     metadata: Path | None = None
     quality: Path | None = None
     cutoff_hz: float = 1.0
-    least_confidence: float = 0.5
+    least_confidence: float | None = None
     image_fps: float = 25.0
     fail_fast: bool = False
     timeout_s: float = 120.0
     descriptor_set: DescriptorSet = "published"
+
+    @property
+    def least_trusted(self) -> float:
+        """The bound that `least_confidence` means."""
+        if self.least_confidence is not None:
+            return self.least_confidence
+        return 0.0 if self.descriptor_set == "extended" else 0.5
 
     def as_json(self) -> dict[str, Any]:
         """JSON-able values of all options."""

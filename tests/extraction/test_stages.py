@@ -27,6 +27,7 @@ from facs_pipeline.extraction.stage import (
     StageSettings,
     VideoSettings,
 )
+from facs_pipeline.extraction.stages.action_units import ActionUnits
 from facs_pipeline.extraction.video_job import VideoJob, VideoRun
 from facs_pipeline.faces.settings import TrackerSettings
 from facs_pipeline.foundation.files.artifacts import ArtifactWriter, BadArtifactError
@@ -246,3 +247,17 @@ def test_one_path_is_as_good_as_a_list_of_one(clips, tmp_path):
     again = extract_features([str(clips / "anna.mp4")], Options(out=tmp_path, jobs=1), watch)
     assert [video.name for video in one.videos] == [video.name for video in again.videos] == ["anna"]
     assert watch.to_do == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        (Options(), 0.5),
+        (Options(descriptor_set="extended"), 0.0),
+        (Options(descriptor_set="extended", least_confidence=0.7), 0.7),
+        (Options(least_confidence=0.0), 0.0),
+    ],
+)
+def test_extended_descriptors_take_every_frame_unless_a_bound_is_given(options: Options, least: float) -> None:
+    [stage] = [one for one in stages_for(options, VideoSettings()) if isinstance(one, ActionUnits)]
+    assert stage.settings.least_confidence == least

@@ -45,7 +45,7 @@ class ActionUnits(Stage):
     @classmethod
     def configured(cls, options: Options, video: VideoSettings) -> Self:
         """Always there."""
-        return cls(ActionUnitsSettings(action_unit_model(options.au_model), options.least_confidence))
+        return cls(ActionUnitsSettings(action_unit_model(options.au_model), options.least_trusted))
 
     def computation(self, tick: Callable[[], None]) -> Computation:
         """Predict chunk by chunk; smoothing needs the next chunk, so each comes one later."""
