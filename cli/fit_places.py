@@ -14,7 +14,7 @@ from facs_pipeline.landmarks.training.places import fit_places_file
 @click.command(
     "fit-places",
     epilog="""\b
-Example:
+Examples:
   facs fit-places --images landmarks68.tar --points landmarks68.npz --out landmark_places.npz
 """,
 )

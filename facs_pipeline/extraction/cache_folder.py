@@ -104,9 +104,10 @@ def cache_use(cache: Cache) -> CacheUse:
     """Results and bytes by stage."""
     paths = list(cache.artifacts())
     stages = []
-    for stage in STAGES:
-        mine = _of_stage(paths, stage.name)
-        stages.append(StageUse(stage.name, len(mine), _size(mine)))
+    # Both kinds of descriptors are stored under one name.
+    for name in dict.fromkeys(stage.name for stage in STAGES):
+        mine = _of_stage(paths, name)
+        stages.append(StageUse(name, len(mine), _size(mine)))
     return CacheUse(tuple(stages), len({path.parent for path in paths}), _size(paths))
 
 

@@ -324,7 +324,7 @@ def test_a_manifest_of_coded_frames(small, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "expected one of --disfa, --manifest, --teacher, --codes; got none"),
+        ([], "expected one of --disfa, --manifest, --teacher, --codes, --gaze; got none"),
         (["--disfa", "a", "--manifest", "b"], "got --disfa, --manifest"),
         (["--teacher", "t.task"], "--teacher and --images go together"),
         (["--disfa", "a", "--images", "b"], "--teacher and --images go together"),

@@ -326,7 +326,7 @@ def test_the_cache_command(out):
         outcome = CliRunner().invoke(command, [*map(str, arguments)], standalone_mode=False)
         return outcome.return_value, outcome.output
 
-    assert call("check", out) == (0, "27 good, 0 bad\n")
+    assert call("check", out) == (0, "30 good, 0 bad\n")
     assert "faces                3" in call("list", out)[1]
     artifacts_of(out, "faces")[0].write_bytes(b"damaged")
     code, text = call("check", out)

@@ -51,7 +51,7 @@ class _Measuring(Computation):
         sure = np.zeros((n, 3))
         sure[seen] = np.stack([confidence.whole, confidence.upper, confidence.lower], axis=1)
         pose[seen], shown[seen] = np.degrees(landmarks["pose"]), pictures
-        width[seen] = face_widths(landmarks["points"])
+        width[seen] = face_widths(landmarks["ibug_points"])
         columns = {name: rows[name] for name in ("time_s", "frame", "face_id")}
         self._rows.append({**columns, "confidence": sure, "pose": pose, "width": width, "pictures": shown})
         if chunks[FRAMES].facts:
