@@ -14,6 +14,8 @@ _TAIL = re.compile(
     r"end of trees\n\nfeature_importances:\n([^\n=]+=\d+\n)*\nparameters:\n(\[\w+: [^\n\]]*\]\n)*"
     r"\nend of parameters\n(\npandas_categorical:(null|\[\])\n?)?"
 )
+# LightGBM ends a line at a carriage return, too; it writes no control character but line feeds.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _HEADER = {
     "version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective", "feature_names",
     "feature_infos", "tree_sizes",
@@ -60,6 +62,8 @@ def check_boosted_trees(text: str) -> None:
     text : str
         In the format that LightGBM calls ``v3`` or ``v4``.
     """
+    if _CONTROL.search(text):
+        raise DamagedTreesError("a control character in LightGBM's text")
     start, end = text.find("\n\nTree=0\n") + 2, text.rfind("\nend of trees\n") + 1
     if not 2 <= start < end or not text.startswith("tree\n"):
         raise DamagedTreesError("no LightGBM text with trees")

@@ -57,6 +57,14 @@ def test_what_leads_nowhere_is_refused(text, name, value, told):
         booster_of_text(damaged.encode())
 
 
+@pytest.mark.parametrize("control", ["\r", "\0", "\t", "\x0b", "\x7f"])
+def test_control_characters_are_refused_wherever_they_stand(text, control):
+    """LightGBM ends a line at a carriage return, and crashes on what is left of it."""
+    for place in ("[multi_error_top_k: ", "feature_names=", "leaf_value="):
+        with pytest.raises(DamagedTreesError, match="a control character"):
+            booster_of_text(text.replace(place, place + control, 1).encode())
+
+
 def test_cuts_and_what_is_no_text_are_refused(text):
     for size in range(0, len(text) - 50, 211):
         with pytest.raises(DamagedTreesError):

@@ -509,6 +509,7 @@ READERS: dict[str, Reader] = {
     "images": Reader(_images, _read_image, (FacsError, ValueError)),
     "artifacts": Reader(_artifacts, _read_artifact, (BadArtifactError,)),
     "models": Reader(_models, _read_model),
+    "boosters": Reader(_boosters, _read_booster),
     "predictors": Reader(_predictors, _read_predictor),
     # The slowest comes last, so that it has the time that the others did not need.
     "results": Reader(_results, _read_results),
