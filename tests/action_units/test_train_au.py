@@ -37,7 +37,7 @@ from facs_pipeline.action_units.training.pseudo_labels import (
 )
 from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import open_pictures
-from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.errors import InputError, VideoError
 from facs_pipeline.foundation.evaluation import agreement
 from facs_pipeline.foundation.regression.ridge import BatchedRidge
 
@@ -319,6 +319,21 @@ def test_a_manifest_of_coded_frames(small, tmp_path):
     answer = run(*options, "--aus", "4")
     assert isinstance(answer.exception, InputError)
     assert "AU4 is not coded; there are 12" in str(answer.exception)
+
+
+def test_clips_that_cannot_be_decoded_are_named_and_left_out(small, tmp_path):
+    """A damaged photo and a damaged video cost themselves; where most are damaged, something is wrong with all."""
+    stills = sorted((small / "stills").iterdir())[:3]
+    for name in ("torn.png", "torn.mp4"):
+        (tmp_path / name).write_bytes(stills[0].read_bytes()[:100])
+    whole, torn = ([CodedClip(path, "p", np.array([1]), np.ones((1, 1), np.float32)) for path in paths]
+                   for paths in (stills, [tmp_path / "torn.png", tmp_path / "torn.mp4"]))  # fmt: skip
+    said = CountedProgress()
+    features = clip_features([whole[0], *torn, *whole[1:]], tmp_path / "cache", progress=said)
+    assert features.rows.tolist() == [0, 3, 4]
+    assert [Path(text.split(": ")[1]).name for text in said.warnings] == ["torn.png", "torn.mp4"]
+    with pytest.raises(VideoError, match=r"torn\.mp4"):
+        clip_features([*torn, whole[0]], tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,14 @@ from facs_pipeline.foundation.progress import Progress, Task
 
 
 class CountedProgress(Progress):
-    """Keeps each task: its label, what was expected, and what was done."""
+    """Keeps each task: its label, what was expected, and what was done; and what was warned of."""
 
     def __init__(self) -> None:
         self.tasks: list[CountedTask] = []
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
     def task(self, label: str, total: int | None = None, unit: str = "") -> CountedTask:
         self.tasks.append(CountedTask(label, total))

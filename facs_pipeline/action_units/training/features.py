@@ -20,7 +20,7 @@ from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS
 from facs_pipeline.features import vector
-from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.errors import InputError, VideoError
 from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.processes import in_processes
 from facs_pipeline.foundation.progress import SILENT, Progress, Task
@@ -32,6 +32,8 @@ from facs_pipeline.video.reader import IMAGE_SUFFIXES, folder_images, read_frame
 
 _FEATURES_VERSION = 2
 _CHUNK = 500
+_MOST_FAILED = 0.5
+"""Of the clips; where more of them cannot be decoded, something is wrong with all."""
 
 _Work = Callable[[], Iterator[tuple[int, np.ndarray]]]
 """Rows of a piece and their features, computed when it is called."""
@@ -90,7 +92,7 @@ def picture_features(
     work = [partial(_picture_chunk, pictures, span, _part(near, span), mirror, file) for span in spans]
     tasks: list[_Task] = [({**inputs, "first": span.start}, span, todo) for span, todo in zip(spans, work, strict=True)]
     task = progress.task(f"{pictures.path.name}: features{' (mirrored)' * mirror}", len(pictures), "images")
-    return _run(tasks, ResultStore(cache, progress), file, task, jobs)
+    return _run(tasks, ResultStore(cache, progress), file, task, jobs, progress)
 
 
 def clip_features(
@@ -115,7 +117,7 @@ def clip_features(
     InputError
         If a clip ends before its last coded frame.
     VideoError
-        If a clip cannot be decoded.
+        If more than half of the clips cannot be decoded; fewer are named and left out.
     """
     tasks: list[_Task] = []
     file, start = _file(landmarks), 0
@@ -125,7 +127,7 @@ def clip_features(
         tasks.append((inputs, range(start, start + len(clip.frames)), work))
         start += len(clip.frames)
     task = progress.task(f"features of clips{' (mirrored)' * mirror}", start, "frames")
-    return _run(tasks, ResultStore(cache, progress), file, task, jobs)
+    return _run(tasks, ResultStore(cache, progress), file, task, jobs, progress)
 
 
 def _file(path: str | os.PathLike[str] | None) -> str | None:
@@ -148,6 +150,7 @@ def _run(
     landmarks: str | None,
     task: Task,
     jobs: int,
+    progress: Progress,
 ) -> Features:
     """All features, stored or computed, with rows counted through all tasks."""
     made_by = {
@@ -158,10 +161,16 @@ def _run(
     }
     calls = ((store, {**made_by, "faces": inputs}, work) for inputs, _, work in tasks)
     pieces = in_processes(jobs, _piece, calls)
-    found, rows = [], []
+    found, rows, failed = [], [], []
     with task:
         for (_, span, _), piece in zip(tasks, pieces, strict=True):
             task.advance(len(span))
+            if isinstance(piece, VideoError):
+                failed.append(piece)
+                progress.warn(f"left out: {piece}")
+                if len(failed) > _MOST_FAILED * len(tasks):
+                    raise piece
+                continue
             # A piece without a face does not know the type of the others.
             if len(piece.rows):
                 found.append(piece.X)
@@ -171,8 +180,8 @@ def _run(
     return Features(np.concatenate(found), np.concatenate(rows))
 
 
-def _piece(store: ResultStore, inputs: Mapping[str, object], work: _Work) -> Features:
-    """Features of one piece of work, with rows counted from its first; float32 becomes float16."""
+def _piece(store: ResultStore, inputs: Mapping[str, object], work: _Work) -> Features | VideoError:
+    """Features of one piece of work, with rows counted from its first, or why not; float32 becomes float16."""
 
     def compute() -> Features:
         vectors, rows = [], []
@@ -182,7 +191,10 @@ def _piece(store: ResultStore, inputs: Mapping[str, object], work: _Work) -> Fea
         empty = np.zeros((0, vector.N_FEATURES), np.uint8)
         return Features(np.array(vectors) if vectors else empty, np.array(rows, dtype=np.int64))
 
-    return store.get(inputs, compute)
+    try:
+        return store.get(inputs, compute)
+    except VideoError as error:
+        return error
 
 
 def _features(grey: np.ndarray, face: AnalysedFace, mirror: bool) -> np.ndarray:
@@ -220,7 +232,7 @@ def _clip_rows(clip: CodedClip, mirror: bool, landmarks: str | None) -> Iterator
     if _is_image(clip.source):
         grey = read_image(clip.source)
         if grey is None:
-            raise InputError(f"{clip.source}: not an image that can be decoded")
+            raise VideoError(f"{clip.source}: not an image that can be decoded")
         for face in _analyser(landmarks).analyse_image(grey):
             yield 0, _features(grey, face, mirror)
         return
