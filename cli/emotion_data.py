@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -29,6 +30,11 @@ DATA_OPTIONS = (
         help="FER2013's own labels, or the votes of FER+ in ferplus.csv.gz beside DATA: eight emotions, with contempt.",
     ),
     click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."),
+    click.option(
+        "--figure",
+        type=click.Path(path_type=Path),
+        help="Draw the confusion matrix: .svg, .pdf or .png; of several models each its own, confusion-<model>.svg.",
+    ),
 )
 
 
@@ -72,6 +78,13 @@ def confusion_lines(figures: dict[str, Any]) -> str:
         cells = "".join(f"{100 * count / n:{width - 1}.0f}%" if n else f"{'':>{width}}" for count in counts)
         lines.append(f"{name:<{left}}{cells}{n:>{width + 2}}")
     return "labelled below, answered across:\n" + "\n".join(lines)
+
+
+def figure_of(model: str, figure: Path | None, models: int = 1) -> Path | None:
+    """Where the confusion matrix of one of so many models is drawn."""
+    if figure is None or models == 1:
+        return figure
+    return figure.with_name(f"{figure.stem}-{model}{figure.suffix}")
 
 
 def curve_line(points: Sequence[dict[str, Any]]) -> str:

@@ -18,6 +18,7 @@ from .usage import usage_errors
 Examples:
   facs evaluate-emotion emotions/best.npz fer2013.csv --split test --out best-on-test
   facs evaluate-emotion compact KDEF --protocol none --priors estimated --out compact-on-kdef
+  facs evaluate-emotion compact fer2013.csv --figure confusion.svg
   facs report best-on-test --open
 \b
 Exit codes: 0 done, 2 wrong usage or data that cannot be used.
@@ -52,6 +53,7 @@ def command(
     angles: str,
     labels: str,
     jobs: int,
+    figure: Path | None,
 ) -> None:
     """Measure MODEL (an .npz, or `compact`, the one in the package) on the labelled faces of DATA.
 
@@ -59,8 +61,12 @@ def command(
     predictions-<model>.csv and pictures of the most confident mistakes.
     """
     from facs_pipeline.emotions.model import COMPACT_MODEL
+    from facs_pipeline.emotions.training.confusion_figure import draw_confusion
     from facs_pipeline.emotions.training.run import EvaluationOptions, evaluate_model_file
+    from facs_pipeline.foundation.figures import require_figures
 
+    if figure is not None:
+        require_figures(figure)
     path = COMPACT_MODEL if model == "compact" else Path(model)
     options = EvaluationOptions(out, split, training, jobs, cache, priors)
     with usage_errors():
@@ -69,4 +75,7 @@ def command(
         )
     click.echo(accuracy_line(figures))
     click.echo(confusion_lines(figures))
+    if figure is not None:
+        draw_confusion(figures, figure)
+        click.echo(f"{figure}: the confusion matrix")
     click.echo(f"\nIn {out}: accuracy.json, predictions. To read: facs report {out} --open")

@@ -23,8 +23,8 @@ Examples:
 \b
 Probabilities are of how people labelled FER2013's images (or what the model was trained on). They do not
 say what somebody feels.
-An image in which no face is found still gets an answer, for the place where the face of a tight crop would
-be, with found = 0; a video's frame without a face has empty cells. `facs columns emotions` explains the columns.
+An image in which no face is found gets no emotion, found = 0, and for probabilities how frequent emotions are
+in the model's training; a video's frame without a face has empty cells. `facs columns emotions` explains the columns.
 \b
 Exit codes: 0 all inputs done, 1 some could not be used (the others are done), 2 wrong usage or nothing usable.
 """
@@ -89,8 +89,8 @@ def _print_summary(table: pd.DataFrame, out: Path, explain: Path | None, failed:
     if without:
         images = counted(stills["input"].nunique(), "image")
         click.echo(
-            f"Note: no face found in {without} of {images} (found = 0): the answer is for "
-            "the place where the face of a tight crop would be",
+            f"Note: no face found in {without} of {images} (found = 0): no emotion, and its probabilities are "
+            "how frequent the emotions are in the model's training",
             err=True,
         )
     click.echo("Labels are what people would call the face, not what somebody feels.", err=True)

@@ -73,9 +73,10 @@ def command(
     jobs: int | None,
 ) -> int:
     """Summarise RESULTS, a folder that facs extract-features wrote, by columns of its metadata."""
+    from facs_pipeline.foundation.figures import require_figures
     from facs_pipeline.foundation.files.atomic import make_writable
     from facs_pipeline.foundation.text import counted
-    from facs_pipeline.study.figure import draw_summary, require_figures, strongest
+    from facs_pipeline.study.figure import draw_summary, strongest
     from facs_pipeline.study.files import require_format, write_summary
     from facs_pipeline.study.quality import limits_of
     from facs_pipeline.study.results import read_results
@@ -86,7 +87,7 @@ def command(
         raise click.UsageError(f"--statistic {statistic}: expected one of {', '.join(STATISTICS)}")
     require_format(form)
     if figure != "none":
-        require_figures()
+        require_figures(out / f"figure.{figure}")
     columns = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     options = SummaryOptions(
         columns, person, min_confidence, not keep_all, limits_of(quality) if quality else None, correction, jobs=jobs

@@ -9,7 +9,7 @@ import click
 from facs_pipeline.emotions.training.recipes import RECIPES
 
 from .console import ConsoleProgress
-from .emotion_data import accuracy_line, confusion_lines, curve_line, data_options, labelled_data
+from .emotion_data import accuracy_line, confusion_lines, curve_line, data_options, figure_of, labelled_data
 from .usage import usage_errors
 
 
@@ -57,6 +57,7 @@ def command(
     angles: str,
     labels: str,
     jobs: int,
+    figure: Path | None,
 ) -> None:
     """Train emotion models on the faces of DATA: FER2013 in any form, KDEF, folders by emotion, or a manifest.
 
@@ -64,8 +65,12 @@ def command(
     predictions-<model>.csv and pictures of the most confident mistakes. A model that was trained on the same faces
     already is kept, and a run that was interrupted goes on where it stopped.
     """
+    from facs_pipeline.emotions.training.confusion_figure import draw_confusion
     from facs_pipeline.emotions.training.run import EmotionTraining, TrainingOptions
+    from facs_pipeline.foundation.figures import require_figures
 
+    if figure is not None:
+        require_figures(figure)
     options = TrainingOptions(out, split, test_split, subset, learning_curve, seed, jobs, cache)
     with usage_errors():
         training = EmotionTraining.prepare(
@@ -73,13 +78,17 @@ def command(
         )
     if training.test is None:
         click.echo(f"{training.name}: no split to measure on; train on one and use facs evaluate-emotion on other data")
-    for name in RECIPES if "all" in names else dict.fromkeys(names):
+    wanted = list(RECIPES if "all" in names else dict.fromkeys(names))
+    for name in wanted:
         trained = training.train(name)
         if trained.reused:
             click.echo(f"{trained.path}: trained on these faces already; kept")
         if trained.figures is not None:
             click.echo(accuracy_line(trained.figures))
             click.echo(confusion_lines(trained.figures))
+            if (drawn := figure_of(name, figure, len(wanted))) is not None:
+                draw_confusion(trained.figures, drawn)
+                click.echo(f"{drawn}: the confusion matrix")
             if learning_curve:
                 click.echo(f"{name:<16} {curve_line(trained.figures['learning_curve'])}")
     click.echo(f"\nIn {out}: models, accuracy.json, predictions. To read: facs report {out} --open")

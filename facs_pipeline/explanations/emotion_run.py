@@ -191,7 +191,7 @@ class _Run:
             for row, (path, grey) in enumerate(zip(part.paths, greys, strict=True)):
                 if isinstance(grey, Skipped):
                     self.skipped.append(grey)
-                else:
+                elif part.images.detected[row]:
                     self._explain(self.options.explain, part.images, row, grey, path, int(part.face_ids[row]))
                 task.advance()
 

@@ -42,7 +42,7 @@ class PredictedImages(NamedTuple):
     images : FaceImages
         What the model was given of them.
     probabilities : ndarray
-        [m, c], of each emotion of the model.
+        [m, c], of each emotion of the model; where no face was found, how frequent they are in its training.
     skipped : tuple of Skipped
         Images that could not be read.
     notes : tuple of Skipped
@@ -130,6 +130,7 @@ def predict_images(
             probabilities = np.empty((0, len(model.emotions)))
             if len(images.detected):
                 probabilities = model.predict_proba(images, jobs=jobs)
+                probabilities[~images.detected] = model.prior
             yield PredictedImages(
                 tuple(path for piece in batch for path in piece.paths),
                 np.array([face for piece in batch for face in piece.face_ids], np.int64),
@@ -245,7 +246,7 @@ def _table(
     probabilities: np.ndarray,
     emotions: Sequence[str],
 ) -> pd.DataFrame:
-    answered = np.isfinite(probabilities).all(axis=1)
+    answered = detected & np.isfinite(probabilities).all(axis=1)
     first = np.where(answered[:, None], probabilities, 0.0).argmax(axis=1)
     rounded = EMOTIONS["confidence"].rounded(probabilities)
     columns: dict[str, Any] = {
@@ -255,7 +256,7 @@ def _table(
         "face_id": pd.array(face_ids, dtype="Int64"),
         "found": detected.astype(int),
         "emotion": [emotions[number] if given else None for number, given in zip(first, answered, strict=True)],
-        "confidence": rounded.max(axis=1) if len(names) else np.empty(0),
+        "confidence": np.where(answered, rounded.max(axis=1, initial=0), np.nan),
     }
     columns |= {f"p_{emotion}": rounded[:, number] for number, emotion in enumerate(emotions)}
     return pd.DataFrame(columns)[prediction_columns(emotions)]

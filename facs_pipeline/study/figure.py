@@ -9,23 +9,13 @@ import numpy as np
 import pandas as pd
 
 from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.figures import figure_style, save_figure
 from facs_pipeline.study.differences import SIGNAL
 from facs_pipeline.study.signals import STATISTICS, signal_label
 from facs_pipeline.study.summary import Summary, SummaryOptions, interval
 
 PANELS = 6
 """Signals that are drawn: those with the smallest p of all action units, unless they are named."""
-
-
-def require_figures() -> None:
-    """Check before the work that figures can be drawn; `InputError` says what is to be installed."""
-    try:
-        import matplotlib  # noqa: F401  only whether it is there
-    except ImportError:
-        raise InputError(
-            "figures are drawn by matplotlib, which is not installed; pip install 'facs-pipeline[plot]', or leave them "
-            "out with --figure none"
-        ) from None
 
 
 def draw_summary(
@@ -77,14 +67,12 @@ def _draw(
     persons: pd.DataFrame, options: SummaryOptions, factor: str, chosen: Sequence[tuple[str, str]], statistic: str,
     path: Path,
 ) -> None:  # fmt: skip
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     levels = sorted(persons[factor].unique())
     across = min(3, len(chosen))
     down = -(-len(chosen) // across)
-    # The same study gives the same file.
-    with mpl.rc_context({"svg.hashsalt": "facs", "font.size": 9, "svg.fonttype": "none"}):
+    with figure_style():
         figure = Figure(figsize=(3.1 * across, 2.9 * down), layout="constrained")
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for panel in panels[len(chosen) :]:
@@ -109,8 +97,7 @@ def _draw(
         figure.suptitle(
             f"{factor}: each of {n} persons (grey), mean and 95 % bootstrap interval over persons", fontsize=9
         )
-        metadata = {"Date": None} if path.suffix == ".svg" else {}
-        figure.savefig(path, dpi=200, metadata=metadata)
+        save_figure(figure, path)
 
 
 def strongest(found: pd.DataFrame, *, most: int = 10) -> list[str]:

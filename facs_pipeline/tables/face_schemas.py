@@ -140,7 +140,7 @@ STILLS = TableSchema.of(
 EMOTIONS = TableSchema.of(
     "emotions",
     "The table that `facs predict-emotion` writes: one row per face of an image, and per frame and face of a video.",
-    1,
+    2,
     (
         _au("input", "text", "The image, as it was named or found in the folder; the video.", "-", "text", "file"),
         _au("frame", "integer", "Number of the frame in the video; empty for an image.", "-", "1 ...", "decoder"),
@@ -148,8 +148,9 @@ EMOTIONS = TableSchema.of(
             "the container's time stamps", 6),
         _au("face_id", "integer", "Number of the face in the image or video; empty for a frame without a face.", "-",
             "0 ...", "--faces"),
-        _au("found", "flag", "1 if a face was found. 0 in an image: the cells are of the place where the face of a "
-            "tight crop usually is. 0 in a frame: the following cells are empty.", "-", "0, 1", "face search"),
+        _au("found", "flag", "1 if a face was found. 0: emotion and confidence are empty; an image's probabilities "
+            "are how frequent the emotions are in the model's training, a frame's are empty.", "-", "0, 1",
+            "face search"),
         *_label(("emotion", "confidence", "p_<emotion>"), "emotion model", optional=False),
     ),
 )  # fmt: skip

@@ -79,13 +79,24 @@ def test_a_model_trained_on_the_same_faces_is_kept_and_another_seed_is_not(folde
 
 def test_a_model_evaluates_as_it_did_when_trained(folder, trained, tmp_path):
     out, _said = trained
-    result = run("evaluate-emotion", out / "linear.npz", folder, "--out", tmp_path)
+    figure = tmp_path / "confusion.svg"
+    result = run("evaluate-emotion", out / "linear.npz", folder, "--out", tmp_path, "--figure", figure)
     assert result.exception is None, result.output
+    drawn = figure.read_text()
+    assert ">labelled (images)<" in drawn
+    assert ">happy (7)<" in drawn
     first, second = (json.loads((place / "accuracy.json").read_text())["models"] for place in (out, tmp_path))
     then = next(model for model in first if model["name"] == "linear")
     assert second[0]["accuracy"] == then["accuracy"]
     assert second[0]["confusion"] == then["confusion"]
     assert (tmp_path / "predictions-linear.csv").read_bytes() == (out / "predictions-linear.csv").read_bytes()
+
+
+def test_a_figure_that_cannot_be_drawn_is_refused_before_the_work(folder, tmp_path):
+    for command in (("train-emotion", folder), ("evaluate-emotion", "compact", folder)):
+        result = run(*command, "--out", tmp_path / "out", "--figure", tmp_path / "confusion.docx")
+        assert "confusion.docx: figures are written as .svg, .pdf, .png" in str(result.exception)
+        assert not (tmp_path / "out").exists()
 
 
 def test_votes_of_several_people_are_learnt_as_shares(folder, tmp_path):

@@ -1,0 +1,58 @@
+"""Figures drawn by matplotlib, which is an extra: whether it is there, one style, the same file for the same figure."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facs_pipeline.foundation.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ENDINGS = (".svg", ".pdf", ".png")
+
+
+def figure_style() -> AbstractContextManager[None]:
+    """Within it figures have one style, and the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    return mpl.rc_context({"svg.hashsalt": "facs", "font.size": 9, "svg.fonttype": "none"})
+
+
+def require_figures(path: Path) -> None:
+    """Check before the work that a figure can be drawn.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is to be written: ``.svg``, ``.pdf`` or ``.png``.
+
+    Raises
+    ------
+    InputError
+        If the ending is another, or matplotlib is not installed.
+    """
+    if path.suffix.lower() not in _ENDINGS:
+        raise InputError(f"{path}: figures are written as {', '.join(_ENDINGS)}")
+    try:
+        import matplotlib  # noqa: F401  only whether it is there
+    except ImportError:
+        raise InputError(
+            f"{path}: figures are drawn by matplotlib, which is not installed; pip install 'facs-pipeline[plot]', or "
+            "ask for none"
+        ) from None
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as the file's ending says.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : Path
+        ``.svg``, ``.pdf`` or ``.png`` (200 dots an inch).
+    """
+    metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
+    figure.savefig(path, dpi=200, metadata=metadata)
