@@ -236,8 +236,8 @@ def test_the_embedded_model_is_small_and_says_what_it_is():
 @pytest.mark.minutes
 @pytest.mark.shared
 def test_on_some_faces_of_fer2013_both_kernels_beat_the_linear_baseline(shared_dir, tmp_path):
-    """On a thousand faces; what they reach on all is in `docs/emotions.md`."""
-    some = {"train": 28, "validation": 7}
+    """On two thousand faces; what they reach on all is in `docs/emotions.md`."""
+    some = {"train": 14, "validation": 3}
     seen = dict.fromkeys(some, 0)
     with tarfile.open(shared_dir / "data" / "fer2013" / "fer2013.tar") as archive:
         for member in archive:
@@ -245,18 +245,18 @@ def test_on_some_faces_of_fer2013_both_kernels_beat_the_linear_baseline(shared_d
             split = next((part for part in path.parts if part in some), None)
             if not member.isfile() or split is None:
                 continue
-            seen[split] += 1
             if seen[split] % some[split] == 0:
                 place = tmp_path / "faces" / split / path.parent.name / path.name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(archive.extractfile(member).read())
+            seen[split] += 1
     models = [part for name in ("linear", "compact", "best") for part in ("--model", name)]
     result = run("train-emotion", tmp_path / "faces", *models, "--out", tmp_path)
     assert result.exception is None, result.output
     accuracy = {m["name"]: m["accuracy"] for m in json.loads((tmp_path / "accuracy.json").read_text())["models"]}
-    assert accuracy["linear"] > 0.43, accuracy
+    assert accuracy["linear"] > 0.45, accuracy
     assert accuracy["compact"] > accuracy["linear"] + 0.01, accuracy
-    assert accuracy["best"] > accuracy["linear"] + 0.02, accuracy
+    assert accuracy["best"] > accuracy["linear"] + 0.03, accuracy
 
 
 @pytest.mark.shared
