@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from facs_pipeline.action_units.baseline import subtract_resting
 from facs_pipeline.action_units.bilateral_filter import BilateralFilter
+from facs_pipeline.action_units.gaze import EYES_CLOSED, GazeModel, eyes_turned, gaze_angles
 from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.action_units.sides import SideModel, both_sides
 from facs_pipeline.analysis.pictures import Colour, as_grey
 from facs_pipeline.analysis.stills import face_near, face_places, is_face
+from facs_pipeline.dynamics.face_series import BLINK_AU
 from facs_pipeline.faces.detector import Box
 from facs_pipeline.faces.tracker import FaceTracker, TrackedFace
 from facs_pipeline.features.confidence import Confidence, default_confidence
+from facs_pipeline.features.eye_values import eye_values
 from facs_pipeline.features.registration import registered_texture, registration
 from facs_pipeline.features.vector import features_of_texture
 from facs_pipeline.foundation.threads import one_thread
@@ -28,6 +34,8 @@ from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
 from facs_pipeline.landmarks.places import Places, places_of
 from facs_pipeline.landmarks.pose import head_pose_and_place
+from facs_pipeline.tables.au_table import present
+from facs_pipeline.tables.schema import ACTION_UNITS
 
 if TYPE_CHECKING:
     from facs_pipeline.emotions.model import EmotionModel
@@ -35,6 +43,8 @@ if TYPE_CHECKING:
 Default = Literal["default"]
 """The model that comes with the package."""
 Landmarks = LandmarkModel | DlibLandmarks
+Smoothing = bool | Literal["causal"]
+"""See `FaceAnalyser`."""
 
 
 @dataclass(eq=False)
@@ -88,6 +98,10 @@ class AnalysedFace:
     registration: np.ndarray | None = field(default=None, repr=False)
     shape: tuple[int, ...] = (0, 0)
     places: Places | None = field(default=None, repr=False)
+    aus: tuple[int, ...] = field(default=(), repr=False)
+    levels: Mapping[int, float] = field(default_factory=dict, repr=False)
+    differences: np.ndarray | None = field(default=None, repr=False)
+    resting: np.ndarray | None = field(default=None, repr=False)
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -134,6 +148,75 @@ class AnalysedFace:
         """Where the head is, x, y and z in millimetres, and its `pose` [6]; see `facs_pipeline.landmarks.pose`."""
         return head_pose_and_place(self.points[None], self.shape)[0]
 
+    @property
+    def above_rest(self) -> np.ndarray | None:
+        """Intensities [k] above the resting face, as the tables' ``AU<nn>_r``; just `intensities` without one."""
+        if self.intensities is None or self.resting is None:
+            return self.intensities
+        return subtract_resting(self.intensities, self.resting)
+
+    @property
+    def sided_aus(self) -> tuple[int, ...]:
+        """FACS numbers of `left` and `right`: those of `aus` that have two sides."""
+        return two_sided(self.aus)
+
+    @cached_property
+    def side_differences(self) -> np.ndarray:
+        """By how much each of `sided_aus` is stronger on the person's own left [u]; computed on first use."""
+        return side_differences(self.features, self.aus) if self.differences is None else self.differences
+
+    @property
+    def left(self) -> np.ndarray:
+        """Intensities of `sided_aus` on the person's own left [u], 0..5: the tables' ``AU<nn>L_r``."""
+        return self._sides[0]
+
+    @property
+    def right(self) -> np.ndarray:
+        """The same on the right: ``AU<nn>R_r``."""
+        return self._sides[1]
+
+    @property
+    def _sides(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.above_rest is None:
+            return np.empty(0), np.empty(0)
+        return both_sides(self.above_rest[[self.aus.index(au) for au in self.sided_aus]], self.side_differences)
+
+    @property
+    def present(self) -> dict[int, float]:
+        """Action unit -> 1 if it is there, 0 if not, NaN where unknown: the tables' ``AU<nn>_c``, without AU43."""
+        if self.above_rest is None:
+            return {}
+        written = ACTION_UNITS["AU01_r"].rounded(self.above_rest)
+        found = {au: float(present(written[self.aus.index(au)], level)) for au, level in self.levels.items()}
+        return found | self.turned
+
+    @cached_property
+    def eye_angles(self) -> np.ndarray:
+        """How the eyes are turned in the head [2] in radians, closed or not, see `facs_pipeline.action_units.gaze`."""
+        values = eye_values(self.texture, self.points, self.registration)
+        return GazeModel.load_default().angles(values[None])[0]
+
+    @property
+    def eyes_seen(self) -> bool:
+        """Whether the eyes are open and trusted; where AU45 is not measured, they are taken for open."""
+        if self.intensities is None or BLINK_AU not in self.aus:
+            return True
+        # An eye whose half of the face is not trusted has NaN here.
+        return bool(self.intensities[self.aus.index(BLINK_AU)] < EYES_CLOSED)
+
+    @property
+    def gaze(self) -> np.ndarray:
+        """``gaze_angle_x`` and ``gaze_angle_y`` [2] in radians; NaN for closed or hidden eyes."""
+        if not self.eyes_seen:
+            return np.full(2, np.nan)
+        return gaze_angles(self.eye_angles[None], self.pose[None])[0]
+
+    @property
+    def turned(self) -> dict[int, float]:
+        """AU61 to 64: 1 if the eyes are turned to the person's left, right, up or down, else 0; NaN as `gaze`."""
+        known = self.eyes_seen
+        return {au: float(is_so[0]) if known else np.nan for au, is_so in eyes_turned(self.eye_angles[None]).items()}
+
 
 class FaceAnalyser:
     """Measures the faces of one video, camera or image; feed it the frames in order.
@@ -148,9 +231,10 @@ class FaceAnalyser:
         Model of emotion labels that takes a face's features; None measures none.
     faces : "one" or "all"
         The main face only (the largest, middlemost), always with id 0, or everybody.
-    smoothing : bool
-        Smooth points and intensities over time, as in the tables. Points come without delay. Intensities are averaged
-        with those of the frames just before and after, so a face is given `delay_s` later; False gives each at once.
+    smoothing : bool or "causal"
+        Smooth points, intensities and sides over time, as in the tables. Points come without delay. Intensities are
+        averaged with those of the frames just before and after, so a face is given `delay_s` later. ``"causal"``
+        averages with those before only, and gives each face at once, as False does, which smooths nothing.
     colour : "rgb", "bgr" or None
         Order of the channels of colour pictures; must be said where pictures are in colour.
 
@@ -166,7 +250,7 @@ class FaceAnalyser:
     Notes
     -----
     What a loop gives is what the tables of `facs extract-features` hold, but for rounding (0.0001 intensity units), and
-    without sides, gaze, AU43 and AU61 to 64.
+    without AU43: whether closed eyes are a blink shows only when they open.
 
     Examples
     --------
@@ -184,7 +268,7 @@ class FaceAnalyser:
         emotions: EmotionModel | str | os.PathLike[str] | None = None,
         *,
         faces: Literal["one", "all"] = "one",
-        smoothing: bool = True,
+        smoothing: Smoothing = True,
         colour: Colour | None = None,
     ) -> None:
         self.landmarks: Landmarks = _landmarks(landmarks)
@@ -192,13 +276,14 @@ class FaceAnalyser:
         self.action_units = _action_units(action_units)
         self.emotion_model = _emotions(emotions)
         self._faces: Literal["one", "all"] = faces
-        self._smoothing, self._colour = smoothing, colour
+        self._smoothing: Smoothing = smoothing
+        self._colour = colour
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next frame begins another video."""
-        self._tracker = FaceTracker(self.landmarks, faces=self._faces, smoothing=self._smoothing)
-        self._filter = BilateralFilter()
+        self._tracker = FaceTracker(self.landmarks, faces=self._faces, smoothing=bool(self._smoothing))
+        self._filter = BilateralFilter(causal=self._smoothing == "causal")
         self._waiting: deque[AnalysedFace] = deque()
         self._frame = 0
         self.cut = False
@@ -226,11 +311,16 @@ class FaceAnalyser:
     @property
     def delay_s(self) -> float:
         """How much later than its frame a face is given, in seconds."""
-        return self._filter.reach_s if self._smooths else 0.0
+        return self._filter.reach_s if self._smooths and not self._filter.causal else 0.0
+
+    @property
+    def due(self) -> int:
+        """Number of faces that await later frames."""
+        return len(self._waiting)
 
     @property
     def _smooths(self) -> bool:
-        return self._smoothing and self.action_units is not None
+        return bool(self._smoothing) and self.action_units is not None
 
     def update(self, picture: np.ndarray, time_s: float) -> list[AnalysedFace]:
         """The faces that are finished once the next frame is there.
@@ -258,9 +348,11 @@ class FaceAnalyser:
         if not self._smooths:
             return self._trusted(faces)
         self._waiting.extend(faces)
-        intensities = np.array([face.intensities for face in faces]).reshape(-1, len(self.aus))
+        # The filter treats each column by itself, so both go through one.
+        rows = [np.concatenate([face.intensities, face.side_differences]) for face in faces]  # type: ignore[list-item]  # measured above
+        values = np.array(rows, np.float32).reshape(-1, len(self.aus) + len(two_sided(self.aus)))
         ids = [face.face_id for face in faces]
-        return self._finished(self._filter.push_frame(ids, intensities, time_s, cut=self.cut))
+        return self._finished(self._filter.push_frame(ids, values, time_s, cut=self.cut))
 
     def finish(self) -> list[AnalysedFace]:
         """The faces that are still due after the last frame."""
@@ -349,6 +441,8 @@ class FaceAnalyser:
             registration=matrix,
             shape=grey.shape,
             places=self.places,
+            aus=self.aus,
+            levels=self.presence,
         )
 
     def _still_face(
@@ -358,16 +452,19 @@ class FaceAnalyser:
         box = left, top, right - left, bottom - top
         texture = registered_texture(grey, points)
         return AnalysedFace(
-            face_id, 0, 0.0, box, points, score, False, texture, detected=detected, shape=grey.shape, places=self.places
-        )
+            face_id, 0, 0.0, box, points, score, False, texture, detected=detected, shape=grey.shape,
+            places=self.places, aus=self.aus, levels=self.presence,
+        )  # fmt: skip
 
     def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
         """The faces that have waited longest, as many as there are smoothed intensities [m, k]."""
         if smoothed is None:
             return []
         faces = [self._waiting.popleft() for _ in smoothed]
-        for face, intensities in zip(faces, smoothed, strict=True):
-            face.intensities = intensities
+        for face, values in zip(faces, smoothed, strict=True):
+            face.intensities, differences = np.split(values, [len(self.aus)])
+            del face.side_differences  # of the one picture
+            face.differences = differences
         return self._trusted(faces)
 
     def _trusted(self, faces: list[AnalysedFace]) -> list[AnalysedFace]:
@@ -376,6 +473,21 @@ class FaceAnalyser:
             if face.intensities is not None:
                 face.intensities = face.trust.trusted(face.intensities[None], self.aus)[0]
         return faces
+
+
+@cache
+def two_sided(aus: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of the action units that have two sides, see `facs_pipeline.action_units.sides`."""
+    sided = SideModel.load_default().aus
+    return tuple(au for au in aus if au in sided)
+
+
+def side_differences(features: np.ndarray, aus: tuple[int, ...]) -> np.ndarray:
+    """Left less right [u] of `two_sided` of the action units, from a face's features [9055]."""
+    model = SideModel.load_default()
+    columns = [model.aus.index(au) for au in two_sided(aus)]
+    with one_thread():
+        return model.differences(features[None])[0, columns]
 
 
 def _landmarks(given: Landmarks | str | os.PathLike[str]) -> Landmarks:

@@ -1,0 +1,395 @@
+"""Where live pictures come from: a camera, a stream, a video file in real time, the synthetic face, or a caller."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import av
+import numpy as np
+
+from facs_pipeline.foundation.errors import InputError, VideoError
+from facs_pipeline.live.pictures import Picture
+from facs_pipeline.video.container import open_container, reason_of, video_stream
+from facs_pipeline.video.decoder import decode
+from facs_pipeline.video.timestamps import Clock, RisingTimes
+
+if TYPE_CHECKING:
+    from facs_pipeline.synthesis.face import SyntheticFace
+
+DEMO = "demo"
+NETWORK = re.compile(r"(?i)(rtsps?|https?|rtmps?|udp|rtp|srt|tcp)://")
+DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+"""What FFmpeg calls the cameras of each system."""
+PATIENCE_S = 10.0
+"""A camera or stream that gives no picture for so long is given up."""
+_TICK_S = 1e-3
+"""Times of cameras are rounded to what a Matroska file holds, so that a recording has the same."""
+
+
+class Source(ABC):
+    """Gives pictures one after the other, as fast as they happen.
+
+    Attributes
+    ----------
+    name : str
+        For messages: the camera, file or address.
+    endless : bool
+        Whether it goes on until it is closed; a file does not.
+    """
+
+    name: str = ""
+    endless: ClassVar[bool] = True
+
+    @abstractmethod
+    def pictures(self) -> Iterator[Picture]:
+        """The pictures, each when it is due; called once, in a thread of its own.
+
+        Raises
+        ------
+        VideoError
+            If there are none, or no more of them, for a reason that the user can do something about.
+        """
+
+    def close(self) -> None:
+        """Ask `pictures` to end soon; may be called from another thread."""
+
+
+class Camera(NamedTuple):
+    """A camera of this machine.
+
+    Attributes
+    ----------
+    number : int
+        By which it can be asked for.
+    name : str
+        What the system opens.
+    description : str
+        What people call it.
+    """
+
+    number: int
+    name: str
+    description: str
+
+
+def cameras() -> list[Camera]:
+    """The cameras of this machine, in the system's order; an empty list without one."""
+    form = DEVICE_FORMATS.get(sys.platform)
+    if form is None:
+        return []
+    try:
+        found = list(av.enumerate_input_devices(form))
+    except (ValueError, OSError, av.FFmpegError):
+        return []
+    named = [Camera(_number(one.name, n), one.name, one.description or one.name) for n, one in enumerate(found)]
+    return sorted(named)
+
+
+def _number(name: str, place: int) -> int:
+    """On Linux the number is the device's own, which stays when another camera goes."""
+    of_device = re.fullmatch(r"/dev/video(\d+)", name)
+    return int(of_device[1]) if of_device else place
+
+
+def open_source(
+    source: int | str | os.PathLike[str] | Source, *, allow_network: bool = False, real_time: bool = True
+) -> Source:
+    """The source that somebody names.
+
+    Parameters
+    ----------
+    source : int, str, path or Source
+        Number or name of a camera, a video file, ``"demo"``, an address such as ``rtsp://``, or a source itself.
+    allow_network : bool
+        Whether addresses may be opened.
+    real_time : bool
+        Play a file as fast as it was recorded; False reads it as fast as it is measured.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    if isinstance(source, Source):
+        return source
+    text = os.fspath(source) if not isinstance(source, int) else str(source)
+    if text == DEMO:
+        return DemoSource()
+    if NETWORK.match(text):
+        if not allow_network:
+            raise InputError(f"{text}: an address on the network; allow it with --allow-network (allow_network=True)")
+        return StreamSource(text)
+    if not text.isdecimal() and not text.startswith("/dev/") and Path(text).exists():
+        return VideoSource(text, real_time=real_time)
+    return CameraSource(_camera_named(text))
+
+
+def _camera_named(text: str) -> Camera:
+    there = cameras()
+    if text.startswith("/dev/video") and Path(text).exists():
+        return Camera(_number(text, 0), text, text)
+    for camera in there:
+        if text in (str(camera.number), camera.name, camera.description):
+            return camera
+    near = [camera for camera in there if text and text.casefold() in camera.description.casefold()]
+    if len(near) == 1:
+        return near[0]
+    known = "; ".join(f"{camera.number}: {camera.description}" for camera in there)
+    what = f"camera {text}" if text.isdecimal() else f"{text!r}: neither a file nor a camera"
+    if known:
+        raise InputError(f"{what}: not found; there are {known}")
+    raise InputError(
+        f"{what}: no camera is found on this machine. Is it plugged in, not used by another program, and may this "
+        "program use it? Without one, try a video file, or `facs live demo`"
+    )
+
+
+class _Opened(Source):
+    """A camera or a stream: opened by FFmpeg, with stamps of its own clock."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._ended = threading.Event()
+
+    def close(self) -> None:
+        """End with the next picture."""
+        self._ended.set()
+
+    def _open(self) -> av.container.InputContainer:
+        raise NotImplementedError
+
+    def pictures(self) -> Iterator[Picture]:
+        """See `Source`; times count from the first picture."""
+        try:
+            container = self._open()
+        except PermissionError:
+            raise VideoError(f"{self.name}: no permission to use it; allow it in the system's settings") from None
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(
+                f"{self.name}: cannot be opened ({reason_of(error)}); is it plugged in, and does no other program use it?"
+            ) from None
+        with container:
+            yield from self._read(container)
+
+    def _read(self, container: av.container.InputContainer) -> Iterator[Picture]:
+        stream = video_stream(container, self.name)
+        first_s, last_s, count = np.nan, -np.inf, 0
+        try:
+            for decoded in decode(container, stream):
+                if self._ended.is_set():
+                    return
+                stamp = decoded.shown_s if np.isfinite(decoded.shown_s) else time.monotonic()
+                if count == 0:
+                    first_s = stamp
+                time_s = round((stamp - first_s) / _TICK_S) * _TICK_S
+                if time_s <= last_s:
+                    time_s = last_s + _TICK_S
+                last_s = time_s = round(time_s, 3)
+                count += 1
+                yield Picture(time_s, frame=decoded.picture, pixel_aspect=decoded.pixel_aspect)
+        except (av.FFmpegError, OSError) as error:
+            if self._ended.is_set():
+                return
+            raise VideoError(
+                f"{self.name}: it stopped giving pictures after {count} ({reason_of(error)}); was it unplugged?"
+            ) from None
+        if not self._ended.is_set():
+            raise VideoError(f"{self.name}: it stopped giving pictures after {count}; was it unplugged?")
+
+
+class CameraSource(_Opened):
+    """A camera of this machine.
+
+    Parameters
+    ----------
+    camera : Camera
+    """
+
+    def __init__(self, camera: Camera) -> None:
+        super().__init__(f"camera {camera.number} ({camera.description})")
+        self._camera = camera
+
+    def _open(self) -> av.container.InputContainer:
+        form = DEVICE_FORMATS[sys.platform]
+        name = f"video={self._camera.name}" if form == "dshow" else self._camera.name
+        wanted = {"video_size": "640x480", "framerate": "30"}
+        for options in (wanted, {"framerate": "30"}, {}):
+            try:
+                return av.open(name, "r", format=form, options=options, timeout=PATIENCE_S)
+            except (av.FFmpegError, ValueError):
+                # Not every camera has this size or rate.
+                if not options:
+                    raise
+        raise AssertionError
+
+
+class StreamSource(_Opened):
+    """A stream from the network.
+
+    Parameters
+    ----------
+    address : str
+    """
+
+    def __init__(self, address: str) -> None:
+        # A password in the address is nobody else's business.
+        super().__init__(re.sub(r"//[^/@]*@", "//", address))
+        self._address = address
+
+    def _open(self) -> av.container.InputContainer:
+        options = {"rtsp_transport": "tcp"} if self._address.casefold().startswith("rtsp") else {}
+        return av.open(self._address, "r", options=options, timeout=PATIENCE_S)
+
+
+class VideoSource(Source):
+    """A video file, played as fast as it was recorded, with its own time stamps.
+
+    Parameters
+    ----------
+    path : path
+    real_time : bool
+        False gives each picture at once.
+    """
+
+    endless: ClassVar[bool] = False
+
+    def __init__(self, path: str | os.PathLike[str], *, real_time: bool = True) -> None:
+        self.name, self._real_time = os.fspath(path), real_time
+        self._ended = threading.Event()
+
+    def close(self) -> None:
+        """End at once."""
+        self._ended.set()
+
+    def pictures(self) -> Iterator[Picture]:
+        """See `Source`; times are those that `read_frames` gives."""
+        path = Path(self.name)
+        with open_container(path) as container:
+            stream = video_stream(container, path)
+            clock = Clock.of(path, container, stream)
+            stamped = ((one, clock.stamp(number, one)) for number, one in enumerate(decode(container, stream)))
+            begun: float | None = None
+            count = 0
+            try:
+                for one, time_s in RisingTimes(stamped, 1 / clock.rate):
+                    now = time.perf_counter()
+                    begun = now - time_s if begun is None else begun
+                    if self._ended.wait(max(0.0, begun + time_s - now) if self._real_time else 0.0):
+                        return
+                    yield Picture(time_s, frame=one.picture, pixel_aspect=one.pixel_aspect)
+                    count += 1
+            except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+                raise VideoError(f"{path}: decoding stopped after {count} frames ({reason_of(error)})") from None
+            if count == 0:
+                raise VideoError(f"{path}: the video holds no decodable frame")
+
+
+class DemoSource(Source):
+    """The synthetic face: it smiles, raises its brows and blinks, over and over.
+
+    Parameters
+    ----------
+    fps : float
+        Pictures per second.
+    """
+
+    def __init__(self, fps: float = 25.0) -> None:
+        self.name, self._fps = "the synthetic face", fps
+        self._ended = threading.Event()
+
+    def close(self) -> None:
+        """End at once."""
+        self._ended.set()
+
+    def pictures(self) -> Iterator[Picture]:
+        """See `Source`; drawn when they are due, left out where drawing is late."""
+        from facs_pipeline.synthesis.face import SyntheticFace
+
+        face, begun, number = SyntheticFace(size=360), time.perf_counter(), 0
+        while not self._ended.wait(max(0.0, begun + number / self._fps - time.perf_counter())):
+            time_s = round(number / self._fps, 3)
+            yield Picture(time_s, bgr=demo_picture(face, time_s))
+            number = max(number + 1, int((time.perf_counter() - begun) * self._fps))
+
+
+class PushedSource(Source):
+    """Pictures that somebody else brings, such as a browser.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+
+    Examples
+    --------
+    >>> source = PushedSource("a browser's camera")
+    >>> source.push(np.zeros((120, 160, 3), np.uint8), 0.0)
+    >>> source.end()
+    >>> [picture.size for picture in source.pictures()]
+    [(160, 120)]
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._changed = threading.Condition()
+        self._waiting: Picture | None = None
+        self._last_s = -np.inf
+        self._ended = False
+        self._problem = ""
+
+    def push(self, bgr: np.ndarray, time_s: float) -> None:
+        """Bring a picture [h, w, 3] uint8 BGR; one that is not taken yet is replaced.
+
+        Times that do not rise are set just behind the last.
+        """
+        with self._changed:
+            self._last_s = time_s = max(round(time_s, 3), round(self._last_s + _TICK_S, 3))
+            self._waiting = Picture(time_s, bgr=bgr)
+            self._changed.notify_all()
+
+    def end(self, problem: str = "") -> None:
+        """There are no more pictures; `problem` says why, where that is an error."""
+        with self._changed:
+            self._ended, self._problem = True, problem
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The same."""
+        self.end()
+
+    def pictures(self) -> Iterator[Picture]:
+        """See `Source`."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting is not None or self._ended)
+                picture, self._waiting = self._waiting, None
+            if picture is None:
+                break
+            yield picture
+        if self._problem:
+            raise VideoError(f"{self.name}: {self._problem}")
+
+
+def demo_picture(face: SyntheticFace, time_s: float) -> np.ndarray:
+    """The synthetic face at a time: 12 seconds of smile, brows and blinks, then again; BGR [s, s, 3]."""
+    t = time_s % 12.0
+    smile, brows = _swell(t, 1.5, 4.5), _swell(t, 6.5, 8.5)
+    blink = max(_swell(t, at, at + 0.3) for at in (0.8, 3.2, 5.6, 8.9, 11.0))
+    intensities = {6: 3.0 * smile, 12: 4.2 * smile, 25: 3.0 * smile, 1: 3.8 * brows, 2: 4.0 * brows, 45: 5.0 * blink}
+    sway = float(np.sin(2 * np.pi * time_s / 7)), float(np.sin(2 * np.pi * time_s / 5))
+    return face.draw(intensities, turn=0.3 * sway[0], nod=0.15 * sway[1], shift=(0.008 * sway[1], 0.0))[0]
+
+
+def _swell(t: float, start: float, end: float) -> float:
+    """0 outside, 1 in the middle, rising and falling smoothly."""
+    edge = min(0.5, (end - start) / 2)
+    x = np.clip(min(t - start, end - t) / edge, 0, 1)
+    return float(x * x * (3 - 2 * x))
