@@ -349,7 +349,7 @@ class FaceAnalyser:
             return self._trusted(faces)
         self._waiting.extend(faces)
         # The filter treats each column by itself, so both go through one.
-        rows = [np.concatenate([face.intensities, face.side_differences]) for face in faces]  # type: ignore[list-item]  # measured above
+        rows = [np.concatenate([face.intensities, face.side_differences]) for face in faces]
         values = np.array(rows, np.float32).reshape(-1, len(self.aus) + len(two_sided(self.aus)))
         ids = [face.face_id for face in faces]
         return self._finished(self._filter.push_frame(ids, values, time_s, cut=self.cut))
@@ -484,6 +484,8 @@ def two_sided(aus: tuple[int, ...]) -> tuple[int, ...]:
 
 def side_differences(features: np.ndarray, aus: tuple[int, ...]) -> np.ndarray:
     """Left less right [u] of `two_sided` of the action units, from a face's features [9055]."""
+    if not aus:
+        return np.empty(0, np.float32)
     model = SideModel.load_default()
     columns = [model.aus.index(au) for au in two_sided(aus)]
     with one_thread():

@@ -31,7 +31,7 @@ class Closure(NamedTuple):
     Attributes
     ----------
     first_s, last_s : float
-        The first frame of the rise, and the frame at which it is over, or with which the series or a stretch of it ends.
+        First frame of the rise, and the frame at which it is over or the series, or a stretch of it, ends.
     onset_seen : bool
         Whether the eye was seen open before it.
     ended : bool

@@ -95,7 +95,7 @@ class LiveAnalyser:
     ...         print(frame.time_s, face.face_id, dict(zip(face.aus, face.intensities)), face.blinks)
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         source: int | str | os.PathLike[str] | Source = 0,
         *,

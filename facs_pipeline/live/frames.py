@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facs_pipeline.analysis.analyser import AnalysedFace
+from facs_pipeline.dynamics.blinks import LONGEST_S
+from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
 from facs_pipeline.faces.detector import Box
 from facs_pipeline.live.pictures import Picture
-
-CLOSED_AU = 43
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,12 @@ class LiveFace:
 
         Tables have 1 from the first frame of the closure on; here it begins half a second later.
         """
-        from facs_pipeline.dynamics.blinks import LONGEST_S
-
         if not self._eyes_known:
             return float("nan")
         return float(self.closed_s > LONGEST_S)
 
     @property
     def _eyes_known(self) -> bool:
-        from facs_pipeline.dynamics.face_series import BLINK_AU
-
         intensities = self.analysed.intensities
         return (
             intensities is not None

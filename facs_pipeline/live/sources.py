@@ -58,6 +58,7 @@ class Source(ABC):
             If there are none, or no more of them, for a reason that the user can do something about.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Ask `pictures` to end soon; may be called from another thread."""
 
@@ -174,7 +175,7 @@ class _Opened(Source):
             raise VideoError(f"{self.name}: no permission to use it; allow it in the system's settings") from None
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
-                f"{self.name}: cannot be opened ({reason_of(error)}); is it plugged in, and does no other program use it?"
+                f"{self.name}: cannot be opened ({reason_of(error)}); is it plugged in, and used by no other program?"
             ) from None
         with container:
             yield from self._read(container)
