@@ -16,6 +16,7 @@ from facs_pipeline.action_units.baseline import resting_intensity
 from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
 from facs_pipeline.dynamics.face_series import BLINK_AU
 from facs_pipeline.foundation.errors import ArgumentError, VideoError
+from facs_pipeline.landmarks.pose import MEAN_HEAD
 from facs_pipeline.live.blinks import BlinkCounter
 from facs_pipeline.live.frames import LiveFace, LiveFrame, Mark
 from facs_pipeline.live.pictures import Picture
@@ -124,6 +125,7 @@ class LiveAnalyser:
         self._closed = False
         self._now = (0.0, time.perf_counter())
         self._load: deque[tuple[float, float]] = deque()
+        self._delays: deque[float] = deque(maxlen=1000)
         self._size: tuple[int, int] | None = None
         self._notice_until = 0.0
 
@@ -147,6 +149,11 @@ class LiveAnalyser:
     def dropped(self) -> int:
         """Pictures that came while the analysis was busy."""
         return self._reader.dropped if self._reader is not None else 0
+
+    @property
+    def median_delay_ms(self) -> float:
+        """From a picture's arrival to its values, over the last thousand frames; NaN before the first."""
+        return float(np.median(self._delays)) if self._delays else float("nan")
 
     @property
     def blinks(self) -> dict[int, int]:
@@ -182,6 +189,7 @@ class LiveAnalyser:
         """Each analysed picture with its faces, as soon as they are finished; once."""
         if self._reader is not None or self._closed:
             raise ValueError("a live source can be iterated over once; make another LiveAnalyser")
+        self._warm_up()
         self._reader = LatestPicture(self.source, drop=self._drop, on_picture=self.on_picture)
         self._reader.start()
         try:
@@ -190,6 +198,12 @@ class LiveAnalyser:
             yield from self._finished(self.analyser.finish())
         finally:
             self.close()
+
+    def _warm_up(self) -> None:
+        """Load the models before the first picture waits for them."""
+        place = 100 * MEAN_HEAD[:, :2] + 120
+        self._live(self.analyser.face_at(np.zeros((240, 240), np.uint8), place.astype(np.float32))).present  # noqa: B018
+        self._blinks.clear()
 
     def _next(self, reader: LatestPicture) -> tuple[Picture, float] | None:
         waited = 0.0
@@ -236,11 +250,12 @@ class LiveAnalyser:
         marks = [self._unsent.popleft() for _ in range(len(self._unsent))]
         now = time.perf_counter()
         rate, share = self._rates(now)
+        self._delays.append(1000 * (now - waiting.arrived))
         if now > self._notice_until:
             self.notice = ""
         return LiveFrame(
-            waiting.index, time_s, waiting.picture, faces, marks, self.dropped, 1000 * (now - waiting.arrived), rate,
-            share, self.notice,
+            waiting.index, time_s, waiting.picture, faces, marks, self.dropped, self._delays[-1], rate,
+            share, self.notice, waiting.arrived,
         )  # fmt: skip
 
     def _live(self, face: AnalysedFace) -> LiveFace:

@@ -191,6 +191,8 @@ class LiveFrame:
         Processor time of this process over the same seconds: 1 is one whole core.
     notice : str
         What the user should know now; empty for nothing.
+    arrived : float
+        When the picture came, on the clock of ``time.perf_counter``.
     """
 
     index: int
@@ -203,6 +205,7 @@ class LiveFrame:
     frames_per_s: float = 0.0
     share_of_core: float = 0.0
     notice: str = ""
+    arrived: float = 0.0
 
     @property
     def picture(self) -> np.ndarray:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 
 from facs_pipeline.analysis.pictures import as_grey
 from facs_pipeline.video.pixels import to_image
@@ -53,8 +54,25 @@ class Picture:
         return self._given
 
     @property
+    def as_frame(self) -> av.VideoFrame:
+        """As a recording stores it: upright, with square pixels and even sides.
+
+        What was decoded that way is given unchanged, so that its luma stays the same.
+        """
+        frame = self._frame
+        if frame is not None and self._aspect == 1 and frame.width % 2 == frame.height % 2 == 0 and not _turned(frame):
+            return frame
+        bgr = self.bgr[: self.bgr.shape[0] // 2 * 2, : self.bgr.shape[1] // 2 * 2]
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(bgr), format="bgr24")
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, as the source gives them."""
         if self._frame is not None:
             return self._frame.width, self._frame.height
         return self.bgr.shape[1], self.bgr.shape[0]
+
+
+def _turned(frame: av.VideoFrame) -> bool:
+    # Typed for names, which only some versions of PyAV take.
+    return frame.side_data.get(Type.DISPLAYMATRIX) is not None  # type: ignore[call-overload]
