@@ -30,6 +30,8 @@ LiveSmoothing = Literal["off", "causal", "centred"]
 SMOOTHINGS: dict[LiveSmoothing, bool | Literal["causal"]] = {"off": False, "causal": "causal", "centred": True}
 NEUTRAL_S = 1.0
 _RATE_S = 2.0
+_AWAITED_S = 2.0
+"""After so long without a picture it is said."""
 _NOTICE_S = 4.0
 _FEWEST = 3
 """Pictures of a face without which no resting face is taken."""
@@ -214,12 +216,10 @@ class LiveAnalyser:
                 if self._closed:
                     return None
                 waited += 1.0
-                if waited >= PATIENCE_S and self.source.endless:
-                    raise VideoError(
-                        f"{self.source.name}: no picture for {waited:.0f} s; is it covered, asleep or used elsewhere?"
-                    ) from None
-                if waited >= 2.0 or self.frames:
+                if waited >= _AWAITED_S:
                     self._say(f"{self.source.name}: no picture for {waited:.0f} s")
+                if waited >= PATIENCE_S and self.source.endless:
+                    raise VideoError(f"{self.notice}; is it covered, asleep or used elsewhere?") from None
 
     def _analyse(self, picture: Picture, arrived: float) -> Iterator[LiveFrame]:
         self._now = picture.time_s, arrived

@@ -156,6 +156,9 @@ def _camera_named(text: str) -> Camera:
 class _Opened(Source):
     """A camera or a stream: opened by FFmpeg, with stamps of its own clock."""
 
+    _asked: ClassVar[str] = "was it unplugged?"
+    _hint: ClassVar[str] = "is it plugged in, and used by no other program?"
+
     def __init__(self, name: str) -> None:
         self.name = name
         self._ended = threading.Event()
@@ -175,7 +178,7 @@ class _Opened(Source):
             raise VideoError(f"{self.name}: no permission to use it; allow it in the system's settings") from None
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
-                f"{self.name}: cannot be opened ({reason_of(error)}); is it plugged in, and used by no other program?"
+                f"{self.name}: cannot be opened ({reason_of(error)}); {self._hint}"
             ) from None
         with container:
             yield from self._read(container)
@@ -200,10 +203,10 @@ class _Opened(Source):
             if self._ended.is_set():
                 return
             raise VideoError(
-                f"{self.name}: it stopped giving pictures after {count} ({reason_of(error)}); was it unplugged?"
+                f"{self.name}: it stopped giving pictures after {count} ({reason_of(error)}); {self._asked}"
             ) from None
         if not self._ended.is_set():
-            raise VideoError(f"{self.name}: it stopped giving pictures after {count}; was it unplugged?")
+            raise VideoError(f"{self.name}: it stopped giving pictures after {count}; {self._asked}")
 
 
 class CameraSource(_Opened):
@@ -239,6 +242,9 @@ class StreamSource(_Opened):
     ----------
     address : str
     """
+
+    _asked: ClassVar[str] = "has the sender ended?"
+    _hint: ClassVar[str] = "is the address right, and can it be reached?"
 
     def __init__(self, address: str) -> None:
         # A password in the address is nobody else's business.
