@@ -160,6 +160,8 @@ class LiveAnalyser:
     @property
     def blinks(self) -> dict[int, int]:
         """Face id -> blinks so far."""
+        for counter in self._blinks.values():
+            counter.finish()
         return {face: counter.blinks for face, counter in self._blinks.items()}
 
     @property

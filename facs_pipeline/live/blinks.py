@@ -12,6 +12,8 @@ from facs_pipeline.dynamics.resampling import LONGEST_GAP_S
 KEPT_S = 10.0
 SETTLED_S = WINDOW_S / 2 + 1.0
 """What is so long past no later frame changes: the open eye's level is that of the frames around."""
+COUNTED_EVERY_S = 0.1
+"""Counting costs more than all else that is known of blinks."""
 RATE_OVER_S = 60.0
 LEAST_SEEN_S = 5.0
 
@@ -20,12 +22,13 @@ class BlinkCounter:
     """Blinks of one face, frame by frame.
 
     In the end the count is that of `facs_pipeline.dynamics.blinks.find_blinks` over the whole series; in between, a
-    blink of the last three seconds may still go. Only where the frame rate varies much may the two differ.
+    blink of the last three seconds may still go. Only where the frame rate varies much may the two differ. Blinks are
+    looked for ten times a second, and once more by `finish`.
 
     Attributes
     ----------
     closed_s : float
-        For how long the eyes have been closed at the latest frame, in seconds; 0 while they are open.
+        For how long the eyes have been closed when they were last looked at, in seconds; 0 while they are open.
 
     Examples
     --------
@@ -45,7 +48,7 @@ class BlinkCounter:
         self._recent: list[float] = []
         self._onsets: deque[float] = deque()
         self._seen: deque[tuple[float, float]] = deque()
-        self._last_s = -np.inf
+        self._last_s = self._counted_s = -np.inf
 
     @property
     def blinks(self) -> int:
@@ -73,9 +76,16 @@ class BlinkCounter:
         while self._times[0] < time_s - KEPT_S:
             self._times.popleft()
             self._au45.popleft()
-        self._count(time_s)
+        if time_s - self._counted_s >= COUNTED_EVERY_S:
+            self._count(time_s)
+
+    def finish(self) -> None:
+        """Look at the last frames, too."""
+        if self._times and self._counted_s < self._last_s:
+            self._count(self._last_s)
 
     def _count(self, time_s: float) -> None:
+        self._counted_s = time_s
         closures = eye_closures(np.array(self._au45), np.array(self._times))
         last = closures[-1] if closures else None
         open_again = last is None or last.ended or last.last_s < time_s

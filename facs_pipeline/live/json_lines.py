@@ -62,10 +62,12 @@ def face_record(face: LiveFace, of: Sequence[Group]) -> dict[str, object]:
         "occluded": face.occluded,
         "neutral": face.neutral,
         **({"emotion": face.emotion} if face.emotion_names else {}),
-        **{name: _number(value) for name, value in face_values(face, of).items()},
+        **{name: _number(name, value) for name, value in face_values(face, of).items()},
         "points": [[round(float(x), 2), round(float(y), 2)] for x, y in face.points],
     }
 
 
-def _number(value: float) -> float | None:
-    return round(value, _DECIMALS) if math.isfinite(value) else None
+def _number(name: str, value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if name.endswith("_c") or name == "blinks" else round(value, _DECIMALS)

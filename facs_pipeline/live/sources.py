@@ -177,9 +177,7 @@ class _Opened(Source):
         except PermissionError:
             raise VideoError(f"{self.name}: no permission to use it; allow it in the system's settings") from None
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(
-                f"{self.name}: cannot be opened ({reason_of(error)}); {self._hint}"
-            ) from None
+            raise VideoError(f"{self.name}: cannot be opened ({reason_of(error)}); {self._hint}") from None
         with container:
             yield from self._read(container)
 
