@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import click
 
+from facs_pipeline.foundation.errors import VideoError
 from facs_pipeline.foundation.text import counted
 
 from .console import ConsoleProgress
@@ -120,6 +121,7 @@ def command(
     if neutral is not None:
         live.set_neutral(neutral)
     recorder = Recorder(record, lossless=lossless) if record else None
+    vanished: VideoError | None = None
     with ExitStack() as stack:
         stack.enter_context(live)
         if recorder is not None:
@@ -127,9 +129,16 @@ def command(
             live.on_picture = recorder.write
         outputs = _outputs(live, stack, lsl=lsl, osc=target, json_lines=json_lines)
         outputs.append(_StatusLine())
-        serve(live, outputs, seconds)
+        try:
+            serve(live, outputs, seconds)
+        except VideoError as error:
+            # What was recorded until then is measured all the same.
+            vanished = error
     _summarize(live)
-    return _finish(recorder, live, faces, emotions) if recorder is not None else 0
+    code = _finish(recorder, live, faces, emotions) if recorder is not None and recorder.frames else 0
+    if vanished is not None:
+        raise vanished
+    return code
 
 
 def serve(live: LiveAnalyser, outputs: list[Output], seconds: float | None) -> None:

@@ -33,6 +33,8 @@ from .extraction.run import extract_features as extract_features
 from .extraction.options import Options as Options
 from .extraction.stills import measure_stills as measure_stills
 from .extraction.stills_run import extract_stills as extract_stills
+from .live.analyser import LiveAnalyser as LiveAnalyser
+from .live.frames import LiveFace as LiveFace, LiveFrame as LiveFrame, Mark as Mark
 from .extraction.table_descriptors import describe_tables as describe_tables
 from .extraction.table_events import find_table_events as find_table_events
 from .explanations.run import explain_action_units as explain_action_units

@@ -75,8 +75,8 @@ class LiveAnalyser:
     analyser : FaceAnalyser
         The one chain.
     on_picture : callable, or None
-        Is given every `Picture` of the source, also those that are dropped, in the reading thread. Set it before the
-        iteration begins; recordings do.
+        Is given every `Picture` of the source, also those that are dropped, in the reading thread; for recordings. It
+        may be set and taken away at any time.
     marks : list of Mark
         All that were set.
     frames, dropped : int
@@ -194,7 +194,7 @@ class LiveAnalyser:
         if self._reader is not None or self._closed:
             raise ValueError("a live source can be iterated over once; make another LiveAnalyser")
         self._warm_up()
-        self._reader = LatestPicture(self.source, drop=self._drop, on_picture=self.on_picture)
+        self._reader = LatestPicture(self.source, drop=self._drop, on_picture=self._hand_on)
         self._reader.start()
         try:
             while not self._closed and (taken := self._next(self._reader)) is not None:
@@ -202,6 +202,11 @@ class LiveAnalyser:
             yield from self._finished(self.analyser.finish())
         finally:
             self.close()
+
+    def _hand_on(self, picture: Picture) -> None:
+        taker = self.on_picture
+        if taker is not None:
+            taker(picture)
 
     def _warm_up(self) -> None:
         """Load the models before the first picture waits for them."""

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from click.testing import CliRunner, Result
 from extraction_runs import FACS
 from facs_cli.live import command
 
-from facs_pipeline.foundation.errors import InputError
+from facs_pipeline.foundation.errors import InputError, VideoError
 from facs_pipeline.live import sources
 from facs_pipeline.live.sources import Camera
 
@@ -74,6 +75,17 @@ def test_a_file_is_measured_recorded_and_told(clips: Path, tmp_path: Path, key_f
     assert (tmp_path / "session" / "marks.csv").read_text() == "timestamp,frame,label\n"
     again = run(clips / "ben.mp4", "--no-page", "--record", tmp_path / "session")
     assert isinstance(again.exception, InputError)
+
+
+def test_a_camera_that_vanishes_leaves_its_recording(clips: Path, tmp_path: Path, key_file: Path, monkeypatch):
+    monkeypatch.setitem(sources.DEVICE_FORMATS, sys.platform, "lavfi")
+    monkeypatch.setattr(sources, "cameras", lambda: [Camera(0, f"movie={clips / 'anna.mp4'}", "C920")])
+    done = run("--no-page", "--record", tmp_path / "session")
+    assert isinstance(done.exception, VideoError)
+    assert "camera 0 (C920): it stopped giving pictures after 40" in str(done.exception)
+    assert "40 frames recorded" in done.stderr
+    table = pd.read_csv(tmp_path / "session" / "action_units" / "recording.csv")
+    assert table["success"].tolist() == [1] * 40
 
 
 def test_seconds_and_a_neutral_face():
