@@ -84,14 +84,18 @@ class Camera(NamedTuple):
 def cameras() -> list[Camera]:
     """The cameras of this machine, in the system's order; an empty list without one."""
     form = DEVICE_FORMATS.get(sys.platform)
-    if form is None:
+    # Newer versions of PyAV ask the system; for older ones Linux has a folder.
+    ask = getattr(av, "enumerate_input_devices", None)
+    if form is None or (ask is None and form != "v4l2"):
         return []
+    if ask is None:
+        names = [str(path) for path in Path("/dev").glob("video*")]
+        return sorted(Camera(_number(name, place), name, name) for place, name in enumerate(names))
     try:
-        found = list(av.enumerate_input_devices(form))
+        found = [one for one in ask(form) if not one.media_types or "video" in one.media_types]
     except (ValueError, OSError, av.FFmpegError):
         return []
-    named = [Camera(_number(one.name, n), one.name, one.description or one.name) for n, one in enumerate(found)]
-    return sorted(named)
+    return sorted(Camera(_number(one.name, n), one.name, one.description or one.name) for n, one in enumerate(found))
 
 
 def _number(name: str, place: int) -> int:
