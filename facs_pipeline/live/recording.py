@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.run import extract_features
+from facs_pipeline.extraction.table_events import find_table_events
 from facs_pipeline.foundation.errors import InputError, VideoError
 from facs_pipeline.foundation.os_errors import advice_on
 from facs_pipeline.foundation.progress import SILENT, Progress
@@ -26,7 +27,7 @@ from facs_pipeline.live.pictures import Picture
 from facs_pipeline.tables.schema import MARKS
 from facs_pipeline.tables.writing import write_table
 
-VIDEO_NAME, MARKS_NAME = "recording.mkv", "marks.csv"
+VIDEO_NAME, MARKS_NAME, EVENTS_NAME = "recording.mkv", "marks.csv", "events.csv"
 _CLOCK = 1000
 """Matroska counts milliseconds."""
 # Ready for each picture at once, so that a recording that is killed ends with its last second.
@@ -126,7 +127,7 @@ class Recorder:
     def finish(
         self, marks: Sequence[Mark] = (), options: Options | None = None, progress: Progress = SILENT
     ) -> RunResult:
-        """End the video, write ``marks.csv``, and measure the recording as `extract-features` does.
+        """End the video, write ``marks.csv``, measure the recording as `extract-features` does, and find its events.
 
         Parameters
         ----------
@@ -144,7 +145,12 @@ class Recorder:
         if not self.frames:
             raise InputError(f"{self.video}: no picture came, so nothing was recorded")
         self._write_marks(marks)
-        return extract_features([self.video], replace(options or Options(), out=self.folder), progress)
+        options = replace(options or Options(), out=self.folder)
+        result = extract_features([self.video], options, progress)
+        if result.videos[0].status == "ok":
+            table = self.folder / "action_units" / f"{self.video.stem}.{options.format}"
+            write_table(find_table_events([table]).table, self.folder / EVENTS_NAME)
+        return result
 
     def _write_marks(self, marks: Sequence[Mark]) -> None:
         rows = [(mark.time_s, max(1, bisect_right(self._times, mark.time_s)), mark.label) for mark in marks]

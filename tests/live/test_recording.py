@@ -60,6 +60,8 @@ def test_the_tables_are_those_of_the_recorded_video(clips: Path, tmp_path: Path,
     for face, same in zip(faces_of(frames), again, strict=True):
         np.testing.assert_array_equal(face.intensities, same.intensities)
         np.testing.assert_array_equal(face.points, same.ibug_points)
+    events = pd.read_csv(tmp_path / "session" / "events.csv")
+    assert 12 in events["action_unit"].tolist()
     marks = pd.read_csv(tmp_path / "session" / "marks.csv")
     assert marks["label"].tolist() == ["'=stimulus", "before"]
     assert marks["frame"].tolist() == [11, 1]
@@ -105,6 +107,22 @@ def test_a_folder_holds_one_recording(clips: Path, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         Recorder(tmp_path / "file" / "in")
+
+
+def test_nobody_in_the_recording_is_no_error(tmp_path: Path, key_file: Path):
+    source = PushedSource("a wall")
+    recorder = Recorder(tmp_path)
+    with LiveAnalyser(source, drop=False) as live:
+        live.on_picture = recorder.write
+        frames = iter(live)
+        for number in range(3):
+            source.push(np.full((120, 160, 3), 90, np.uint8), number / 25)
+            next(frames)
+        source.end()
+        assert list(frames) == []
+    result = recorder.finish()
+    assert [video.status for video in result.videos] == ["no_face"]
+    assert not (tmp_path / "events.csv").exists()
 
 
 def test_nothing_recorded_is_said(tmp_path: Path):
