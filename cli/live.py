@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,7 +31,6 @@ Examples:
 Without --smoothing centred, values differ slightly from the tables: those look 0.15 s ahead.
 Exit codes: 0 ended, also by Ctrl-C; 1 the recording could not be measured; 2 no such source, or it vanished.
 """
-_STATUS_S = 0.5
 
 
 class Output(Protocol):
@@ -128,7 +126,9 @@ def command(
             stack.callback(recorder.close)
             live.on_picture = recorder.write
         outputs = _outputs(live, stack, lsl=lsl, osc=target, json_lines=json_lines)
-        outputs.append(_StatusLine())
+        status = _StatusLine()
+        stack.callback(status.close)
+        outputs.append(status)
         try:
             serve(live, outputs, seconds)
         except VideoError as error:
@@ -175,31 +175,25 @@ def _outputs(
 
 
 class _StatusLine:
-    """How it goes, on one line of standard error that is written over; on a terminal only."""
+    """How it goes, on one line of standard error that is written over, on a terminal only; notices on any."""
 
     def __init__(self) -> None:
-        self._next = 0.0
-        self._on_terminal = sys.stderr.isatty()
+        self._progress = ConsoleProgress()
+        self._task = self._progress.task("live", unit="frames")
         self._notice = ""
 
     def write(self, frame: LiveFrame) -> None:
-        """Write over the line, twice a second."""
+        """Tell of a frame."""
         if frame.notice and frame.notice != self._notice:
-            click.echo(f"\r{frame.notice}\033[K" if self._on_terminal else frame.notice, err=True)
+            self._progress.warn(frame.notice)
         self._notice = frame.notice
-        if not self._on_terminal or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + _STATUS_S
         told = "; ".join(_told(face) for face in frame.faces) or "no face"
-        click.echo(
-            f"\r{frame.time_s:7.1f} s  {frame.frames_per_s:4.1f} frames/s  {frame.dropped} dropped  "
-            f"{frame.delay_ms:3.0f} ms  {told}\033[K",
-            nl=False,
-            err=True,
-        )
+        self._task.say(f"{frame.dropped} dropped, {frame.delay_ms:.0f} ms, {told}")
+        self._task.advance()
 
     def close(self) -> None:
         """Leave the line."""
+        self._task.close()
 
 
 def _told(face: LiveFace) -> str:
