@@ -27,7 +27,8 @@ from .dynamics.descriptors import describe_series as describe_series, descriptor
 from .dynamics.descriptor_transformer import FacialActivityDescriptor as FacialActivityDescriptor
 from .tables.reader import read_au_table as read_au_table
 from .authenticity.rank_svm import RankSVM as RankSVM
-from .analysis.analyser import AnalysedFace as AnalysedFace, FaceAnalyser as FaceAnalyser
+from .analysis.analyser import FaceAnalyser as FaceAnalyser
+from .analysis.face import AnalysedFace as AnalysedFace
 from .analysis.calls import analyse_image as analyse_image, analyse_video as analyse_video
 from .extraction.run import extract_features as extract_features
 from .extraction.options import Options as Options

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facs_pipeline.action_units.gaze import GAZE_AUS
-from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser, two_sided
+from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.face import AnalysedFace, two_sided
 from facs_pipeline.dynamics.blinks import find_closed_eyes
 from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
 from facs_pipeline.foundation.errors import InputError

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from facs_pipeline.action_units.baseline import resting_intensity
-from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
+from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.face import AnalysedFace
 from facs_pipeline.dynamics.face_series import BLINK_AU
 from facs_pipeline.foundation.errors import ArgumentError, VideoError
 from facs_pipeline.landmarks.pose import MEAN_HEAD

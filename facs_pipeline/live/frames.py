@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facs_pipeline.analysis.analyser import AnalysedFace
+from facs_pipeline.analysis.face import AnalysedFace
 from facs_pipeline.dynamics.blinks import LONGEST_S
 from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
 from facs_pipeline.faces.detector import Box

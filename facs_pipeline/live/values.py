@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from facs_pipeline.action_units.gaze import GAZE_AUS
-from facs_pipeline.analysis.analyser import FaceAnalyser, two_sided
+from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.face import two_sided
 from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
 from facs_pipeline.live.frames import LiveFace
 

@@ -34,7 +34,7 @@ def test_an_experiment_marks_what_it_shows(tmp_path, monkeypatch, key_file):
 
 
 def test_a_notebook_draws(monkeypatch):
-    pictures = []
+    pictures: list[bytes] = []
 
     class Shown:
         update = pictures.append

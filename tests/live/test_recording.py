@@ -134,7 +134,7 @@ def test_a_killed_recording_can_be_played(tmp_path: Path):
     program = (
         "import sys\n"
         "from facs_pipeline.live.recording import Recorder\n"
-        "from facs_pipeline.live.sources import DemoSource\n"
+        "from facs_pipeline.live.demo_source import DemoSource\n"
         "recorder = Recorder(sys.argv[1])\n"
         "for picture in DemoSource().pictures():\n"
         "    recorder.write(picture)\n"

@@ -19,11 +19,11 @@ from video_files import write_video
 from facs_pipeline.foundation.errors import InputError, VideoError
 from facs_pipeline.live import sources
 from facs_pipeline.live.analyser import LiveAnalyser
+from facs_pipeline.live.demo_source import DemoSource
 from facs_pipeline.live.frames import LiveFrame
 from facs_pipeline.live.sources import (
     Camera,
     CameraSource,
-    DemoSource,
     PushedSource,
     StreamSource,
     VideoSource,
