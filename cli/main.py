@@ -16,6 +16,7 @@ from .usage import SuggestingGroup
 COMMANDS: dict[str, tuple[str, str]] = {
     "extract-features": ("extract_features", "Videos -> action-unit time series and descriptors."),
     "extract-stills": ("extract_stills", "Photos -> action units, landmarks and head pose of each face."),
+    "live": ("live", "A camera or video in real time: action units, gaze, blinks; recorded or streamed."),
     "describe": ("describe", "Action-unit tables (ours, OpenFace's, py-feat's) -> descriptors."),
     "explain-au": ("explain_au", "Why an action unit's intensity is what it is: pictures and a table."),
     "events": ("events", "Action-unit tables -> onset, apex and offset of each movement; ELAN files."),

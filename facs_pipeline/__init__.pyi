@@ -27,12 +27,15 @@ from .dynamics.descriptors import describe_series as describe_series, descriptor
 from .dynamics.descriptor_transformer import FacialActivityDescriptor as FacialActivityDescriptor
 from .tables.reader import read_au_table as read_au_table
 from .authenticity.rank_svm import RankSVM as RankSVM
-from .analysis.analyser import AnalysedFace as AnalysedFace, FaceAnalyser as FaceAnalyser
+from .analysis.analyser import FaceAnalyser as FaceAnalyser
+from .analysis.face import AnalysedFace as AnalysedFace
 from .analysis.calls import analyse_image as analyse_image, analyse_video as analyse_video
 from .extraction.run import extract_features as extract_features
 from .extraction.options import Options as Options
 from .extraction.stills import measure_stills as measure_stills
 from .extraction.stills_run import extract_stills as extract_stills
+from .live.analyser import LiveAnalyser as LiveAnalyser
+from .live.frames import LiveFace as LiveFace, LiveFrame as LiveFrame, Mark as Mark
 from .extraction.table_descriptors import describe_tables as describe_tables
 from .extraction.table_events import find_table_events as find_table_events
 from .explanations.run import explain_action_units as explain_action_units

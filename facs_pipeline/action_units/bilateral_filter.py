@@ -33,6 +33,9 @@ class BilateralFilter:
         Standard deviation of the kernel in time, in seconds.
     step : float
         Standard deviation of the kernel in intensity.
+    causal : bool
+        Average with frames before only, so that `push_frame` gives each frame at once: half as many, so more noise
+        stays. Not for `push`.
 
     Examples
     --------
@@ -45,8 +48,10 @@ class BilateralFilter:
     array([4. , 0.1, 0.1, 0.1, 0.1], dtype=float32)
     """
 
-    def __init__(self, width_s: float = INTENSITY_WIDTH_S, step: float = INTENSITY_STEP) -> None:
-        self.width_s, self.step = width_s, step
+    def __init__(
+        self, width_s: float = INTENSITY_WIDTH_S, step: float = INTENSITY_STEP, *, causal: bool = False
+    ) -> None:
+        self.width_s, self.step, self.causal = width_s, step, causal
         # Rows of faces in order of time: the last `_pending` are not given out yet, those before are still in reach.
         self._time_s, self._runs = np.zeros(0), np.zeros(0, np.int64)
         self._values = np.zeros((0, 0))
@@ -109,12 +114,17 @@ class BilateralFilter:
         -------
         ndarray of float32
             Filtered intensities [f, k] of earlier faces, in the order in which they were pushed, whole frames at a
-            time: those of frames more than `reach_s` before this one that were not given yet. f is often 0.
+            time: those of frames more than `reach_s` before this one that were not given yet. f is often 0. A causal
+            filter gives this frame's.
         """
         m = len(face_ids)
         runs = self._number_runs([self._frame] * m, face_ids, [cut] * m)
         self._frame += 1
         self._append(np.full(m, time_s), runs, intensities)
+        if self.causal:
+            filtered = self._release(m)
+            self._forget(time_s)
+            return filtered
         pending = self._time_s[len(self._time_s) - self._pending :]
         return self._release(int((self._nearness(time_s - pending) == 0).sum()))
 
@@ -153,10 +163,14 @@ class BilateralFilter:
         self._pending -= n
         next_s = self._time_s[first + n :][:1]
         if len(next_s):
-            in_reach = self._nearness(next_s - self._time_s) > 0
-            start = int(in_reach.argmax())
-            self._time_s, self._runs, self._values = self._time_s[start:], self._runs[start:], self._values[start:]
+            self._forget(float(next_s[0]))
         return filtered
+
+    def _forget(self, time_s: float) -> None:
+        """Drop rows that are out of reach of a time at which, or after which, all that follows is."""
+        near = self._nearness(time_s - self._time_s) > 0
+        start = int(near.argmax()) if near.any() else len(near)
+        self._time_s, self._runs, self._values = self._time_s[start:], self._runs[start:], self._values[start:]
 
     def _nearness(self, seconds: np.ndarray) -> np.ndarray:
         near = np.exp(-0.5 * (seconds / self.width_s) ** 2)

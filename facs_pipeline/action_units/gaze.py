@@ -25,6 +25,8 @@ GAZE_AUS: dict[int, tuple[int, int]] = {61: (0, 1), 62: (0, -1), 63: (1, -1), 64
 """Eyes turned left, right, up, down: which of the two angles, and its sign."""
 TURNED = np.radians([12.0, 6.0])
 """From which angle in the head on eyes are turned, across and down: about three times the mean error."""
+EYES_CLOSED = 2.0
+"""Of AU45: from here on so little of the iris is seen that no gaze is given."""
 _TURN = np.array([-1.0, 1.0])
 
 

@@ -7,27 +7,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from facs_pipeline.action_units.bilateral_filter import BilateralFilter
 from facs_pipeline.action_units.model import ActionUnitModel
+from facs_pipeline.analysis.face import AnalysedFace, two_sided
 from facs_pipeline.analysis.pictures import Colour, as_grey
 from facs_pipeline.analysis.stills import face_near, face_places, is_face
-from facs_pipeline.faces.detector import Box
 from facs_pipeline.faces.tracker import FaceTracker, TrackedFace
-from facs_pipeline.features.confidence import Confidence, default_confidence
 from facs_pipeline.features.registration import registered_texture, registration
-from facs_pipeline.features.vector import features_of_texture
 from facs_pipeline.foundation.threads import one_thread
 from facs_pipeline.landmarks.dlib_predictor import DlibLandmarks
 from facs_pipeline.landmarks.loading import load_landmarks
 from facs_pipeline.landmarks.model import LandmarkModel, default_landmarks
-from facs_pipeline.landmarks.places import Places, places_of
-from facs_pipeline.landmarks.pose import head_pose_and_place
+from facs_pipeline.landmarks.places import places_of
 
 if TYPE_CHECKING:
     from facs_pipeline.emotions.model import EmotionModel
@@ -35,104 +30,8 @@ if TYPE_CHECKING:
 Default = Literal["default"]
 """The model that comes with the package."""
 Landmarks = LandmarkModel | DlibLandmarks
-
-
-@dataclass(eq=False)
-class AnalysedFace:
-    """One face in one picture, and what was measured of it.
-
-    Attributes
-    ----------
-    face_id : int
-        The person's number within the video, from 0; within a still, the number of the face.
-    frame : int
-        Number of the frame, from 0, counted by the analyser.
-    time_s : float
-        Time of the frame in seconds, as it was given.
-    box : tuple of float
-        Left, top, width and height of the frame round the points, brows to chin, in pixels.
-    points : ndarray of float32
-        The landmark model's 68 points [68, 2] in pixels, by which the face is registered.
-    score : float
-        0..1, that the points lie on a face; the tracker goes by it.
-    cut : bool
-        The picture changed altogether since the frame before.
-    texture : ndarray of uint8
-        The registered face [120, 120].
-    intensities : ndarray of float32, or None
-        Of the action units [k], 0..5, in the order of `FaceAnalyser.aus`; None without an action-unit model. NaN where
-        the half of the face in which an action unit is cannot be trusted, see `facs_pipeline.features.confidence`.
-    emotions : ndarray of float32, or None
-        Probabilities [c] of the labels in the order of `FaceAnalyser.emotions`; None without an emotion model.
-    detected : bool
-        False only for the default place of a still in which no face was found, where that was asked for.
-    registration : ndarray of float64, or None
-        Similarity [2, 3] from the picture's pixels to those of `texture`; None where it was not stored.
-    shape : tuple of int
-        Height and width of the picture in pixels.
-    places : Places, or None
-        How far the points lie from iBUG's places; None where that is not known.
-    """
-
-    face_id: int
-    frame: int
-    time_s: float
-    box: Box
-    points: np.ndarray = field(repr=False)
-    score: float
-    cut: bool
-    texture: np.ndarray = field(repr=False)
-    intensities: np.ndarray | None = None
-    emotions: np.ndarray | None = None
-    detected: bool = True
-    registration: np.ndarray | None = field(default=None, repr=False)
-    shape: tuple[int, ...] = (0, 0)
-    places: Places | None = field(default=None, repr=False)
-
-    @cached_property
-    def features(self) -> np.ndarray:
-        """LBP, HOG and shape [9055] uint8, see `facs_pipeline.features`; computed on first use."""
-        return features_of_texture(self.texture, self.points, self.registration)
-
-    @cached_property
-    def ibug_points(self) -> np.ndarray:
-        """The landmarks [68, 2] at iBUG's places, as tables have them; see `facs_pipeline.landmarks.places`."""
-        return self.points if self.places is None else self.places.ibug(self.points[None])[0].astype(np.float32)
-
-    @cached_property
-    def trust(self) -> Confidence:
-        """How far this one face can be trusted, see `facs_pipeline.features.confidence`; computed on first use."""
-        return default_confidence().judge(self.features[None], self.points[None], np.array([self.score]))
-
-    @property
-    def confidence(self) -> float:
-        """Probability that the mean error of the points is below 5 % of the distance of the outer eye corners."""
-        return float(self.trust.whole[0])
-
-    @property
-    def confidence_upper(self) -> float:
-        """The same of brows and eyes, and that they can be seen."""
-        return float(self.trust.upper[0])
-
-    @property
-    def confidence_lower(self) -> float:
-        """The same of the mouth, and that it can be seen."""
-        return float(self.trust.lower[0])
-
-    @property
-    def occluded(self) -> str:
-        """What hides the face: sunglasses, mask, or which half of it; ``"no"`` for nothing."""
-        return str(self.trust.occluded[0])
-
-    @cached_property
-    def pose(self) -> np.ndarray:
-        """Pitch, yaw and roll [3] in radians, see `facs_pipeline.head_pose`; computed on first use."""
-        return self.place_and_pose[3:]
-
-    @cached_property
-    def place_and_pose(self) -> np.ndarray:
-        """Where the head is, x, y and z in millimetres, and its `pose` [6]; see `facs_pipeline.landmarks.pose`."""
-        return head_pose_and_place(self.points[None], self.shape)[0]
+Smoothing = bool | Literal["causal"]
+"""See `FaceAnalyser`."""
 
 
 class FaceAnalyser:
@@ -148,9 +47,10 @@ class FaceAnalyser:
         Model of emotion labels that takes a face's features; None measures none.
     faces : "one" or "all"
         The main face only (the largest, middlemost), always with id 0, or everybody.
-    smoothing : bool
-        Smooth points and intensities over time, as in the tables. Points come without delay. Intensities are averaged
-        with those of the frames just before and after, so a face is given `delay_s` later; False gives each at once.
+    smoothing : bool or "causal"
+        Smooth points, intensities and sides over time, as in the tables. Points come without delay. Intensities are
+        averaged with those of the frames just before and after, so a face is given `delay_s` later. ``"causal"``
+        averages with those before only, and gives each face at once, as False does, which smooths nothing.
     colour : "rgb", "bgr" or None
         Order of the channels of colour pictures; must be said where pictures are in colour.
 
@@ -166,7 +66,7 @@ class FaceAnalyser:
     Notes
     -----
     What a loop gives is what the tables of `facs extract-features` hold, but for rounding (0.0001 intensity units), and
-    without sides, gaze, AU43 and AU61 to 64.
+    without AU43: whether closed eyes are a blink shows only when they open.
 
     Examples
     --------
@@ -184,7 +84,7 @@ class FaceAnalyser:
         emotions: EmotionModel | str | os.PathLike[str] | None = None,
         *,
         faces: Literal["one", "all"] = "one",
-        smoothing: bool = True,
+        smoothing: Smoothing = True,
         colour: Colour | None = None,
     ) -> None:
         self.landmarks: Landmarks = _landmarks(landmarks)
@@ -192,13 +92,14 @@ class FaceAnalyser:
         self.action_units = _action_units(action_units)
         self.emotion_model = _emotions(emotions)
         self._faces: Literal["one", "all"] = faces
-        self._smoothing, self._colour = smoothing, colour
+        self._smoothing: Smoothing = smoothing
+        self._colour = colour
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next frame begins another video."""
-        self._tracker = FaceTracker(self.landmarks, faces=self._faces, smoothing=self._smoothing)
-        self._filter = BilateralFilter()
+        self._tracker = FaceTracker(self.landmarks, faces=self._faces, smoothing=bool(self._smoothing))
+        self._filter = BilateralFilter(causal=self._smoothing == "causal")
         self._waiting: deque[AnalysedFace] = deque()
         self._frame = 0
         self.cut = False
@@ -226,11 +127,16 @@ class FaceAnalyser:
     @property
     def delay_s(self) -> float:
         """How much later than its frame a face is given, in seconds."""
-        return self._filter.reach_s if self._smooths else 0.0
+        return self._filter.reach_s if self._smooths and not self._filter.causal else 0.0
+
+    @property
+    def due(self) -> int:
+        """Number of faces that await later frames."""
+        return len(self._waiting)
 
     @property
     def _smooths(self) -> bool:
-        return self._smoothing and self.action_units is not None
+        return bool(self._smoothing) and self.action_units is not None
 
     def update(self, picture: np.ndarray, time_s: float) -> list[AnalysedFace]:
         """The faces that are finished once the next frame is there.
@@ -258,9 +164,11 @@ class FaceAnalyser:
         if not self._smooths:
             return self._trusted(faces)
         self._waiting.extend(faces)
-        intensities = np.array([face.intensities for face in faces]).reshape(-1, len(self.aus))
+        # The filter treats each column by itself, so both go through one.
+        rows = [np.concatenate([face.intensities, face.side_differences]) for face in faces]
+        values = np.array(rows, np.float32).reshape(-1, len(self.aus) + len(two_sided(self.aus)))
         ids = [face.face_id for face in faces]
-        return self._finished(self._filter.push_frame(ids, intensities, time_s, cut=self.cut))
+        return self._finished(self._filter.push_frame(ids, values, time_s, cut=self.cut))
 
     def finish(self) -> list[AnalysedFace]:
         """The faces that are still due after the last frame."""
@@ -349,6 +257,8 @@ class FaceAnalyser:
             registration=matrix,
             shape=grey.shape,
             places=self.places,
+            aus=self.aus,
+            levels=self.presence,
         )
 
     def _still_face(
@@ -358,16 +268,19 @@ class FaceAnalyser:
         box = left, top, right - left, bottom - top
         texture = registered_texture(grey, points)
         return AnalysedFace(
-            face_id, 0, 0.0, box, points, score, False, texture, detected=detected, shape=grey.shape, places=self.places
-        )
+            face_id, 0, 0.0, box, points, score, False, texture, detected=detected, shape=grey.shape,
+            places=self.places, aus=self.aus, levels=self.presence,
+        )  # fmt: skip
 
     def _finished(self, smoothed: np.ndarray | None) -> list[AnalysedFace]:
         """The faces that have waited longest, as many as there are smoothed intensities [m, k]."""
         if smoothed is None:
             return []
         faces = [self._waiting.popleft() for _ in smoothed]
-        for face, intensities in zip(faces, smoothed, strict=True):
-            face.intensities = intensities
+        for face, values in zip(faces, smoothed, strict=True):
+            face.intensities, differences = np.split(values, [len(self.aus)])
+            del face.side_differences  # of the one picture
+            face.differences = differences
         return self._trusted(faces)
 
     def _trusted(self, faces: list[AnalysedFace]) -> list[AnalysedFace]:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
+from facs_pipeline.action_units.gaze import GAZE_AUS
+from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.face import AnalysedFace, two_sided
+from facs_pipeline.dynamics.blinks import find_closed_eyes
+from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.regular import read_whole
 from facs_pipeline.foundation.images.decoding import decode_grey
 from facs_pipeline.foundation.progress import SILENT, Progress
-from facs_pipeline.tables.au_table import au_table_columns, measured_cells, with_presence
-from facs_pipeline.tables.schema import ACTION_UNITS, emotion_columns, presence_columns
+from facs_pipeline.tables.au_table import au_table_columns, measured_cells, with_presence, with_sides
+from facs_pipeline.tables.schema import ACTION_UNITS, emotion_columns, presence_columns, side_columns
 from facs_pipeline.video.reader import probe, read_frames
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_GAZE = ("gaze_angle_x", "gaze_angle_y")
 
 
 def analyse_video(
@@ -47,8 +54,8 @@ def analyse_video(
     -------
     pandas.DataFrame
         The columns and rows of ``action_units/<video>.csv``, see `facs columns action_units`: a row for each frame and
-        face; a frame without a face is a row with ``success`` 0 and empty cells. Sides, gaze, AU43 and AU61 to 64
-        are not among them: `extract_features` measures these.
+        face; a frame without a face is a row with ``success`` 0 and empty cells. Without smoothing, sides and
+        intensities are those of each frame alone.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def analyse_video(
     rows: list[tuple[int, AnalysedFace | None]] = []
     for number, there in enumerate(by_frame):
         rows += [(number, face) for face in there] or [(number, None)]
-    table = _table([face for _, face in rows], analyser)
+    table = _with_eyes(_table([face for _, face in rows], analyser), [face for _, face in rows])
     table.insert(0, "timestamp", np.round([times[number] for number, _ in rows], 6))
     table.insert(0, "frame", [number + 1 for number, _ in rows])
     table.insert(0, "video", Path(path).stem)
@@ -126,8 +133,50 @@ def analyse_image(picture: str | os.PathLike[str] | np.ndarray, analyser: FaceAn
 
 
 def _columns(analyser: FaceAnalyser) -> list[str]:
-    extra = [*presence_columns(ACTION_UNITS, analyser.presence), *emotion_columns(analyser.emotions)]
+    closed = [CLOSED_AU] if BLINK_AU in analyser.aus else []
+    extra = [
+        *presence_columns(ACTION_UNITS, [*analyser.presence, *closed]),
+        *side_columns(ACTION_UNITS, two_sided(analyser.aus)),
+        *(ACTION_UNITS[name] for name in _GAZE),
+        *presence_columns(ACTION_UNITS, GAZE_AUS),
+        *emotion_columns(analyser.emotions),
+    ]
     return au_table_columns(analyser.aus, extra)
+
+
+def _with_eyes(table: pd.DataFrame, faces: Sequence[AnalysedFace | None]) -> pd.DataFrame:
+    """The table of a video with gaze, where eyes are turned, and when they are closed for longer than a blink."""
+    import pandas as pd
+
+    known = [face for face in faces if face is not None]
+    found = np.array([face is not None for face in faces])
+    angles, turned = np.full((len(faces), 2), np.nan), np.full((len(faces), len(GAZE_AUS)), np.nan)
+    if known:
+        angles[found] = ACTION_UNITS[_GAZE[0]].rounded([face.gaze for face in known])
+        turned[found] = [list(face.turned.values()) for face in known]
+    columns = dict(zip(_GAZE, angles.T, strict=True))
+    flags = dict(zip(GAZE_AUS, turned.T, strict=True)) | _closed_eyes(faces, known)
+    named = zip(presence_columns(ACTION_UNITS, flags), flags.values(), strict=True)
+    of_units = {column.name: pd.array(cells, dtype="Int64") for column, cells in named}
+    return pd.concat([table, pd.DataFrame(columns | of_units, index=table.index)], axis=1)
+
+
+def _closed_eyes(faces: Sequence[AnalysedFace | None], known: Sequence[AnalysedFace]) -> dict[int, np.ndarray]:
+    """AU43 in each row; NaN where AU45 is not known."""
+    if not known or BLINK_AU not in known[0].aus:
+        return {CLOSED_AU: np.full(len(faces), np.nan)}
+    column = known[0].aus.index(BLINK_AU)
+    ids = np.array([-1 if face is None else face.face_id for face in faces])
+    times = np.array([np.nan if face is None else face.time_s for face in faces])
+    au45 = np.array(
+        [np.nan if face is None or face.intensities is None else face.intensities[column] for face in faces]
+    )
+    closed = np.where(np.isnan(au45), np.nan, 0.0)
+    for face in set(ids[ids >= 0].tolist()):
+        mine = ids == face
+        for first, last in find_closed_eyes(au45[mine], times[mine]):
+            closed[mine & (times >= first) & (times < last) & ~np.isnan(au45)] = 1.0
+    return {CLOSED_AU: closed}
 
 
 def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.DataFrame:
@@ -136,7 +185,9 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
 
     found = np.array([face is not None for face in faces])
     known = [face for face in faces if face is not None]
-    names = [name for name in _columns(analyser) if name.startswith(("pose_", "x_", "y_")) or name.endswith("_r")]
+    names = [
+        name for name in _columns(analyser) if name.startswith(("pose_", "x_", "y_")) or re.fullmatch(r"AU\d\d_r", name)
+    ]
     cells = np.full((len(faces), len(names)), np.nan)
     if known:
         intensities = np.array([face.intensities for face in known if face.intensities is not None])
@@ -146,6 +197,11 @@ def _table(faces: Sequence[AnalysedFace | None], analyser: FaceAnalyser) -> pd.D
             intensities.reshape(len(known), -1),
         )
     table = with_presence(pd.DataFrame(cells, columns=names), analyser.presence)
+    sided = two_sided(analyser.aus)
+    differences = np.full((len(faces), len(sided)), np.nan)
+    if known:
+        differences[found] = [face.side_differences for face in known]
+    table = with_sides(table, sided, differences)
     ids = [None if face is None else face.face_id for face in faces]
     table.insert(0, "face_id", pd.Series(ids, dtype="Int64"))
     table["confidence"] = [0.0 if face is None else face.confidence for face in faces]

@@ -5,6 +5,8 @@ FACS has two action units for it. What is over within half a second is a blink, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from facs_pipeline.dynamics.resampling import LONGEST_GAP_S
@@ -21,6 +23,25 @@ WINDOW_S = 4.0
 """Width of the running window whose lower quartile is taken for the open eye."""
 LEAST_RATE_HZ = 15.0
 """Frames per second below which a blink may fall between two frames: the shortest last 0.1 s."""
+
+
+class Closure(NamedTuple):
+    """One time the eyes are closed.
+
+    Attributes
+    ----------
+    first_s, last_s : float
+        First frame of the rise, and the frame at which it is over or the series, or a stretch of it, ends.
+    onset_seen : bool
+        Whether the eye was seen open before it.
+    ended : bool
+        Whether the eye was seen open again.
+    """
+
+    first_s: float
+    last_s: float
+    onset_seen: bool
+    ended: bool
 
 
 def count_blinks(au45: np.ndarray, times_s: np.ndarray) -> int:
@@ -69,7 +90,7 @@ def find_blinks(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, floa
     >>> find_blinks(3.0 * (np.abs(times - 1) < 0.1), times)
     [(0.92, 1.12)]
     """
-    return [(first, last) for first, last, seen in _closures(au45, times_s) if seen and last - first <= LONGEST_S]
+    return [(one.first_s, one.last_s) for one in eye_closures(au45, times_s) if is_blink(one)]
 
 
 def find_closed_eyes(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float]]:
@@ -83,11 +104,23 @@ def find_closed_eyes(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float,
     >>> find_closed_eyes(3.0 * (np.abs(times - 4) < 2), times)
     [(2.04, 6.0)]
     """
-    return [(first, last) for first, last, _ in _closures(au45, times_s) if last - first > LONGEST_S]
+    return [(one.first_s, one.last_s) for one in eye_closures(au45, times_s) if one.last_s - one.first_s > LONGEST_S]
 
 
-def _closures(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float, bool]]:
-    """First and last second of each rise, and whether the eye was seen open before it."""
+def is_blink(closure: Closure) -> bool:
+    """Whether it is short enough, and began in the series."""
+    return closure.onset_seen and closure.last_s - closure.first_s <= LONGEST_S
+
+
+def eye_closures(au45: np.ndarray, times_s: np.ndarray) -> list[Closure]:
+    """Each time the eyes are closed, blink or not; parameters as for `find_blinks`.
+
+    Examples
+    --------
+    >>> times = np.arange(100) / 25
+    >>> eye_closures(3.0 * (times > 3.5), times)
+    [Closure(first_s=3.52, last_s=3.96, onset_seen=True, ended=False)]
+    """
     au45, times_s = np.asarray(au45, dtype=float), np.asarray(times_s, dtype=float)
     if au45.shape != times_s.shape or au45.ndim != 1:
         raise ValueError(f"expected two series [n], got shapes {au45.shape} and {times_s.shape}")
@@ -96,7 +129,7 @@ def _closures(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float,
     if len(au45) < 2:
         return []
     rise = au45 - _open_eye(au45, times_s)
-    closures: list[tuple[float, float, bool]] = []
+    closures: list[Closure] = []
     started: float | None = None
     # Eyes that are closed from the first frame on never show an onset.
     onset_seen = bool(rise[0] < ONSET_RISE)
@@ -104,17 +137,17 @@ def _closures(au45: np.ndarray, times_s: np.ndarray) -> list[tuple[float, float,
     for value, time in zip(rise.tolist(), times_s.tolist(), strict=True):
         if time - before > LONGEST_GAP_S:
             if started is not None:
-                closures.append((started, before, onset_seen))
+                closures.append(Closure(started, before, onset_seen, ended=False))
             started, onset_seen = None, False
         before = time
         if started is None and value >= ONSET_RISE:
             started = time
         elif value < OFFSET_RISE:
             if started is not None:
-                closures.append((started, time, onset_seen))
+                closures.append(Closure(started, time, onset_seen, ended=True))
             started, onset_seen = None, True
     if started is not None:
-        closures.append((started, float(times_s[-1]), onset_seen))
+        closures.append(Closure(started, float(times_s[-1]), onset_seen, ended=False))
     return closures
 
 

@@ -13,6 +13,7 @@ from facs_pipeline.dynamics.descriptors import default_aus, describe_series, des
 from facs_pipeline.dynamics.extended import FaceMotion, describe_motion, extended_names, why_not_extended
 
 BLINK_AU = 45
+CLOSED_AU = 43
 
 FaceSeries = tuple[np.ndarray, np.ndarray]
 """Times [n] in seconds and intensities [n, k] of all frames between a face's first and last; NaN without it."""

@@ -10,8 +10,6 @@ import numpy as np
 from facs_pipeline.dynamics.blinks import find_closed_eyes
 from facs_pipeline.dynamics.face_series import BLINK_AU, series_of_faces
 
-CLOSED_AU = 43
-
 
 @dataclass(frozen=True)
 class ClosedEyes:

@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from facs_pipeline.analysis.analyser import AnalysedFace
+from facs_pipeline.analysis.face import AnalysedFace
 from facs_pipeline.features.eye_values import N_VALUES, eye_values
 from facs_pipeline.features.vector import N_FEATURES
 from facs_pipeline.landmarks.pose import head_pose_and_place

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
+from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.face import AnalysedFace
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.emotions.face_images import SIDE, FaceImages, registered_crop_48
 from facs_pipeline.emotions.model import EmotionModel

@@ -14,7 +14,8 @@ import pandas as pd
 
 from facs_pipeline.action_units.model import ActionUnitModel
 from facs_pipeline.action_units.sides import SideModel
-from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
+from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.face import AnalysedFace
 from facs_pipeline.analysis.stills import SMALL_PX
 from facs_pipeline.datasets.labelled_faces import Skipped
 from facs_pipeline.faces.detector import upright_turn

@@ -17,8 +17,7 @@ from facs_pipeline.action_units.sides import asymmetry
 from facs_pipeline.dynamics.blinks import find_closed_eyes, visible_seconds
 from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
-from facs_pipeline.dynamics.face_series import BLINK_AU
-from facs_pipeline.extraction.closed_eyes import CLOSED_AU
+from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
 from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
 from facs_pipeline.foundation.errors import InputError

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from facs_pipeline.analysis.analyser import FaceAnalyser
-from facs_pipeline.dynamics.face_series import BLINK_AU
+from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
 from facs_pipeline.extraction.cache import Cache, StageKey, content_sha256, stage_keys, table_key
-from facs_pipeline.extraction.closed_eyes import CLOSED_AU, ClosedEyes
+from facs_pipeline.extraction.closed_eyes import ClosedEyes
 from facs_pipeline.extraction.decoding import decoded_batches
 from facs_pipeline.extraction.models import landmark_model, learnt_presence, load_landmarks, measured_aus, sided_aus
 from facs_pipeline.extraction.options import Options

@@ -26,6 +26,7 @@ from facs_pipeline.tables.face_schemas import (
 from facs_pipeline.tables.video_schemas import (
     CONTROLS,
     DESCRIPTORS,
+    MARKS,
     METADATA,
     PREDICTIONS,
     REASONS,
@@ -43,6 +44,7 @@ __all__ = [
     "EVENTS",
     "EXPLANATIONS",
     "EXTENDED_DESCRIPTORS",
+    "MARKS",
     "METADATA",
     "N_POINTS",
     "PREDICTIONS",
@@ -78,6 +80,7 @@ TABLES: dict[str, TableSchema] = {
         EMOTION_REASONS,
         EVENTS,
         EXPLANATIONS,
+        MARKS,
     )
 }
 """Every output table by its name."""

@@ -215,6 +215,19 @@ SUBJECTS = TableSchema(
     ),
 )  # fmt: skip
 
+_mark = partial(Column, "marks")
+MARKS = TableSchema(
+    "marks",
+    "`marks.csv` of `facs live --record`: one row per mark that was set, in the order in which they were set.",
+    1,
+    (
+        _mark("timestamp", "number", "When, on the clock of the action-unit table's timestamp.", "s", "0 ...",
+              "the camera's time stamps, and the time since the last one", 3),
+        _mark("frame", "integer", "The frame of the recording that was shown then.", "-", "1 ...", "recording"),
+        _mark("label", "text", "What was marked.", "-", "text", "whoever set it"),
+    ),
+)  # fmt: skip
+
 _control = partial(Column, "controls")
 CONTROLS = TableSchema(
     "controls",

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facs_pipeline.analysis.analyser import AnalysedFace, FaceAnalyser
+from facs_pipeline.analysis.analyser import FaceAnalyser
+from facs_pipeline.analysis.face import AnalysedFace
 from facs_pipeline.datasets.coded import CodedClip
 from facs_pipeline.datasets.pictures import Pictures
 from facs_pipeline.faces.settings import SETTINGS as TRACKER_SETTINGS

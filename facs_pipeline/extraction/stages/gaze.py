@@ -14,8 +14,6 @@ from facs_pipeline.extraction.stage import Computation, PerChunk, Stage, StageSe
 from facs_pipeline.tables.schema import ACTION_UNITS, Column, presence_columns
 
 _BLINK_AU = 45
-_CLOSED = 2.0
-"""Of AU45: from here on so little of the iris is seen that no gaze is given."""
 _TURNED_AUS = (61, 62, 63, 64)
 
 
@@ -65,12 +63,12 @@ class Gaze(Stage):
         return [*chunk[:, 2:].T, *turned]
 
     def _angles(self, chunks: Mapping[str, Any]) -> np.ndarray:
-        from facs_pipeline.action_units.gaze import gaze_angles
+        from facs_pipeline.action_units.gaze import EYES_CLOSED, gaze_angles
 
         in_head = chunks["eyes"]
         angles = np.concatenate([in_head, gaze_angles(in_head, chunks["landmarks"]["pose"])], axis=1)
         if _BLINK_AU in self.settings.aus:
             # Not below: an eye whose half of the face is not trusted has no intensity.
-            seen = chunks["action_units"][:, self.settings.aus.index(_BLINK_AU)] < _CLOSED
+            seen = chunks["action_units"][:, self.settings.aus.index(_BLINK_AU)] < EYES_CLOSED
             angles[~seen] = np.nan
         return angles
