@@ -9,10 +9,13 @@ import click
 
 from .console import ConsoleProgress
 from .model_files import au_model
+from .service import LogFormat, ServiceProgress, result_line, with_listed
 
 if TYPE_CHECKING:
     from facs_pipeline.dynamics.evidence import DescriptorSet
+    from facs_pipeline.extraction.parts import Part
     from facs_pipeline.extraction.result import RunResult
+    from facs_pipeline.extraction.video_result import VideoResult
 
 EPILOG = """\b
 Examples:
@@ -20,6 +23,8 @@ Examples:
   facs extract-features 'study/*/smile*.mp4' --metadata study.csv --baseline subject
   facs extract-features clip.mp4 --overlay --format parquet
   facs extract-features clip.mp4 --emotion
+  facs extract-features /data --part 3/20 --out /shared/results   # then: facs collect /shared/results
+  find /data -name '*.mov' | facs extract-features - --json-lines --log-file facs.log
 \b
 Results: action_units/<video>.csv, descriptors.csv, videos.csv, run.json; `facs columns` explains the columns.
 Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usage, 75 another run writes into OUT.
@@ -81,6 +86,11 @@ SHOWN_REMARKS = 10
 @click.option(
     "--overlay", is_flag=True, help="Also write videos with box, points, action units (and emotion) drawn in."
 )
+@click.option(
+    "--part", "part_text", metavar="K/N|none",
+    help="Do the K-th of N shares of the videos, beside others into the same OUT; facs collect joins them.  "
+    "[default: the task of a Slurm job array, else none]",
+)  # fmt: skip
 @click.option("--fail-fast", is_flag=True, help="Stop at the first video that fails.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of stored stage results.  [default: OUT/cache]")
 @click.option("--no-cache", is_flag=True, help="Store no stage results; the next run computes everything again.")
@@ -88,6 +98,11 @@ SHOWN_REMARKS = 10
     "--timeout", "timeout_s", type=click.FloatRange(min=1), default=120.0, show_default=True,
     help="Give a video up after so many seconds without progress.",
 )  # fmt: skip
+@click.option("--json-lines", is_flag=True, help="Print a JSON object for each video as it finishes, and nothing else.")
+@click.option("--log-file", type=click.Path(path_type=Path), help="Append the log to a file, with times.")
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="Of --log-file, or of standard error: lines with times."
+)
 @click.option("--verbose", is_flag=True, help="Say why each stage is computed, and how long each took.")
 @click.option("--quiet", is_flag=True, help="Print warnings and failures only.")
 def command(
@@ -108,21 +123,31 @@ def command(
     descriptor_set: DescriptorSet,
     image_fps: float,
     overlay: bool,
+    part_text: str | None,
     fail_fast: bool,
     cache: Path | None,
     no_cache: bool,
     timeout_s: float,
+    json_lines: bool,
+    log_file: Path | None,
+    log_format: LogFormat | None,
     verbose: bool,
     quiet: bool,
 ) -> int:
     """Action-unit time series and descriptors of VIDEOS.
 
-    VIDEOS are files, folders (searched recursively), globs, text lists of these, or folders of images. What an earlier
+    VIDEOS are files, folders (searched recursively), globs, text lists of these (- for standard input), or folders of
+    images. What an earlier
     run into the same folder has done is not done again.
     """
     from facs_pipeline.extraction.options import Options
     from facs_pipeline.extraction.run import extract_features
 
+    part = _part(part_text)
+    if part is not None and no_cache:
+        raise click.UsageError(
+            "--part and --no-cache exclude each other: facs collect takes what the parts have stored"
+        )
     options = Options(
         out=out,
         cache=cache,
@@ -145,13 +170,47 @@ def command(
         fail_fast=fail_fast,
         timeout_s=timeout_s,
     )
-    result = extract_features(videos, options, ConsoleProgress(verbose=verbose, quiet=quiet))
-    if not quiet:
-        _print_summary(result, verbose)
+    progress = ConsoleProgress(verbose=verbose, quiet=quiet or json_lines)
+    if log_file is not None or log_format is not None:
+        progress = ServiceProgress(log_format or "text", log_file, verbose=verbose, quiet=quiet or json_lines)
+
+    def each(result: VideoResult, table: Path) -> None:
+        if json_lines:
+            click.echo(result_line(result, table))
+
+    if part is not None:
+        progress.log(f"part {part}; facs collect {out} joins all parts")
+    result = extract_features(with_listed(videos), options, progress, part=part, each=each)
+    if not result.videos:
+        return _nothing_to_do(part, given=part_text is not None)
+    if not (quiet or json_lines):
+        print_summary(result, verbose)
     return 1 if result.failed else 0
 
 
-def _print_summary(result: RunResult, verbose: bool) -> None:
+def _part(text: str | None) -> Part | None:
+    from facs_pipeline.extraction.parts import Part
+
+    if text is None:
+        return Part.of_slurm()
+    return None if text == "none" else Part.parse(text)
+
+
+def _nothing_to_do(part: Part | None, *, given: bool) -> int:
+    """Say so: a task of a job array that was meant to do a video of its own ends as wrong usage."""
+    if given:
+        click.echo(f"Note: part {part} has no video: there are fewer videos than parts", err=True)
+        return 0
+    click.echo(
+        f"Error: SLURM_ARRAY_TASK_ID makes this part {part}, which has no video: there are fewer videos than tasks; "
+        "--part none does all that are named here",
+        err=True,
+    )
+    return 2
+
+
+def print_summary(result: RunResult, verbose: bool = False) -> None:
+    """A line for each video, or for those that are not ok where there are many, and what is to be known of them."""
     width = max(5, *(len(video.name) for video in result.videos))
     width = min(width, 40)
     click.echo(f"{'video':<{width}}  status   frames  with face     fps")

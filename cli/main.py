@@ -15,6 +15,8 @@ from .usage import SuggestingGroup
 # command -> module in this package (attribute `command`), and what `facs --help` says of it
 COMMANDS: dict[str, tuple[str, str]] = {
     "extract-features": ("extract_features", "Videos -> action-unit time series and descriptors."),
+    "collect": ("collect", "The tables of a whole run from the parts that did it."),
+    "status": ("status", "How far a run, or each part of one, has come."),
     "extract-stills": ("extract_stills", "Photos -> action units, landmarks and head pose of each face."),
     "live": ("live", "A camera or video in real time: action units, gaze, blinks; recorded or streamed."),
     "describe": ("describe", "Action-unit tables (ours, OpenFace's, py-feat's) -> descriptors."),

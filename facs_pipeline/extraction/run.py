@@ -9,23 +9,24 @@ import contextlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from facs_pipeline.action_units.baseline import resting_intensity
 from facs_pipeline.dynamics.verdicts import QualityLimits
+from facs_pipeline.extraction.baselines import Baselines, require_subjects, set_baseline
 from facs_pipeline.extraction.cache import Cache, content_sha256, stage_keys, table_key
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
+from facs_pipeline.extraction.parts import Part
 from facs_pipeline.extraction.plan import check_options, stages_for
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.provenance import mixture_note
 from facs_pipeline.extraction.result import RunResult
+from facs_pipeline.extraction.run_lock import ADVICE, held
+from facs_pipeline.extraction.run_state import StateWriter, new_state
 from facs_pipeline.extraction.stage import VideoSettings
 from facs_pipeline.extraction.tables import RunFacts, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
@@ -33,20 +34,23 @@ from facs_pipeline.extraction.video_result import VideoResult
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.artifacts import BadArtifactError, load_key
 from facs_pipeline.foundation.files.atomic import make_writable, remove_leftovers, temporary_folder
-from facs_pipeline.foundation.files.folder_lock import FolderLock
 from facs_pipeline.foundation.pool import Pool
 from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.video.reader import folder_images
 
-_ATTEMPTS = 3
-"""So often are stored results computed anew that cannot be read back."""
-_ADVICE = "name another folder with --out or --cache"
+if TYPE_CHECKING:
+    from facs_pipeline.extraction.collect import Collected
+
+Each = Callable[[VideoResult, Path], None]
 
 
 def extract_features(
     videos: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     options: Options | None = None,
     progress: Progress = SILENT,
+    *,
+    part: Part | None = None,
+    each: Each | None = None,
 ) -> RunResult:
     """Action-unit tables and descriptors of videos.
 
@@ -58,6 +62,10 @@ def extract_features(
         See `Options`; its defaults unless given.
     progress : Progress
         Told of the frames decoded, of videos that failed, and why a stage is computed again.
+    part : Part, optional
+        Do this share of the videos only, and leave the tables of the whole run to `facs_pipeline.extraction.collect`.
+    each : callable, optional
+        Called with each `VideoResult` and the path of its table as soon as it is there.
 
     Returns
     -------
@@ -78,24 +86,49 @@ def extract_features(
     [('anna', 'ok'), ('ben', 'ok')]
     """
     named = [videos] if isinstance(videos, str | os.PathLike) else list(videos)
-    return _Run(options or Options(), progress).run(named)
+    return Run(options or Options(), progress, part=part, each=each).run(named)
 
 
-class _Run:
-    def __init__(self, options: Options, progress: Progress) -> None:
-        self.options, self.progress = options, progress
+class Run:
+    """One run, or a part of one, or the collection of its parts.
+
+    Parameters
+    ----------
+    options : Options
+    progress : Progress
+    part : Part, optional
+        Which share of the videos it does; its tables of the whole run are left to `collect`.
+    collected : Collected, optional
+        What parts have done: nothing is computed, what is not there has failed.
+    each : callable, optional
+        Called with each result and the path of its table as soon as it is there.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        progress: Progress,
+        *,
+        part: Part | None = None,
+        collected: Collected | None = None,
+        each: Each | None = None,
+    ) -> None:
+        self.options, self.progress, self.part, self.collected = options, progress, part, collected
+        self._each = each
+        self._told: set[str] = set()
         self.out = Path(os.path.abspath(options.out))
         self.seconds: dict[str, float] = defaultdict(float)
         self._tables_before: dict[str, int | None] = {}
 
     def run(self, arguments: Sequence[str | os.PathLike]) -> RunResult:
+        """Do the videos that are named."""
         start = time.perf_counter()
         options = self.options
         cache_folder = Path(os.path.abspath(options.cache or self.out / "cache"))
         videos = find_videos(arguments, exclude=[self.out, cache_folder], note=self.progress.warn)
         metadata = self._metadata(options.metadata, videos) if options.metadata else {}
         if options.baseline == "subject":
-            _require_subjects(videos, metadata, options)
+            require_subjects(videos, metadata, options)
         if options.baseline not in ("none", "video") and options.faces == "all":
             raise InputError("a resting face of a subject or clip is one person's; use it with --faces one")
         for note in check_options(options):
@@ -104,16 +137,39 @@ class _Run:
         key, warning = load_key()
         if warning:
             self.progress.warn(warning)
-        make_writable(self.out, _ADVICE)
-        with FolderLock(self.out, _ADVICE, self.progress.log) as lock:
+        make_writable(self.out, ADVICE)
+        state = new_state(self.part, arguments, options)
+        collecting = self.collected is not None
+        with held(self.out, cache_folder, key, state, self.progress.log, collecting=collecting) as lock:
+            videos = self._share(videos, metadata)
+            kept = cache_folder if options.keep_cache and not collecting else None
+            self.state = StateWriter(kept, key, state, videos)
             results = self._extracted(videos, metadata, cache_folder, key)
             self.seconds["total"] = time.perf_counter() - start
+            self._over(results)
             lock.check()
-            write_run(self.out, results, metadata, RunFacts(options, dict(self.seconds), limits))
+            if self.part is None:
+                write_run(self.out, results, metadata, RunFacts(options, dict(self.seconds), limits))
+            self.state.finish(results)
         if mixture := mixture_note(results):
             self.progress.warn(mixture)
-        self._tell_of_others(results)
+        if self.part is None:
+            self._tell_of_others(results)
         return RunResult(results, self.out, self.outputs, dict(self.seconds))
+
+    def _share(self, videos: list[VideoInput], metadata: dict[str, dict[str, str]]) -> list[VideoInput]:
+        """The videos that this part does; of a person who has one resting face all are in one part."""
+
+        def together(video: VideoInput) -> str:
+            return metadata[video.name]["subject"] if self.options.baseline == "subject" else video.name
+
+        if self.collected is not None:
+            self.collected.shared_out({part: part.share(videos, together) for part in self.collected.parts})
+        if self.part is None:
+            return videos
+        mine = self.part.share(videos, together)
+        self.progress.log(f"part {self.part}: {len(mine)} of {len(videos)} videos")
+        return mine
 
     def _extracted(
         self, videos: list[VideoInput], metadata: dict[str, dict[str, str]], cache_folder: Path, key: bytes
@@ -123,11 +179,12 @@ class _Run:
         with contextlib.ExitStack() as stack:
             if not self.options.keep_cache:
                 cache_folder = stack.enter_context(temporary_folder(self.out))
-            make_writable(cache_folder, _ADVICE)
+            make_writable(cache_folder, ADVICE)
             self._tidy(cache_folder)
             self.cache = Cache(cache_folder, key)
             self.outputs = Outputs(self.out, self.options.format, self.options.overlay, cache_folder / "outputs", key)
-            self.hashes = VideoHashes(cache_folder / "videos.json", key)
+            own = f"videos-{self.part.number}-of-{self.part.of}.json" if self.part else "videos.json"
+            self.hashes = VideoHashes(cache_folder / own, key, sorted(cache_folder.glob("videos*.json")))
             try:
                 return self._process(videos, metadata)
             finally:
@@ -169,9 +226,9 @@ class _Run:
         with Pool(self._workers(len(good)), self._common(), self.options.timeout_s, what="video") as self.pool:
             if self.options.baseline in ("none", "video"):
                 resting = self.options.baseline if self.options.baseline == "video" else None
-                _set_baseline(good, per_video, resting)
+                set_baseline(good, per_video, resting)
             else:
-                failed = self._find_baselines(good, per_video, metadata)
+                failed = Baselines(self.options, self.cache, self._do).find(good, per_video, metadata)
                 results |= failed
                 good = [video for video in good if video.name not in failed]
             results |= self._do(good, per_video)
@@ -200,17 +257,18 @@ class _Run:
         """Do videos that are not done. `bad` are those whose stored action units could not be read, and why."""
         bad = bad or {}
         results: dict[str, VideoResult] = {}
-        pending = []
         for video in videos:
             result = None if video.name in bad else self._cached(video, settings[video.name], only_action_units)
             if result:
                 results[video.name] = result
-            else:
-                pending.append(video)
+        pending = [video for video in videos if video.name not in results]
+        if self.collected is not None:
+            return results | {video.name: self._not_collected(video, settings[video.name]) for video in pending}
         if not only_action_units:
-            done = len(videos) - len(pending)
+            self._over(results.values())
+            self.state.begin()
             self.progress.log(
-                f"{len(videos)} video{'s' * (len(videos) != 1)}, {len(pending)} to do, {done} done already"
+                f"{len(videos)} video{'s' * (len(videos) != 1)}, {len(pending)} to do, {len(results)} done already"
             )
         # Long videos first: otherwise the last one keeps a single worker busy while the others wait.
         pending.sort(key=lambda video: -size_on_disk(video.path))
@@ -242,10 +300,7 @@ class _Run:
                     estimate.finish(event.job)
                     estimate.tell(task)
                     task.say(f"{len(results)}/{len(videos)} videos")
-                    if result.trouble:
-                        self.progress.warn(f"{video.name}: no descriptors, its table is kept: {result.trouble}")
-                    if result.status == "failed" and not only_action_units:
-                        self.progress.fail(result.reason)
+                    self._tell(result, last=not only_action_units)
                     if result.status == "failed" and self.options.fail_fast:
                         self.pool.close()
                         break
@@ -253,6 +308,31 @@ class _Run:
             if video.name not in results:
                 results[video.name] = VideoResult.failed(video, "not processed: the run stopped at the first failure")
         return results
+
+    def _tell(self, result: VideoResult, *, last: bool) -> None:
+        """Say what became of a video; `last` where nothing more is to be done with it."""
+        if result.trouble:
+            self.progress.warn(f"{result.name}: no descriptors, its table is kept: {result.trouble}")
+        if last:
+            self._over([result])
+            if result.status == "failed":
+                self.progress.fail(result.reason)
+
+    def _over(self, results: Iterable[VideoResult]) -> None:
+        """Nothing more is to be done with these videos."""
+        for result in results:
+            if result.name not in self._told:
+                self._told.add(result.name)
+                self.state.over(result)
+                if self._each is not None:
+                    self._each(result, self.outputs.table(result.name))
+
+    def _not_collected(self, video: VideoInput, settings: VideoSettings) -> VideoResult:
+        """What is to be said of a video whose results are not all stored."""
+        assert self.collected is not None
+        trouble = self.collected.troubled.get(video.name)
+        finished = self._without_descriptors(video, settings, trouble) if trouble else None
+        return finished or VideoResult.failed(video, self.collected.reason(video.name))
 
     def _result(self, video: VideoInput, settings: VideoSettings, kind: str, content: dict[str, Any]) -> VideoResult:
         if kind == "failed":
@@ -310,102 +390,3 @@ class _Run:
             # The worker finds out what is missing, and says so.
             return None
         return VideoResult.done(video, sha256, {name: one.facts for name, one in stored.items()}, descriptors)
-
-    # --------------------------------------------------------------------------------------------------- baselines
-
-    def _find_baselines(
-        self,
-        videos: list[VideoInput],
-        settings: dict[str, VideoSettings],
-        metadata: dict[str, dict[str, str]],
-    ) -> dict[str, VideoResult]:
-        """Put each video's resting face into its settings; return the videos that failed on the way."""
-        if self.options.baseline != "subject":
-            try:
-                found = find_videos([self.options.baseline])
-            except InputError as error:
-                raise InputError(f"--baseline is none, video, subject or a clip of the resting face; {error}") from None
-            clips = [replace(clip, name=f"rest clip {clip.name}") for clip in found]
-            image_fps = self.options.image_fps if clips[0].is_images else None
-            of_clips = {clip.name: VideoSettings(image_fps) for clip in clips}
-            stored, failed = self._intensities(clips, of_clips)
-            for result in failed.values():
-                raise InputError(f"{result.name}: {result.reason}")
-            resting = _resting([chunk for clip in clips for chunk in stored[clip.name]], share=1.0)
-            if resting is None:
-                raise InputError(f"{self.options.baseline}: no face found in the clip of the resting face")
-            _set_baseline(videos, settings, resting)
-            return {}
-        groups: dict[str, list[VideoInput]] = defaultdict(list)
-        for video in videos:
-            groups[metadata[video.name]["subject"]].append(video)
-        # All of them first, so that every worker is busy; then subject by subject, as nobody's memory holds all.
-        failed = _failed(self._do(videos, settings, only_action_units=True))
-        for group in groups.values():
-            good = [video for video in group if video.name not in failed]
-            stored, more = self._intensities(good, settings)
-            failed |= more
-            _set_baseline(good, settings, _resting([chunk for chunks in stored.values() for chunk in chunks]))
-        return failed
-
-    def _intensities(
-        self, videos: list[VideoInput], settings: dict[str, VideoSettings]
-    ) -> tuple[dict[str, list[np.ndarray]], dict[str, VideoResult]]:
-        """Stored action units of videos, by name, and the videos that failed.
-
-        What cannot be read any more, whatever the reason, is computed anew.
-        """
-        stored: dict[str, list[np.ndarray]] = {}
-        failed: dict[str, VideoResult] = {}
-        bad: dict[str, str] = {}
-        for _ in range(_ATTEMPTS):
-            left = [video for video in videos if video.name not in stored and video.name not in failed]
-            results = self._do(left, settings, only_action_units=True, bad=bad)
-            failed |= _failed(results)
-            for video in left:
-                if video.name not in failed:
-                    try:
-                        stored[video.name] = self._stored_intensities(results[video.name], settings[video.name])
-                    except (FileNotFoundError, BadArtifactError) as error:
-                        bad[video.name] = str(error) if isinstance(error, BadArtifactError) else "is gone"
-        for video in videos:
-            if video.name not in stored and video.name not in failed:
-                reason = f"{self.cache.folder}: stored results are damaged or gone again and again; check the disk"
-                failed[video.name] = VideoResult.failed(video, reason)
-        # In the order of the videos: a sum in another order would have other last digits.
-        return {video.name: stored[video.name] for video in videos if video.name in stored}, failed
-
-    def _stored_intensities(self, result: VideoResult, settings: VideoSettings) -> list[np.ndarray]:
-        keys = stage_keys(result.sha256, stages_for(self.options, settings))
-        return list(self.cache.open(keys["action_units"]))
-
-
-def _failed(results: Mapping[str, VideoResult]) -> dict[str, VideoResult]:
-    return {name: result for name, result in results.items() if result.status == "failed"}
-
-
-def _resting(chunks: Sequence[np.ndarray], share: float | None = None) -> tuple[float, ...] | None:
-    """The resting face in the intensities of videos; None where no face is in them."""
-    parts = [chunk for chunk in chunks if len(chunk)]
-    if not parts:
-        return None
-    resting = resting_intensity(np.concatenate(parts), **({} if share is None else {"share": share}))
-    return tuple(resting.tolist())
-
-
-def _set_baseline(
-    videos: list[VideoInput], settings: dict[str, VideoSettings], baseline: str | tuple[float, ...] | None
-) -> None:
-    for video in videos:
-        settings[video.name] = replace(settings[video.name], baseline=baseline)
-
-
-def _require_subjects(videos: list[VideoInput], metadata: dict[str, dict[str, str]], options: Options) -> None:
-    if not options.metadata:
-        raise InputError("--baseline subject needs --metadata with a column 'subject' that says who is in each video")
-    without = [video.name for video in videos if not metadata.get(video.name, {}).get("subject")]
-    if without:
-        raise InputError(
-            f"{options.metadata}: --baseline subject needs the subject of every video; "
-            f"{len(without)} have none, the first is {without[0]!r}"
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from facs_pipeline.extraction.cache import file_stamp
@@ -21,14 +22,18 @@ class VideoHashes:
         JSON file that keeps them from run to run; one that is damaged or not this user's counts as empty.
     key : bytes
         The user's secret key: whoever could write here could give one video the results of another.
+    others : iterable of Path
+        Files of runs beside this one, which are read, too.
     """
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, others: Iterable[Path] = ()) -> None:
         self._path, self._key = path, key
         self._stamps: dict[Path, str] = {}
         self._changed = False
-        stored = read_signed(path, key)
-        self._known: dict[str, list[str]] = stored if isinstance(stored, dict) else {}
+        self._known: dict[str, list[str]] = {}
+        for file in (*others, path):
+            stored = read_signed(file, key)
+            self._known |= stored if isinstance(stored, dict) else {}
 
     def known(self, video: VideoInput) -> str:
         """The video's hash if it is known and the file unchanged, else an empty text."""

@@ -37,8 +37,8 @@ class Remembering(Progress):
         self.failures.append(text)
 
 
-def files_in(folder: Path, but: tuple[str, ...] = ("run.json",)) -> dict[str, bytes]:
-    """Relative path -> content of every file below `folder`; `run.json`, which holds times, is left out."""
+def files_in(folder: Path, but: tuple[str, ...] = ("run.json", "whole.json")) -> dict[str, bytes]:
+    """Relative path -> content of every file below `folder`, without those that hold times."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -97,6 +97,24 @@ class FolderLock:
             self._hold.release()
             self._hold = None
 
+    def holder(self) -> str:
+        """Who holds the place now, for people to read; empty where nobody who lives does."""
+        try:
+            handle = open_to_lock(self._path)
+        except FileNotFoundError:
+            return ""
+        try:
+            free, record = lock(handle), _read(handle)
+            if free and record.get("domain") == domain(self.folder):
+                return ""
+            # The kernel knows nothing of holders elsewhere.
+            recent = folder_time(self.folder) - self._path.stat().st_mtime < DEAD_AFTER_S
+            return _holder(record) if free is False or recent else ""
+        except FileNotFoundError:
+            return ""
+        finally:
+            os.close(handle)
+
     def check(self) -> None:
         """Make sure, before results are written, that the folder is still ours.
 
