@@ -248,7 +248,9 @@ def test_on_some_faces_of_fer2013_both_kernels_beat_the_linear_baseline(shared_d
             if seen[split] % some[split] == 0:
                 place = tmp_path / "faces" / split / path.parent.name / path.name
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(archive.extractfile(member).read())
+                picture = archive.extractfile(member)
+                assert picture is not None
+                place.write_bytes(picture.read())
             seen[split] += 1
     models = [part for name in ("linear", "compact", "best") for part in ("--model", name)]
     result = run("train-emotion", tmp_path / "faces", *models, "--out", tmp_path)
