@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+import webbrowser
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -17,12 +20,15 @@ from .console import ConsoleProgress
 if TYPE_CHECKING:
     from facs_pipeline.live.analyser import LiveAnalyser, LiveSmoothing
     from facs_pipeline.live.frames import LiveFace, LiveFrame
-    from facs_pipeline.live.recording import Recorder
+    from facs_pipeline.live.recordings import Recordings
+    from facs_pipeline.live.server import LivePage
+    from facs_pipeline.live.sources import Source
 
 EPILOG = """\b
 Examples:
   facs live                          # the first camera
   facs live demo                     # no camera: a synthetic face
+  facs live browser --no-open        # the camera of the browser that opens the address
   facs live 0 --record session1 --lsl
   facs live interview.mp4 --faces all --emotions
   facs live 1 --json - --seconds 60 > faces.jsonl
@@ -74,7 +80,9 @@ class Output(Protocol):
     help="Take the face of the first seconds for the resting one, and subtract it from then on.",
 )  # fmt: skip
 @click.option("--allow-network", is_flag=True, help="Allow addresses as SOURCE, and other machines for --osc.")
-@click.option("--no-page", is_flag=True, help="Open no page; print a status line.")
+@click.option("--no-page", is_flag=True, help="Serve no page; print a status line.")
+@click.option("--no-open", is_flag=True, help="Print the page's address, and do not open it.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the page.  [default: the first free one from 8642 on]")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
 def command(
     source: str | None,
@@ -91,12 +99,15 @@ def command(
     neutral: float | None,
     allow_network: bool,
     no_page: bool,
+    no_open: bool,
+    port: int | None,
     seconds: float | None,
 ) -> int:
     """Measure the faces of SOURCE while they move, in real time.
 
-    SOURCE is a camera's number or name, a video file, an address such as rtsp://, or `demo`, a synthetic face. Pictures
-    that come while the analysis is busy are left out, and counted. Ctrl-C ends.
+    SOURCE is a camera's number or name, a video file, an address such as rtsp://, `demo`, a synthetic face, or
+    `browser`, the camera of whatever browser opens the page. The page is shown by this machine, to whoever has its
+    address. Pictures that come while the analysis is busy are left out, and counted. Ctrl-C ends.
     """
     if list_cameras:
         return _list()
@@ -106,11 +117,14 @@ def command(
         raise click.UsageError("--lossless is about --record DIR")
     from facs_pipeline.live.analyser import LiveAnalyser
     from facs_pipeline.live.osc import osc_target
-    from facs_pipeline.live.recording import Recorder
+    from facs_pipeline.live.recordings import Recordings
+    from facs_pipeline.live.server import require_page
 
+    if not no_page:
+        require_page()
     target = osc_target(osc, allow_network=allow_network) if osc else None
     live = LiveAnalyser(
-        source or camera or "0",
+        _source(source or camera or "0", page=not no_page),
         faces=faces,
         smoothing=smoothing,
         emotions="default" if emotions else None,
@@ -118,14 +132,16 @@ def command(
     )
     if neutral is not None:
         live.set_neutral(neutral)
-    recorder = Recorder(record, lossless=lossless) if record else None
+    recordings = Recordings(live, record or Path(time.strftime("facs-live-%Y%m%d-%H%M%S")), lossless=lossless)
+    if record is not None:
+        recordings.start()
     vanished: VideoError | None = None
     with ExitStack() as stack:
         stack.enter_context(live)
-        if recorder is not None:
-            stack.callback(recorder.close)
-            live.on_picture = recorder.write
+        stack.callback(recordings.stop)
         outputs = _outputs(live, stack, lsl=lsl, osc=target, json_lines=json_lines)
+        if not no_page:
+            outputs.append(_page(live, stack, port, recordings, open_it=not no_open))
         status = _StatusLine()
         stack.callback(status.close)
         outputs.append(status)
@@ -135,7 +151,7 @@ def command(
             # What was recorded until then is measured all the same.
             vanished = error
     _summarize(live)
-    code = _finish(recorder, live, faces, emotions) if recorder is not None and recorder.frames else 0
+    code = _finish(recordings, faces, emotions)
     if vanished is not None:
         raise vanished
     return code
@@ -152,6 +168,30 @@ def serve(live: LiveAnalyser, outputs: list[Output], seconds: float | None) -> N
                 break
     except KeyboardInterrupt:
         click.echo("", err=True)
+
+
+def _source(named: str, *, page: bool) -> str | Source:
+    """What is watched; the browser's camera needs the page."""
+    if named != "browser":
+        return named
+    from facs_pipeline.live.sources import PushedSource
+
+    if not page:
+        raise click.UsageError("the browser's camera comes through the page; leave --no-page out")
+    return PushedSource("the browser's camera")
+
+
+def _page(live: LiveAnalyser, stack: ExitStack, port: int | None, recordings: Recordings, *, open_it: bool) -> LivePage:
+    from facs_pipeline.live.server import LivePage
+
+    page = stack.enter_context(LivePage(live, port=port, recordings=recordings))
+    click.echo(f"Page: {page.url}  (Ctrl-C ends)", err=True)
+    # Without a display a browser in the terminal would open, and take it.
+    if open_it and (
+        sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        webbrowser.open(page.url)
+    return page
 
 
 def _outputs(
@@ -222,14 +262,17 @@ def _summarize(live: LiveAnalyser) -> None:
         click.echo(f"  face {face}: {counted(blinks, 'blink')}", err=True)
 
 
-def _finish(recorder: Recorder, live: LiveAnalyser, faces: Literal["one", "all"], emotions: bool) -> int:
+def _finish(recordings: Recordings, faces: Literal["one", "all"], emotions: bool) -> int:
     from facs_pipeline.extraction.options import Options
 
-    click.echo(f"Measuring the recording {recorder.video} ...", err=True)
-    options = Options(jobs=1, faces=faces, emotion=emotions)
-    result = recorder.finish(live.marks, options, ConsoleProgress())
-    for video in result.videos:
-        if video.status != "ok":
-            click.echo(f"  {video.name}: {video.status} {video.reason}", err=True)
-    click.echo(f"{counted(recorder.frames, 'frame')} recorded. Results: {recorder.folder}", err=True)
-    return 1 if result.failed else 0
+    recordings.stop()
+    if any(recorder.frames for recorder in recordings.recorders):
+        click.echo("Measuring what was recorded ...", err=True)
+    code = 0
+    for recorder, result in recordings.finish(Options(jobs=1, faces=faces, emotion=emotions), ConsoleProgress()):
+        for video in result.videos:
+            if video.status != "ok":
+                click.echo(f"  {video.name}: {video.status} {video.reason}", err=True)
+        click.echo(f"{counted(recorder.frames, 'frame')} recorded. Results: {recorder.folder}", err=True)
+        code = max(code, 1 if result.failed else 0)
+    return code

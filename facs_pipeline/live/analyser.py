@@ -181,7 +181,7 @@ class LiveAnalyser:
     def set_neutral(self, seconds: float = NEUTRAL_S) -> None:
         """Take what each face shows in the next seconds for its resting face, which is subtracted from then on."""
         self._neutral = _Neutral(seconds)
-        self._say(f"neutral face: rest for {seconds:g} s")
+        self.tell(f"neutral face: rest for {seconds:g} s")
 
     def clear_neutral(self) -> None:
         """Subtract no resting faces any more."""
@@ -225,7 +225,7 @@ class LiveAnalyser:
                     return None
                 waited += 1.0
                 if waited >= _AWAITED_S:
-                    self._say(f"{self.source.name}: no picture for {waited:.0f} s")
+                    self.tell(f"{self.source.name}: no picture for {waited:.0f} s")
                 if waited >= PATIENCE_S and self.source.endless:
                     raise VideoError(f"{self.notice}; is it covered, asleep or used elsewhere?") from None
 
@@ -253,7 +253,7 @@ class LiveAnalyser:
         found = self._neutral.resting(time_s)
         if found:
             self._resting.update(found)
-            self._say("neutral face taken")
+            self.tell("neutral face taken")
         faces = [self._live(face) for face in waiting.faces]
         marks = [self._unsent.popleft() for _ in range(len(self._unsent))]
         now = time.perf_counter()
@@ -289,10 +289,11 @@ class LiveAnalyser:
     def _watch_size(self, picture: Picture) -> None:
         if self._size is not None and picture.size != self._size:
             before, after = (f"{width} x {height}" for width, height in (self._size, picture.size))
-            self._say(f"{self.source.name}: the picture's size changed from {before} to {after} px")
+            self.tell(f"{self.source.name}: the picture's size changed from {before} to {after} px")
         self._size = picture.size
 
-    def _say(self, notice: str) -> None:
+    def tell(self, notice: str) -> None:
+        """Say something to the user, as the `notice` of the next four seconds."""
         self.notice, self._notice_until = notice, time.perf_counter() + _NOTICE_S
 
 

@@ -39,7 +39,7 @@ class Source(ABC):
     name : str
         For messages: the camera, file or address.
     endless : bool
-        Whether it goes on until it is closed; a file does not.
+        Whether it has gone where it gives no picture for long; a file ends, and others may bring pictures at any time.
     """
 
     name: str = ""
@@ -316,6 +316,8 @@ class PushedSource(Source):
     >>> [picture.size for picture in source.pictures()]
     [(160, 120)]
     """
+
+    endless: ClassVar[bool] = False
 
     def __init__(self, name: str) -> None:
         self.name = name
