@@ -178,7 +178,7 @@ def _source(named: str, *, page: bool) -> str | Source:
 
     if not page:
         raise click.UsageError("the browser's camera comes through the page; leave --no-page out")
-    return PushedSource("the browser's camera")
+    return PushedSource("the browser's camera", patient=True)
 
 
 def _page(live: LiveAnalyser, stack: ExitStack, port: int | None, recordings: Recordings, *, open_it: bool) -> LivePage:

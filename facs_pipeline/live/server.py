@@ -122,6 +122,7 @@ class LivePage:
         self._pictures: tuple[int, bytes] = (-1, b"")
         routes = [WebSocketRoute("/{token}/ws", self._socket_of), Route("/{token}/{name:path}", self._file)]
         app = Starlette(routes=routes, lifespan=self._lifespan, exception_handlers={404: _refused})
+        app.router.redirect_slashes = False
         config = uvicorn.Config(
             app, log_level="critical", ws_max_size=_LARGEST_MESSAGE, timeout_graceful_shutdown=2,
             server_header=False, access_log=False,

@@ -43,7 +43,7 @@ class Source(ABC):
     """
 
     name: str = ""
-    endless: ClassVar[bool] = True
+    endless: bool = True
 
     @abstractmethod
     def pictures(self) -> Iterator[Picture]:
@@ -267,7 +267,7 @@ class VideoSource(Source):
         False gives each picture at once.
     """
 
-    endless: ClassVar[bool] = False
+    endless = False
 
     def __init__(self, path: str | os.PathLike[str], *, real_time: bool = True) -> None:
         self.name, self._real_time = os.fspath(path), real_time
@@ -307,6 +307,8 @@ class PushedSource(Source):
     ----------
     name : str
         For messages.
+    patient : bool
+        Pictures may be long in coming, as from a page that is not open yet; else the source is given up then.
 
     Examples
     --------
@@ -317,10 +319,8 @@ class PushedSource(Source):
     [(160, 120)]
     """
 
-    endless: ClassVar[bool] = False
-
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, *, patient: bool = False) -> None:
+        self.name, self.endless = name, not patient
         self._changed = threading.Condition()
         self._waiting: Picture | None = None
         self._last_s = -np.inf
