@@ -62,7 +62,8 @@ async function shown(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const values = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const picture = await createImageBitmap(new Blob([new Uint8Array(buffer, 4 + length)], { type: "image/jpeg" }));
-  if (latest && values.frame < latest.frame && values.time_s < latest.time_s) return;
+  // Pictures are decoded beside each other: one that comes after the end, or after a later one, is too late.
+  if (over || (latest && values.frame < latest.frame && values.time_s < latest.time_s)) return;
   latest = values;
   $("empty").hidden = true;
   remember(values);
