@@ -93,6 +93,11 @@ SHOWN_REMARKS = 10
     help="Do the K-th of N shares of the videos, beside others into the same OUT; facs collect joins them.  "
     "[default: the task of a Slurm job array, else none]",
 )  # fmt: skip
+@click.option(
+    "--scheduler", metavar="ADDRESS|local|slurm",
+    help="Do the videos on a Dask cluster, such as tcp://host:8786; --jobs says how many workers to start for the "
+    "other two.",
+)  # fmt: skip
 @click.option("--fail-fast", is_flag=True, help="Stop at the first video that fails.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of stored stage results.  [default: OUT/cache]")
 @click.option("--no-cache", is_flag=True, help="Store no stage results; the next run computes everything again.")
@@ -126,6 +131,7 @@ def command(
     image_fps: float,
     overlay: bool,
     part_text: str | None,
+    scheduler: str | None,
     fail_fast: bool,
     cache: Path | None,
     no_cache: bool,
@@ -171,6 +177,7 @@ def command(
         image_fps=image_fps,
         fail_fast=fail_fast,
         timeout_s=timeout_s,
+        scheduler=scheduler,
     )
     progress = ConsoleProgress(verbose=verbose, quiet=quiet or json_lines)
     if log_file is not None or log_format is not None:

@@ -26,7 +26,7 @@ from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.provenance import mixture_note
 from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.run_lock import ADVICE, held
-from facs_pipeline.extraction.run_state import StateWriter, new_state
+from facs_pipeline.extraction.run_state import StateWriter, new_state, with_whole_paths
 from facs_pipeline.extraction.shared_values import SharedValues
 from facs_pipeline.extraction.stage import Stage, VideoSettings
 from facs_pipeline.extraction.tables import RunFacts, write_run
@@ -41,6 +41,7 @@ from facs_pipeline.video.reader import folder_images
 
 if TYPE_CHECKING:
     from facs_pipeline.dynamics.face_series import VideoDescriptors
+    from facs_pipeline.extraction.cluster import ClusterPool
     from facs_pipeline.extraction.collect import Collected
 
 Each = Callable[[VideoResult, Path], None]
@@ -227,7 +228,7 @@ class Run:
         }
         results = {video.name: VideoResult.failed(video, video.problem) for video in videos if video.problem}
         good = [video for video in videos if not video.problem]
-        with Pool(self._workers(len(good)), self._common(), self.options.timeout_s, what="video") as self.pool:
+        with self._pool_of(self._workers(len(good))) as self.pool:
             if self.options.baseline in ("none", "video"):
                 resting = self.options.baseline if self.options.baseline == "video" else None
                 set_baseline(good, per_video, resting)
@@ -237,6 +238,15 @@ class Run:
                 good = [video for video in good if video.name not in failed]
             results |= self._do(good, per_video)
         return [results[video.name] for video in videos]
+
+    def _pool_of(self, workers: int) -> Pool | ClusterPool:
+        common = self._common()
+        if self.options.scheduler is None or self.collected is not None:
+            return Pool(workers, common, self.options.timeout_s, what="video")
+        from facs_pipeline.extraction.cluster import ClusterPool
+
+        options = Options.from_json(with_whole_paths(replace(self.options, out=self.out)))
+        return ClusterPool(self.options.scheduler, workers, common | {"options": options.as_json()}, options)
 
     def _workers(self, videos: int) -> int:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
