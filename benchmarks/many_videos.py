@@ -3,9 +3,9 @@
     python benchmarks/many_videos.py                      1,000 and 10,000 videos
     python benchmarks/many_videos.py --numbers 100 1000   fewer
 
-All videos show the same five small frames, but no two have the same content. So nearly all of the time is what a video
-costs beyond its frames. Times per video that do not grow with the number are what is wanted. Memory is the greatest that
-the command itself took, without its workers.
+All videos show the same five small frames, but no two have the same content. So nearly all of the time is what a
+video costs beyond its frames. Times per video that do not grow with the number are what is wanted. Memory is the
+greatest that the command itself took, without its workers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The workers of a run on a Dask cluster, in the place of processes of this computer.
 
 Tables and stored results go through files that all computers see; only what a video's worker tells goes through the
-scheduler. Each Dask worker has a worker process of this package's own. So a video that hangs or crashes its decoder costs
-that video only, as everywhere else.
+scheduler. Each Dask worker has a worker process of this package's own. So a video that hangs or crashes its decoder
+costs that video only, as everywhere else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import logging
 import platform
+import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -107,11 +108,11 @@ class ClusterPool:
             raise InputError("--scheduler needs Dask; pip install 'facs-pipeline[cluster]'") from None
         where: Any = scheduler
         if scheduler == "local":
-            where = self._stack.enter_context(
-                distributed.LocalCluster(
+            with _deaf_children():
+                where = distributed.LocalCluster(
                     n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
                 )
-            )
+            self._stack.enter_context(where)
         elif scheduler == "slurm":
             try:
                 from dask_jobqueue import SLURMCluster
@@ -152,6 +153,19 @@ class ClusterPool:
         self.close()
 
 
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that are started in the block leave Ctrl-C to this one, which ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def identity(options: Mapping[str, Any]) -> dict[str, str]:
     """What a computer's results depend on: versions, hashes of models, and a hash of the key that signs them."""
     record = record_of(Options.from_json(dict(options)))
@@ -172,7 +186,7 @@ def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
     >>> differences({"numpy": "2.1", "av": "16"}, {"numpy": "2.0", "av": "16"})
     'numpy 2.0 instead of 2.1'
     """
-    names = [name for name in expected | found if expected.get(name) != found.get(name)]
+    names = [name for name in {**expected, **found} if expected.get(name) != found.get(name)]
     return ", ".join(f"{name} {_short(found.get(name))} instead of {_short(expected.get(name))}" for name in names)
 
 
@@ -199,7 +213,7 @@ def do_job(
 
 
 def _own_pool(run: dict[str, Any], timeout_s: float) -> Pool:
-    """This thread's worker process, which stays from video to video of a run: its models are loaded once."""
+    """The thread's own worker process, which stays from video to video of a run: its models are loaded once."""
     if getattr(_HERE, "run", None) != run:
         if getattr(_HERE, "run", None) is not None:
             _HERE.pool.close()

@@ -77,7 +77,7 @@ def test_workers_that_would_give_other_results_are_refused(videos, key_file, tmp
 def test_a_scheduler_that_does_not_answer_is_named(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_CONNECT_S", 1)
     options = Options(out=tmp_path / "out", scheduler="tcp://127.0.0.1:9")
-    with pytest.raises(InputError, match="tcp://127.0.0.1:9: no Dask scheduler answers"):
+    with pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers"):
         extract_features([videos], options)
 
 
