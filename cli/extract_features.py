@@ -29,6 +29,8 @@ Examples:
 Results: action_units/<video>.csv, descriptors.csv, videos.csv, run.json; `facs columns` explains the columns.
 Exit codes: 0 all videos done, 1 some failed (videos.csv says why), 2 wrong usage, 75 another run writes into OUT.
 """
+SHOWN_VIDEOS = 30
+"""So many videos at most have a line of their own at the end, those that are not ok first."""
 SHOWN_REMARKS = 10
 """So many videos that are done but for something are named at the end."""
 
@@ -91,6 +93,11 @@ SHOWN_REMARKS = 10
     help="Do the K-th of N shares of the videos, beside others into the same OUT; facs collect joins them.  "
     "[default: the task of a Slurm job array, else none]",
 )  # fmt: skip
+@click.option(
+    "--scheduler", metavar="ADDRESS|local|slurm",
+    help="Do the videos on a Dask cluster, such as tcp://host:8786; --jobs says how many workers to start for the "
+    "other two.",
+)  # fmt: skip
 @click.option("--fail-fast", is_flag=True, help="Stop at the first video that fails.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of stored stage results.  [default: OUT/cache]")
 @click.option("--no-cache", is_flag=True, help="Store no stage results; the next run computes everything again.")
@@ -124,6 +131,7 @@ def command(
     image_fps: float,
     overlay: bool,
     part_text: str | None,
+    scheduler: str | None,
     fail_fast: bool,
     cache: Path | None,
     no_cache: bool,
@@ -169,6 +177,7 @@ def command(
         image_fps=image_fps,
         fail_fast=fail_fast,
         timeout_s=timeout_s,
+        scheduler=scheduler,
     )
     progress = ConsoleProgress(verbose=verbose, quiet=quiet or json_lines)
     if log_file is not None or log_format is not None:
@@ -214,7 +223,9 @@ def print_summary(result: RunResult, verbose: bool = False) -> None:
     width = max(5, *(len(video.name) for video in result.videos))
     width = min(width, 40)
     click.echo(f"{'video':<{width}}  status   frames  with face     fps")
-    shown = result.videos if verbose or len(result.videos) <= 30 else [v for v in result.videos if v.status != "ok"]
+    few = verbose or len(result.videos) <= SHOWN_VIDEOS
+    worth = result.videos if few else [video for video in result.videos if video.status != "ok"]
+    shown = worth if verbose else worth[:SHOWN_VIDEOS]
     for video in shown:
         name = video.name if len(video.name) <= width else f"{video.name[: width - 3]}..."
         fps = f"{video.fps:.2f}" if video.facts and video.fps else ""
@@ -222,14 +233,15 @@ def print_summary(result: RunResult, verbose: bool = False) -> None:
         with_face = video.facts["frames_with_face"] if video.facts else ""
         click.echo(f"{name:<{width}}  {video.status:<7}  {frames:>6}  {with_face:>9}  {fps:>6}")
     if len(shown) < len(result.videos):
-        click.echo(f"... and {len(result.videos) - len(shown)} videos that are ok")
+        click.echo(_of_others(len(worth) - len(shown), len(result.videos) - len(worth)))
     total = len(result.videos)
     by_status = {status: sum(v.status == status for v in result.videos) for status in ("ok", "no_face", "failed")}
     counts = ", ".join(f"{count} {status}" for status, count in by_status.items() if count)
     click.echo(f"{total} video{'s' * (total != 1)}: {counts}. Results: {result.out}")
-    for video in result.videos:
-        if video.status == "failed":
-            click.echo(f"  {video.name}: {video.reason}")
+    for video in result.failed if verbose else result.failed[:SHOWN_VIDEOS]:
+        click.echo(f"  {video.name}: {video.reason}")
+    if not verbose and len(result.failed) > SHOWN_VIDEOS:
+        click.echo(f"  ... and {len(result.failed) - SHOWN_VIDEOS} more that failed, see videos.csv")
     remarks = [video for video in result.videos if video.status == "ok" and video.reason]
     for video in remarks[:SHOWN_REMARKS]:
         click.echo(f"  {video.name}: {video.reason}")
@@ -238,3 +250,9 @@ def print_summary(result: RunResult, verbose: bool = False) -> None:
     if verbose:
         for stage, seconds in result.seconds.items():
             click.echo(f"  {stage:<20} {seconds:9.3f} s")
+
+
+def _of_others(not_ok: int, ok: int) -> str:
+    """What is said of videos without a line of their own."""
+    parts = [f"{not_ok} more that are not, see videos.csv"] if not_ok else []
+    return "... and " + " and ".join([*([f"{ok} videos that are ok"] if ok else []), *parts])

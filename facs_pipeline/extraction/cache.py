@@ -97,7 +97,7 @@ class Cache:
 
     def path(self, identity: StageKey) -> Path:
         """Where this result lies or would lie."""
-        return self.folder / identity.about["video"][:20] / f"{identity.stage}-{identity.key[:20]}.joblib"
+        return self.folder.joinpath(identity.about["video"][:20], f"{identity.stage}-{identity.key[:20]}.joblib")
 
     def open(self, identity: StageKey) -> Artifact:
         """The verified result; raises `FileNotFoundError` or `BadArtifactError`."""

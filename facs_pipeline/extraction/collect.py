@@ -84,15 +84,15 @@ class Collected:
         self.troubled = {name: why for state in states.values() for name, why in state.troubled.items()}
         self._failed = {name: why for state in states.values() for name, why in state.failed.items()}
 
-    def shared_out(self, shares: dict[Part, Sequence[VideoInput]]) -> None:
-        """Take note of which part is to do which videos."""
-        self._part_of = {video.name: str(part) for part, videos in shares.items() for video in videos}
+    def shared_out(self, shares: Sequence[Sequence[VideoInput]]) -> None:
+        """Take note of which videos each part is to do, from the first part to the last."""
+        numbered = enumerate(shares, start=1)
+        self._part_of = {video.name: str(Part(number, self.of)) for number, videos in numbered for video in videos}
 
     @property
-    def parts(self) -> list[Part]:
-        """All of them, also those that have not begun."""
-        of = Part.parse(next(iter(self._states))).of
-        return [Part(number, of) for number in range(1, of + 1)]
+    def of(self) -> int:
+        """How many parts there are, with those that have not begun."""
+        return Part.parse(next(iter(self._states))).of
 
     def reason(self, name: str) -> str:
         """Why a video has no results."""

@@ -35,6 +35,7 @@ class Options:
     image_fps : frames per second of image folders.
     fail_fast : stop at the first video that fails.
     timeout_s : a video that makes no progress for so long is given up.
+    scheduler : address of a Dask scheduler, ``"local"`` or ``"slurm"``; None for worker processes of this computer.
 
     Examples
     --------
@@ -62,6 +63,7 @@ class Options:
     fail_fast: bool = False
     timeout_s: float = 120.0
     descriptor_set: DescriptorSet = "published"
+    scheduler: str | None = None
 
     @property
     def least_trusted(self) -> float:

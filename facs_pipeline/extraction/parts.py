@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import re
 from collections import defaultdict
@@ -87,15 +88,23 @@ class Part:
         together : callable
             Videos for which it gives the same text are in the same part, such as those of one person.
         """
-        groups: dict[str, list[VideoInput]] = defaultdict(list)
-        for video in videos:
-            groups[together(video)].append(video)
-        sizes = {name: sum(size_on_disk(video.path) for video in group) for name, group in groups.items()}
-        loads, mine = [0] * self.of, set()
-        # The largest first, each to whoever has least.
-        for name in sorted(groups, key=lambda name: (-sizes[name], name)):
-            lightest = min(range(self.of), key=lambda number: (loads[number], number))
-            loads[lightest] += sizes[name]
-            if lightest == self.number - 1:
-                mine |= {video.name for video in groups[name]}
-        return [video for video in videos if video.name in mine]
+        return shares(self.of, videos, together)[self.number - 1]
+
+
+def shares(of: int, videos: Sequence[VideoInput], together: Callable[[VideoInput], str]) -> list[list[VideoInput]]:
+    """The videos of every part, see `Part.share`, from the first to the last."""
+    groups: dict[str, list[VideoInput]] = defaultdict(list)
+    for video in videos:
+        groups[together(video)].append(video)
+    sizes = {name: sum(size_on_disk(video.path) for video in group) for name, group in groups.items()}
+    loads = [(0, number) for number in range(of)]
+    part_of: dict[str, int] = {}
+    # The largest first, each to whoever has least.
+    for name in sorted(groups, key=lambda name: (-sizes[name], name)):
+        load, number = loads[0]
+        heapq.heapreplace(loads, (load + sizes[name], number))
+        part_of |= {video.name: number for video in groups[name]}
+    found: list[list[VideoInput]] = [[] for _ in range(of)]
+    for video in videos:
+        found[part_of[video.name]].append(video)
+    return found

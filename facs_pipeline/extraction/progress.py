@@ -18,24 +18,38 @@ def size_on_disk(path: Path) -> int:
 
 
 class FrameEstimate:
-    """How many frames there are to decode: containers' claims for videos begun, by size for those not begun."""
+    """How many frames there are to decode: containers' claims for videos begun, by size for those not begun.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Bytes of each job's video.
+
+    Attributes
+    ----------
+    done : int
+        Frames decoded so far.
+    """
 
     def __init__(self, sizes: list[int]) -> None:
         self._sizes = sizes
         self._claimed: dict[int, int] = {}
         self._decoded: dict[int, int] = defaultdict(int)
         self._told = 0
+        # Sums, kept up to date: a run of thousands of videos has many thousands of events.
+        self._size, self._size_begun, self._frames_begun = sum(sizes), 0, 0
+        self.done = 0
 
     def update(self, job: int, kind: str, frames: int) -> None:
         """Take in an ``"expect"`` or ``"progress"`` event, see `facs_pipeline.foundation.pool.Event`."""
         if kind == "expect":
-            self._claimed[job] = frames
+            self._set(job, frames, self._decoded[job])
         elif frames:
-            self._decoded[job] = frames
+            self._set(job, self._claimed.get(job), frames)
 
     def finish(self, job: int) -> None:
         """The job is over; its frames are what was decoded, whatever was claimed."""
-        self._claimed[job] = self._decoded[job]
+        self._set(job, self._decoded[job], self._decoded[job])
 
     def tell(self, task: Task) -> None:
         """Tell the task what was decoded since it was told last, and what is expected."""
@@ -44,14 +58,19 @@ class FrameEstimate:
         self._told = self.done
 
     @property
-    def done(self) -> int:
-        """Frames decoded so far."""
-        return sum(self._decoded.values())
-
-    @property
     def expected(self) -> int:
         """Frames to decode in all, as far as can be told."""
-        begun = {job: max(claim, self._decoded[job]) for job, claim in self._claimed.items()}
-        size_begun = sum(self._sizes[job] for job in begun)
-        size_left = sum(self._sizes) - size_begun
-        return sum(begun.values()) + (round(sum(begun.values()) * size_left / size_begun) if size_begun else 0)
+        begun, size_begun = self._frames_begun, self._size_begun
+        return begun + (round(begun * (self._size - size_begun) / size_begun) if size_begun else 0)
+
+    def _set(self, job: int, claimed: int | None, decoded: int) -> None:
+        """What is known of a job from now on, and the sums with it."""
+        self.done += decoded - self._decoded[job]
+        if job in self._claimed:
+            self._frames_begun -= max(self._claimed[job], self._decoded[job])
+        self._decoded[job] = decoded
+        if claimed is not None:
+            if job not in self._claimed:
+                self._size_begun += self._sizes[job]
+            self._claimed[job] = claimed
+            self._frames_begun += max(claimed, decoded)

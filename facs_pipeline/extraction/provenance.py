@@ -27,9 +27,10 @@ def environments_of(results: Sequence[VideoResult]) -> dict[str, Any]:
         for each of its stages.
     """
     numbers: dict[str, str] = {}
+    written = _Written()
     of_videos = {
         result.name: {
-            stage: numbers.setdefault(json.dumps(environment, sort_keys=True), str(len(numbers) + 1))
+            stage: numbers.setdefault(written.text(environment), str(len(numbers) + 1))
             for stage, environment in _environments(result)
         }
         for result in results
@@ -47,9 +48,10 @@ def mixture_note(results: Sequence[VideoResult]) -> str | None:
     Instructions of processors are not counted: with the same libraries they change no more than the last digit.
     """
     videos: dict[str, set[str]] = {}
+    written = _Written()
     for result in results:
         for _, environment in _environments(result):
-            videos.setdefault(json.dumps(environment["libraries"], sort_keys=True), set()).add(result.name)
+            videos.setdefault(written.text(environment["libraries"]), set()).add(result.name)
     if len(videos) < 2:
         return None
     versions = [json.loads(libraries) for libraries in videos]
@@ -62,6 +64,20 @@ def mixture_note(results: Sequence[VideoResult]) -> str | None:
         f"the results of this run's videos were computed with different libraries ({'; '.join(groups)}); "
         "run.json says which; intensities may differ by up to 0.02. To compute all anew, name another --cache folder"
     )
+
+
+class _Written:
+    """JSON of objects, written once each: the results of a run share them."""
+
+    def __init__(self) -> None:
+        # With the object itself, so that no other one gets its number.
+        self._known: dict[int, tuple[object, str]] = {}
+
+    def text(self, value: object) -> str:
+        """Its JSON, with sorted keys."""
+        if id(value) not in self._known:
+            self._known[id(value)] = value, json.dumps(value, sort_keys=True)
+        return self._known[id(value)][1]
 
 
 def _environments(result: VideoResult) -> Iterator[tuple[str, dict[str, dict[str, str | None]]]]:

@@ -20,14 +20,15 @@ from facs_pipeline.extraction.cache import Cache, content_sha256, stage_keys, ta
 from facs_pipeline.extraction.inputs import VideoInput, find_videos
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.outputs import Outputs
-from facs_pipeline.extraction.parts import Part
+from facs_pipeline.extraction.parts import Part, shares
 from facs_pipeline.extraction.plan import check_options, stages_for
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.provenance import mixture_note
 from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.run_lock import ADVICE, held
-from facs_pipeline.extraction.run_state import StateWriter, new_state
-from facs_pipeline.extraction.stage import VideoSettings
+from facs_pipeline.extraction.run_state import StateWriter, new_state, with_whole_paths
+from facs_pipeline.extraction.shared_values import SharedValues
+from facs_pipeline.extraction.stage import Stage, VideoSettings
 from facs_pipeline.extraction.tables import RunFacts, write_run
 from facs_pipeline.extraction.video_hashes import VideoHashes
 from facs_pipeline.extraction.video_result import VideoResult
@@ -39,6 +40,8 @@ from facs_pipeline.foundation.progress import SILENT, Progress
 from facs_pipeline.video.reader import folder_images
 
 if TYPE_CHECKING:
+    from facs_pipeline.dynamics.face_series import VideoDescriptors
+    from facs_pipeline.extraction.cluster import ClusterPool
     from facs_pipeline.extraction.collect import Collected
 
 Each = Callable[[VideoResult, Path], None]
@@ -116,6 +119,8 @@ class Run:
         self.options, self.progress, self.part, self.collected = options, progress, part, collected
         self._each = each
         self._told: set[str] = set()
+        self._shared = SharedValues()
+        self._stages_of: dict[VideoSettings, tuple[Stage, ...]] = {}
         self.out = Path(os.path.abspath(options.out))
         self.seconds: dict[str, float] = defaultdict(float)
         self._tables_before: dict[str, int | None] = {}
@@ -164,7 +169,7 @@ class Run:
             return metadata[video.name]["subject"] if self.options.baseline == "subject" else video.name
 
         if self.collected is not None:
-            self.collected.shared_out({part: part.share(videos, together) for part in self.collected.parts})
+            self.collected.shared_out(shares(self.collected.of, videos, together))
         if self.part is None:
             return videos
         mine = self.part.share(videos, together)
@@ -223,7 +228,7 @@ class Run:
         }
         results = {video.name: VideoResult.failed(video, video.problem) for video in videos if video.problem}
         good = [video for video in videos if not video.problem]
-        with Pool(self._workers(len(good)), self._common(), self.options.timeout_s, what="video") as self.pool:
+        with self._pool_of(self._workers(len(good))) as self.pool:
             if self.options.baseline in ("none", "video"):
                 resting = self.options.baseline if self.options.baseline == "video" else None
                 set_baseline(good, per_video, resting)
@@ -233,6 +238,15 @@ class Run:
                 good = [video for video in good if video.name not in failed]
             results |= self._do(good, per_video)
         return [results[video.name] for video in videos]
+
+    def _pool_of(self, workers: int) -> Pool | ClusterPool:
+        common = self._common()
+        if self.options.scheduler is None or self.collected is not None:
+            return Pool(workers, common, self.options.timeout_s, what="video")
+        from facs_pipeline.extraction.cluster import ClusterPool
+
+        options = Options.from_json(with_whole_paths(replace(self.options, out=self.out)))
+        return ClusterPool(self.options.scheduler, workers, common | {"options": options.as_json()}, options)
 
     def _workers(self, videos: int) -> int:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -327,6 +341,12 @@ class Run:
                 if self._each is not None:
                     self._each(result, self.outputs.table(result.name))
 
+    def _stages(self, settings: VideoSettings) -> tuple[Stage, ...]:
+        """The stages of a video; most videos of a run have the same settings."""
+        if settings not in self._stages_of:
+            self._stages_of[settings] = stages_for(self.options, settings)
+        return self._stages_of[settings]
+
     def _not_collected(self, video: VideoInput, settings: VideoSettings) -> VideoResult:
         """What is to be said of a video whose results are not all stored."""
         assert self.collected is not None
@@ -344,14 +364,25 @@ class Run:
         for stage, seconds in content["seconds"].items():
             self.seconds[stage] += seconds
         self.hashes.learn(video, content["sha256"])
-        return VideoResult.done(video, content["sha256"], content["facts"], content["descriptors"], content["trouble"])
+        return self._done(video, content["sha256"], content["facts"], content["descriptors"], content["trouble"])
+
+    def _done(
+        self,
+        video: VideoInput,
+        sha256: str,
+        facts: Mapping[str, dict[str, Any]],
+        descriptors: VideoDescriptors | None,
+        trouble: str = "",
+    ) -> VideoResult:
+        shared = self._shared
+        return VideoResult.done(video, sha256, shared.facts(facts), shared.descriptors(descriptors), trouble)
 
     def _without_descriptors(self, video: VideoInput, settings: VideoSettings, reason: str) -> VideoResult | None:
         """The video, if its worker came to grief only once its table was finished; else None."""
         known, written = self.hashes.known(video), self._table_stamp(video)
         if written is None or (not known and written == self._tables_before.get(video.name)):
             return None
-        stages = stages_for(self.options, settings)
+        stages = self._stages(settings)
         try:
             images = folder_images(video.path) if video.is_images else None
             sha256 = known or content_sha256(video.path, images)
@@ -363,7 +394,7 @@ class Run:
         except (OSError, BadArtifactError):
             return None
         self.hashes.learn(video, sha256)
-        return VideoResult.done(video, sha256, facts, None, reason)
+        return self._done(video, sha256, facts, None, reason)
 
     def _table_stamp(self, video: VideoInput) -> int | None:
         """When the video's table was written; None where there is none."""
@@ -376,12 +407,12 @@ class Run:
         sha256 = self.hashes.known(video)
         if not sha256:
             return None
-        stages = stages_for(self.options, settings)
+        stages = self._stages(settings)
         keys = stage_keys(sha256, stages)
         try:
             if only_action_units:
                 facts = {name: self.cache.open(keys[name]).facts for name in ("faces", "action_units")}
-                return VideoResult.done(video, sha256, facts, None)
+                return self._done(video, sha256, facts, None)
             if not self.outputs.table_is_current(video.name, table_key(keys, stages), settings.baseline):
                 return None
             stored = {name: self.cache.open(key) for name, key in keys.items() if name != "features"}
@@ -389,4 +420,4 @@ class Run:
         except (FileNotFoundError, BadArtifactError):
             # The worker finds out what is missing, and says so.
             return None
-        return VideoResult.done(video, sha256, {name: one.facts for name, one in stored.items()}, descriptors)
+        return self._done(video, sha256, {name: one.facts for name, one in stored.items()}, descriptors)

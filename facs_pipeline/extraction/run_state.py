@@ -23,7 +23,7 @@ FOLDER = "runs"
 SCHEMA_VERSION = 1
 _WRITE_EVERY_S = 2.0
 # Settings that change no result; parts may differ in them.
-_OF_ONE_RUN = ("out", "cache", "jobs", "fail_fast", "timeout_s")
+_OF_ONE_RUN = ("out", "cache", "jobs", "fail_fast", "timeout_s", "scheduler")
 
 
 @dataclass
@@ -162,12 +162,18 @@ def remove_state(cache: Path, state: RunState) -> None:
 
 def new_state(part: Part | None, arguments: Sequence[str | os.PathLike[str]], options: Options) -> RunState:
     """The state of a run that begins, with paths that mean the same from every folder."""
+    named = [os.path.abspath(os.fspath(argument)) for argument in arguments]
+    return RunState(str(part or ""), named, with_whole_paths(options))
+
+
+def with_whole_paths(options: Options) -> dict[str, Any]:
+    """The options as JSON-able values, with paths that mean the same from every folder."""
     values = options.as_json()
     for name, value in values.items():
         of_clip = name == "baseline" and value not in ("none", "video", "subject")
         if isinstance(getattr(options, name), Path) or of_clip:
             values[name] = os.path.abspath(value)
-    return RunState(str(part or ""), [os.path.abspath(os.fspath(argument)) for argument in arguments], values)
+    return values
 
 
 def _now() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -65,6 +66,11 @@ class StageSettings:
 
     def key(self) -> dict[str, Any]:
         """The settings as JSON-able values; model files by their hashes, nested settings by their values."""
+        return dict(self._values)
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        # Asked for again with every video.
         values: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)

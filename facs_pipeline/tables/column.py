@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -151,6 +152,10 @@ class TableSchema:
     schema_version: int
     columns: tuple[Column, ...]
 
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns if not column.family}
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns that it always has, without families."""
@@ -174,6 +179,8 @@ class TableSchema:
         KeyError
             If the table has no such column.
         """
+        if (known := self._by_name.get(name)) is not None:
+            return known
         for column in self.columns:
             if (match := column.named(name)) is not None:
                 return match

@@ -155,7 +155,9 @@ class Artifact:
 
         for content in self._verified():
             try:
-                chunk = joblib.load(io.BytesIO(content))
+                # What holds no array is an ordinary pickle, which joblib would read byte by byte.
+                plain = b"NumpyArrayWrapper" not in content
+                chunk = pickle.loads(content) if plain else joblib.load(io.BytesIO(content))
             except (ImportError, AttributeError, TypeError, ValueError, LookupError, pickle.UnpicklingError) as error:
                 raise BadArtifactError(f"made by other versions of the packages: {error}") from None
             yield chunk

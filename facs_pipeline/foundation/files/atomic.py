@@ -234,7 +234,7 @@ def remove_leftovers(folder: str | os.PathLike[str], *, depth: int = 3) -> list[
         What was removed.
     """
     removed: list[Path] = []
-    pending = [(Path(folder), depth)]
+    pending = [(os.fspath(folder), depth)]
     while pending:
         current, levels = pending.pop()
         try:
@@ -242,13 +242,13 @@ def remove_leftovers(folder: str | os.PathLike[str], *, depth: int = 3) -> list[
         except OSError:
             continue
         for entry in entries:
-            path, match = Path(entry.path), _TEMPORARY.match(entry.name)
-            if match:
+            if match := _TEMPORARY.match(entry.name):
+                path = Path(entry.path)
                 with contextlib.suppress(OSError):
                     if _remove_leftover(path, match[1]):
                         removed.append(path)
             elif levels > 0 and entry.is_dir(follow_symlinks=False):
-                pending.append((path, levels - 1))
+                pending.append((entry.path, levels - 1))
     return removed
 
 
