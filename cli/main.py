@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
     "quality": ("quality", "Which videos of a run to trust: use, check or leave out, and why."),
     "summarize": ("summarize", "A study by its conditions: per video, person and group, and what differs."),
+    "plot": ("plot", "The curves of a video's action units as a figure to print."),
     "report": ("report", "Everything that was run as one HTML file to read."),
     "dataset": ("dataset", "Check a dataset's folder before using it."),
     "model": ("model", "Show a model file's card."),

@@ -38,6 +38,7 @@ from .live.analyser import LiveAnalyser as LiveAnalyser
 from .live.frames import LiveFace as LiveFace, LiveFrame as LiveFrame, Mark as Mark
 from .extraction.table_descriptors import describe_tables as describe_tables
 from .extraction.table_events import find_table_events as find_table_events
+from .study.loaded import Results as Results, load as load
 from .explanations.run import explain_action_units as explain_action_units
 from .explanations.emotion_run import predict_emotions as predict_emotions
 from .explanations.action_units import explain_action_unit as explain_action_unit

@@ -18,7 +18,7 @@ def figure_style() -> AbstractContextManager[None]:
     """Within it figures have one style, and the same figure gives the same bytes."""
     import matplotlib as mpl
 
-    return mpl.rc_context({"svg.hashsalt": "facs", "font.size": 9, "svg.fonttype": "none"})
+    return mpl.rc_context({"svg.hashsalt": "facs", "font.size": 9, "svg.fonttype": "none", "pdf.fonttype": 42})
 
 
 def require_figures(path: Path) -> None:
@@ -37,11 +37,18 @@ def require_figures(path: Path) -> None:
     if path.suffix.lower() not in _ENDINGS:
         raise InputError(f"{path}: figures are written as {', '.join(_ENDINGS)}")
     try:
+        require_matplotlib()
+    except InputError as error:
+        raise InputError(f"{path}: {error}, or ask for none") from None
+
+
+def require_matplotlib() -> None:
+    """Raise `InputError` with what to install where matplotlib is not there."""
+    try:
         import matplotlib  # noqa: F401  only whether it is there
     except ImportError:
         raise InputError(
-            f"{path}: figures are drawn by matplotlib, which is not installed; pip install 'facs-pipeline[plot]', or "
-            "ask for none"
+            "figures are drawn by matplotlib, which is not installed; pip install 'facs-pipeline[plot]'"
         ) from None
 
 
@@ -55,4 +62,5 @@ def save_figure(figure: Figure, path: Path) -> None:
         ``.svg``, ``.pdf`` or ``.png`` (200 dots an inch).
     """
     metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
-    figure.savefig(path, dpi=200, metadata=metadata)
+    with figure_style():
+        figure.savefig(path, dpi=200, metadata=metadata)

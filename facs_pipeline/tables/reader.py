@@ -59,6 +59,8 @@ class AUSeries:
         Action unit -> intensities [n, 2] of the person's left and right, where the table has them; NaN without face.
     points : ndarray of float64 or None
         Landmarks [n, 68, 2] in pixels, NaN without the face; None where they were not asked for or are not there.
+    confidence : ndarray of float64 or None
+        How sure the table is of the face [n], 0..1, NaN without it; None where it does not say.
     """
 
     source: Path
@@ -72,6 +74,7 @@ class AUSeries:
     frames: np.ndarray
     sides: Mapping[int, np.ndarray] = field(default_factory=dict)
     points: np.ndarray | None = None
+    confidence: np.ndarray | None = None
 
 
 def read_aus(path: str | os.PathLike) -> tuple[int, ...]:
@@ -232,10 +235,15 @@ def _series(source: _Source, table: pd.DataFrame, has_face: pd.Series[bool], clo
             if set(_LANDMARKS) <= set(rows.columns):
                 points = np.full((len(times), 68, 2), np.nan)
                 points[instants[mine]] = table_points(rows.loc[mine])
+            confidence = None
+            if "confidence" in rows:
+                confidence = np.full(len(times), np.nan)
+                confidence[instants[mine]] = rows.loc[mine, "confidence"]
             aus = tuple(source.columns)
             yield AUSeries(
-                path, source.form.origin, video, face, times, intensities, aus, success, frames, sides, points
-            )
+                path, source.form.origin, video, face, times, intensities, aus, success, frames, sides, points,
+                confidence,
+            )  # fmt: skip
 
 
 def _side_names(au: int) -> tuple[str, str]:
