@@ -9,8 +9,11 @@ import pytest
 from facs_cli.extract_features import SHOWN_VIDEOS, print_summary
 
 from facs_pipeline.extraction.inputs import VideoInput
+from facs_pipeline.extraction.outputs import Outputs
 from facs_pipeline.extraction.result import RunResult
 from facs_pipeline.extraction.video_result import VideoResult
+
+OUTPUTS = Outputs(Path("out"), "csv", False, Path("out") / "cache" / "outputs", b"")
 
 
 def results(number: int, status: str) -> list[VideoResult]:
@@ -21,7 +24,7 @@ def results(number: int, status: str) -> list[VideoResult]:
 @pytest.mark.parametrize(("failed", "others", "ok"), [(2000, 1000, 3000), (0, 5000, 0), (0, 0, 9000)])
 def test_no_more_than_some_lines_are_shown(failed, others, ok, capsys):
     videos = [*results(ok, "ok"), *results(others, "no_face"), *results(failed, "failed")]
-    print_summary(RunResult(videos, Path("out"), None, {}))
+    print_summary(RunResult(videos, Path("out"), OUTPUTS, {}))
     text = capsys.readouterr().out
     assert text.count("\n") < 3 * SHOWN_VIDEOS
     counts = {f"{failed} failed": failed, f"{others} no_face": others, f"{ok} ok": ok}
@@ -30,5 +33,5 @@ def test_no_more_than_some_lines_are_shown(failed, others, ok, capsys):
 
 
 def test_all_are_shown_where_that_is_asked_for(capsys):
-    print_summary(RunResult(results(200, "failed"), Path("out"), None, {}), verbose=True)
+    print_summary(RunResult(results(200, "failed"), Path("out"), OUTPUTS, {}), verbose=True)
     assert capsys.readouterr().out.count("torn") == 200

@@ -27,7 +27,8 @@ def test_figure(study, tmp_path):
     assert done.exit_code == 0, done.output
     svg = out.read_text()
     # Points of 1/72 inch; letters stay letters.
-    assert float(re.search(r'width="([\d.]+)pt"', svg)[1]) == pytest.approx(85 / 25.4 * 72, abs=0.1)
+    [width] = re.findall(r'width="([\d.]+)pt"', svg)[:1]
+    assert float(width) == pytest.approx(85 / 25.4 * 72, abs=0.1)
     assert "AU12 lip corner puller" in svg
     assert run(study, "p0_joke", "--aus", "6,12", "--width", 85, "--out", tmp_path / "again.svg").exit_code == 0
     assert (tmp_path / "again.svg").read_text() == svg

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import distributed
 import pytest
 from extraction_runs import FACS, tables_in
 
@@ -17,8 +18,6 @@ from facs_pipeline.extraction import cluster as module
 from facs_pipeline.extraction.options import Options
 from facs_pipeline.extraction.run import extract_features
 from facs_pipeline.foundation.errors import InputError
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")

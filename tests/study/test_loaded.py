@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.patches import Rectangle
 from study_results import AUS, FRAMES, write_study
 
 import facs_pipeline
@@ -29,7 +30,7 @@ def test_tables(study):
     assert not {"x_0", "x_16"} & set(results.action_units)
     assert {"video", "frame", "x_0", "x_16"} <= set(results.landmarks)
     assert results.videos["frames"].tolist() == [FRAMES] * 8
-    assert results.videos.set_index("video").loc["p3_joke", ["subject", "condition", "age"]].tolist() == [
+    assert list(results.videos.set_index("video").loc["p3_joke", ["subject", "condition", "age"]]) == [
         "S03",
         "joke",
         23,
@@ -58,7 +59,7 @@ def test_timeline(study):
     assert [panel.get_title(loc="left") for panel in figure.axes] == ["AU6 cheek raiser", "AU12 lip corner puller"]
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(180)
     marks = [line for line in figure.axes[1].lines if line.get_marker() == "|"]
-    assert [x for line in marks for x in line.get_xdata()] == pytest.approx([1.0, 2.0])
+    assert [x for line in marks for x in np.asarray(line.get_xdata())] == pytest.approx([1.0, 2.0])
 
 
 def test_low_confidence_is_shaded_and_gaps_stay_open(study, tmp_path):
@@ -69,6 +70,7 @@ def test_low_confidence_is_shaded_and_gaps_stay_open(study, tmp_path):
     table.drop(index=range(60, 70)).to_csv(path, index=False)
     figure = facs_pipeline.load(tmp_path / "results").plot_timeline("p0_joke", options=TimelineOptions(aus=(12,)))
     [shade] = figure.axes[0].patches
+    assert isinstance(shade, Rectangle)
     assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((0.78, 1.18))
     assert np.isnan(figure.axes[0].lines[0].get_xdata()).sum() == 1
     curves = read_curves(path, (12,))
@@ -82,6 +84,7 @@ def test_overlay(results):
     loaded = facs_pipeline.load(results)
     figure = loaded.plot_overlay(3, "anna")
     picture = figure.axes[0].images[0].get_array()
+    assert picture is not None
     assert picture.shape[1] > picture.shape[0]
     with pytest.raises(InputError, match="no frame 9999"):
         loaded.plot_overlay(9999, "anna")
