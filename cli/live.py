@@ -39,6 +39,9 @@ Exit codes: 0 ended, also by Ctrl-C; 1 the recording could not be measured; 2 no
 """
 
 
+_LONGEST_WAIT_S = 60.0
+
+
 class Output(Protocol):
     """Where frames go."""
 
@@ -183,6 +186,7 @@ def _source(named: str, *, page: bool) -> str | Source:
 
 def _page(live: LiveAnalyser, stack: ExitStack, port: int | None, recordings: Recordings, *, open_it: bool) -> LivePage:
     from facs_pipeline.live.server import LivePage
+    from facs_pipeline.live.sources import VideoSource
 
     page = stack.enter_context(LivePage(live, port=port, recordings=recordings))
     click.echo(f"Page: {page.url}  (Ctrl-C ends)", err=True)
@@ -191,6 +195,10 @@ def _page(live: LiveAnalyser, stack: ExitStack, port: int | None, recordings: Re
         sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
         webbrowser.open(page.url)
+    if isinstance(live.source, VideoSource):
+        # A short one would be over before a browser is there.
+        click.echo("The video begins once the page is open.", err=True)
+        page.wait(_LONGEST_WAIT_S)
     return page
 
 

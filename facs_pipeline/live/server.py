@@ -60,6 +60,7 @@ _HEARTBEAT_S = 0.5
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 80]
 _CLOSED = 4000
 """Code with which a page is told that the session is over."""
+_TELLING_S = 2.0
 
 
 def require_page() -> None:
@@ -117,6 +118,8 @@ class LivePage:
         self._names = {f"{host}:{self.port}" for host in (HOST, "localhost")}
         self._frame: LiveFrame | None = None
         self._over = False
+        self._open_pages = 0
+        self._looked_at = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: asyncio.Condition | None = None
         self._pictures: tuple[int, bytes] = (-1, b"")
@@ -144,10 +147,18 @@ class LivePage:
         self._frame = frame
         self._wake()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until somebody has opened the page; False if nobody did in that time."""
+        return self._looked_at.wait(timeout_s)
+
     def close(self) -> None:
         """Tell the pages that it is over, and end the server."""
         self._over = True
         self._wake()
+        # The server would cut them off before they are told.
+        until = time.monotonic() + _TELLING_S
+        while self._open_pages and time.monotonic() < until:
+            time.sleep(0.01)
         self._server.should_exit = True
         self._thread.join(5)
 
@@ -196,7 +207,15 @@ class LivePage:
             await socket.close(code=1008)
             return
         await socket.accept()
+        self._open_pages += 1
+        try:
+            await self._serve(socket)
+        finally:
+            self._open_pages -= 1
+
+    async def _serve(self, socket: WebSocket) -> None:
         await socket.send_text(json.dumps(self._hello()))
+        self._looked_at.set()
         tasks = [asyncio.create_task(self._send(socket)), asyncio.create_task(self._receive(socket))]
         _done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:

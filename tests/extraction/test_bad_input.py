@@ -325,7 +325,8 @@ def test_disk_full(good, tmp_path):
     assert done.returncode == 1, done.stderr
     assert f"{out}: the disk is full" in done.stdout
     assert "Traceback" not in done.stderr
-    assert not list((out / "cache").glob("*/*"))
+    # How far the run has come is small enough; no result is there.
+    assert {path.parent.name for path in (out / "cache").glob("*/*")} <= {"runs"}
     assert facs("extract-features", good, "--out", out, "--jobs", 1).returncode == 0
 
 

@@ -21,7 +21,7 @@ import pytest
 from extraction_runs import FACS
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from websockets import Origin
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from facs_pipeline.foundation.errors import InputError
@@ -267,3 +267,22 @@ def test_a_recording_is_begun_on_the_page_and_measured_at_the_end(tmp_path, key_
     assert len(table) > 20
     assert table["success"].all()
     assert pd.read_csv(folder / "marks.csv")["label"].tolist() == ["mark"]
+
+
+def test_a_video_waits_for_its_page(clips):
+    command = [*FACS, "live", str(clips / "anna.mp4"), "--no-open"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    try:
+        url = running.stderr.readline().split()[1]
+        assert running.stderr.readline() == "The video begins once the page is open.\n"
+        time.sleep(3)
+        with connect(url.replace("http://", "ws://") + "ws") as socket:
+            told: list[bytes] = []
+            with pytest.raises(ConnectionClosedError, match="4000"):
+                told.extend(message for message in iter(socket.recv, None) if isinstance(message, bytes))
+        # Not all: whoever looks may be slower than the video.
+        assert len(told) > 5
+        assert running.wait(60) == 0, running.stderr.read()
+    finally:
+        running.kill()

@@ -25,7 +25,8 @@ function connect() {
   socket.binaryType = "arraybuffer";
   socket.onmessage = (event) => (typeof event.data === "string" ? told(JSON.parse(event.data)) : shown(event.data));
   socket.onclose = (event) => {
-    over = event.code === 4000;
+    // The second: the server ended before it could say so.
+    over = event.code === 4000 || event.code === 1012;
     say(over ? "The session has ended." : "The connection is lost; trying again.", true);
     if (!over) setTimeout(connect, 1000);
   };
