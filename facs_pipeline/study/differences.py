@@ -57,6 +57,7 @@ def differences(
     factors: Sequence[str],
     person: str,
     *,
+    statistics: Sequence[str] = tuple(STATISTICS),
     correction: Correction = "holm",
     resamples: int = 2000,
     seed: int = 0,
@@ -71,6 +72,8 @@ def differences(
         Columns of conditions.
     person : str
         Column of the persons.
+    statistics : sequence of str
+        Columns that are compared.
     correction : "holm" or "bh"
         Over the signals of one kind, statistic and pair of levels: Holm's for any false one among them,
         Benjamini and Hochberg's for the share of false ones.
@@ -90,7 +93,7 @@ def differences(
     for factor in factors:
         others = [name for name in factors if name != factor]
         for levels in combinations(sorted(persons[factor].unique()), 2):
-            for statistic in STATISTICS:
+            for statistic in statistics:
                 paired = person_differences(persons, factor, others, person, levels, statistic)
                 for key, group in paired.groupby(level=SIGNAL) if len(paired) else ():
                     if len(group) < 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -100,13 +100,15 @@ def _draw(
         save_figure(figure, path)
 
 
-def strongest(found: pd.DataFrame, *, most: int = 10) -> list[str]:
+def strongest(found: pd.DataFrame, words: Mapping[str, str] = STATISTICS, *, most: int = 10) -> list[str]:
     """The clearest differences in words, each one line.
 
     Parameters
     ----------
     found : DataFrame
         `Summary.differences`.
+    words : Mapping of str to str
+        Name of each statistic -> in words.
     most : int
     """
     lines = []
@@ -115,7 +117,7 @@ def strongest(found: pd.DataFrame, *, most: int = 10) -> list[str]:
         signal = signal_label(*(str(row[name]) for name in SIGNAL[1:]))
         effect = "" if pd.isna(row["effect_dz"]) else f", d_z {row['effect_dz']:+.2f}"
         lines.append(
-            f"{signal}, {STATISTICS[str(row['statistic'])]}: {row['level_b']} less {row['level_a']} "
+            f"{signal}, {words[str(row['statistic'])]}: {row['level_b']} less {row['level_a']} "
             f"{row['difference']:+.3g} [{row['low']:+.3g}, {row['high']:+.3g}]{effect}, "
             f"p {row['p_corrected']:.3g} ({row['correction']}; {row['persons']} persons)"
         )

@@ -1,8 +1,9 @@
-"""The files of a summary: tables in the format of one's statistics program, with labels of their variables."""
+"""The files of a study: tables in the format of one's statistics program, with labels of their variables."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from facs_pipeline.study.summary import Summary, wide
 from facs_pipeline.tables.writing import write_table
 
 Format = Literal["csv", "xlsx", "parquet", "sav"]
+_DECIMALS = 6
 _LABELS = {
     "video": "Name of the video",
     "kind": "au, blink, pose, gaze or emotion",
@@ -69,7 +71,6 @@ def write_summary(summary: Summary, out: Path, form: Format, keys: tuple[str, ..
     list of Path
         The files.
     """
-    out.mkdir(parents=True, exist_ok=True)
     about = [name for name in summary.videos.columns[: list(summary.videos.columns).index("kind")]]
     tables = {
         "videos_long": summary.videos,
@@ -79,14 +80,39 @@ def write_summary(summary: Summary, out: Path, form: Format, keys: tuple[str, ..
         "groups": summary.groups,
         "differences": summary.differences,
     }
+    return write_labelled(tables, out, form, variable_label)
+
+
+def write_labelled(
+    tables: Mapping[str, pd.DataFrame], out: Path, form: Format, label_of: Callable[[str, pd.DataFrame], str]
+) -> list[Path]:
+    """Write tables, and ``variables.csv``, which explains their columns. An empty one is not written, and none stays.
+
+    Parameters
+    ----------
+    tables : Mapping of str to DataFrame
+        Name of the file without its ending -> table; numbers are written with six decimals.
+    out : Path
+        Folder; made where it is missing.
+    form : "csv", "xlsx", "parquet" or "sav"
+    label_of : callable
+        Takes a column and its table, and says what it means.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     written, variables = [], []
     for name, table in tables.items():
         path = out / f"{name}.{form}"
         if not len(table):
             path.unlink(missing_ok=True)
             continue
-        labels = {str(column): variable_label(str(column), table) for column in table.columns}
-        _write(table, path, form, labels)
+        labels = {str(column): label_of(str(column), table) for column in table.columns}
+        # No -0.0: it is a difference in the bytes that means none.
+        _write(table.round(_DECIMALS).replace(-0.0, 0.0), path, form, labels)
         written.append(path)
         variables += [{"table": name, "variable": column, "label": label} for column, label in labels.items()]
     write_table(pd.DataFrame(variables), out / "variables.csv")

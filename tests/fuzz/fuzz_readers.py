@@ -23,8 +23,11 @@ from fuzz_mutations import (
     damaged_model,
 )
 
+from facs_pipeline.dynamics.elan import write_eaf
+from facs_pipeline.dynamics.events import Event
 from facs_pipeline.foundation.errors import FacsError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
+from facs_pipeline.study.onsets import read_onsets
 
 N_ROWS = 20
 AUS = (1, 2, 4, 6, 9, 12, 25)
@@ -277,6 +280,24 @@ def _read_list(path: Path) -> None:
     find_videos([path])
 
 
+def _onsets(folder: Path) -> list[Seed]:
+    event = Event(3, 5, 9, 0.12, 0.2, 0.36, 2.6, 2.0, onset_seen=True, offset_seen=True)
+    write_eaf(folder / "anna.eaf", {"AU12": [(12, event)], "AU45": []}, Path("anna.mp4"), start_s=0.1)
+    tables = {
+        "trials.csv": b"video,onset,condition\nanna,0.5,face\nben.mp4,1.25,house\n",
+        "anna_events.tsv": b"onset\tduration\ttrial_type\n0.5\tn/a\tface\n2\t1\thouse\n",
+        "frames.csv": b"frame;block\n12;a\n20;b\n",
+    }
+    seeds = [Seed(name, text, (damaged_cells, damaged_bytes)) for name, text in tables.items()]
+    return [*seeds, Seed("anna.eaf", (folder / "anna.eaf").read_bytes(), (damaged_cells, damaged_bytes))]
+
+
+def _read_onsets(path: Path) -> None:
+    onsets = read_onsets([path], ["anna", "ben"])
+    assert set(onsets.table["video"]) <= {"anna", "ben"}
+    assert np.isfinite(onsets.table["moment"]).all()
+
+
 def _results(folder: Path) -> list[Seed]:
     """What runs write, beside which lie good tables."""
     (folder / "action_units").mkdir()
@@ -505,6 +526,7 @@ READERS: dict[str, Reader] = {
     "face-manifests": Reader(_face_manifest, _read_faces),
     "fer2013": Reader(_fer2013, _read_faces),
     "lists": Reader(_lists, _read_list),
+    "onsets": Reader(_onsets, _read_onsets),
     # `read_still` says with ValueError what is wrong with an image.
     "images": Reader(_images, _read_image, (FacsError, ValueError)),
     "artifacts": Reader(_artifacts, _read_artifact, (BadArtifactError,)),
