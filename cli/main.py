@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
     "quality": ("quality", "Which videos of a run to trust: use, check or leave out, and why."),
     "epochs": ("epochs", "What the face does around stimuli: per trial, and on average over persons."),
+    "synchrony": ("synchrony", "Do two faces move together, and do the viewers of a film?"),
     "summarize": ("summarize", "A study by its conditions: per video, person and group, and what differs."),
     "plot": ("plot", "The curves of a video's action units as a figure to print."),
     "report": ("report", "Everything that was run as one HTML file to read."),

@@ -253,10 +253,9 @@ def _of_videos(
     tick()
     above = subtract_resting(curves.values, resting_intensity(curves.values))
     onsets = [[one.onset_s for one in find_events(above[:, k], curves.times_s)] for k in range(len(curves.aus))]
-    start = pd.to_numeric(video.facts.get("start_s") or 0, errors="coerce")
     found: list[_Cut | str] = []
     for number, moment, clock in moments:
-        onset = _on_clock(curves, moment, clock, 0.0 if np.isnan(start) else float(start))
+        onset = _on_clock(curves, moment, clock, video.start_s)
         found.append(onset if isinstance(onset, str) else _epoch(curves, onsets, number, onset, grid, options))
     return found
 

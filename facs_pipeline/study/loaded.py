@@ -19,7 +19,7 @@ from facs_pipeline.foundation.figures import figure_style, require_matplotlib
 from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.tabular import column_names, read_number_table
 from facs_pipeline.study.quality import judge_videos, quality_table
-from facs_pipeline.study.results import StudyResults, StudyVideo, read_results
+from facs_pipeline.study.results import StudyResults, read_results
 from facs_pipeline.study.summary import SummaryOptions, summarize
 from facs_pipeline.study.timeline import TimelineOptions, draw_timeline
 from facs_pipeline.tables.schema import VIDEOS
@@ -133,10 +133,7 @@ class Results:
         InputError
             If there is no such video, or it has none.
         """
-        found = self._video(video)
-        if found.table is None:
-            raise InputError(f"{video}: has no action-unit table ({found.facts.get('status')})")
-        return found.table
+        return self.study.video(video).its_table()
 
     def plot_timeline(
         self, video: str | None = None, aus: Sequence[int] = (), options: TimelineOptions | None = None
@@ -229,14 +226,6 @@ class Results:
 
     def _files(self, stem: str) -> list[Path]:
         return [self.folder / f"{stem}{ending}" for ending in (".csv", ".parquet")]
-
-    def _video(self, name: str) -> StudyVideo:
-        found = next((video for video in self.study.videos if video.name == name), None)
-        if found is None:
-            known = ", ".join(video.name for video in self.study.videos[:5])
-            more = f" and {len(self.study.videos) - 5} more" if len(self.study.videos) > 5 else ""
-            raise InputError(f"{self.folder}: no video {name!r}; there are {known}{more}")
-        return found
 
     def _only(self, video: str | None) -> str:
         if video is not None:

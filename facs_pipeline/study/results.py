@@ -34,6 +34,20 @@ class StudyVideo:
     table: Path | None
     cuts: int | None = None
 
+    @property
+    def start_s(self) -> float:
+        """Time stamp at which players begin, in seconds; 0 where ``videos.csv`` does not say."""
+        try:
+            return float(self.facts.get("start_s") or 0)
+        except ValueError:
+            return 0.0
+
+    def its_table(self) -> Path:
+        """Its action-unit table; `InputError` if there is none."""
+        if self.table is None:
+            raise InputError(f"{self.name}: has no action-unit table ({self.facts.get('status')})")
+        return self.table
+
 
 @dataclass(frozen=True)
 class StudyResults:
@@ -54,6 +68,16 @@ class StudyResults:
     videos: tuple[StudyVideo, ...]
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+
+    def video(self, name: str) -> StudyVideo:
+        """The video of a name, or of its file's; `InputError` if there is none."""
+        by_name = {video.name: video for video in self.videos}
+        found = by_name.get(name) or by_name.get(_stem(name))
+        if found is None:
+            there = ", ".join(list(by_name)[:5])
+            more = f" and {len(by_name) - 5} more" if len(by_name) > 5 else ""
+            raise InputError(f"{self.folder}: no video {name!r}; there are {there}{more}")
+        return found
 
 
 def read_results(folder: str | os.PathLike[str], metadata: str | os.PathLike[str] | None = None) -> StudyResults:
