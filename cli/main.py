@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "epochs": ("epochs", "What the face does around stimuli: per trial, and on average over persons."),
     "synchrony": ("synchrony", "Do two faces move together, and do the viewers of a film?"),
     "summarize": ("summarize", "A study by its conditions: per video, person and group, and what differs."),
+    "methods": ("methods", "How results were made, as a paragraph of a paper, with references."),
     "plot": ("plot", "The curves of a video's action units as a figure to print."),
     "report": ("report", "Everything that was run as one HTML file to read."),
     "dataset": ("dataset", "Check a dataset's folder before using it."),
