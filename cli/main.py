@@ -12,37 +12,47 @@ import click
 from .console import guard_streams
 from .usage import SuggestingGroup
 
-# command -> module in this package (attribute `command`), and what `facs --help` says of it
-COMMANDS: dict[str, tuple[str, str]] = {
-    "extract-features": ("extract_features", "Videos -> action-unit time series and descriptors."),
-    "collect": ("collect", "The tables of a whole run from the parts that did it."),
-    "status": ("status", "How far a run, or each part of one, has come."),
-    "extract-stills": ("extract_stills", "Photos -> action units, landmarks and head pose of each face."),
-    "live": ("live", "A camera or video in real time: action units, gaze, blinks; recorded or streamed."),
-    "describe": ("describe", "Action-unit tables (ours, OpenFace's, py-feat's) -> descriptors."),
-    "explain-au": ("explain_au", "Why an action unit's intensity is what it is: pictures and a table."),
-    "events": ("events", "Action-unit tables -> onset, apex and offset of each movement; ELAN files."),
-    "demo": ("demo", "Make synthetic videos and run the whole pipeline on them."),
-    "train-au": ("train_au", "Train action-unit intensity models."),
-    "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),
-    "fit-places": ("fit_places", "Fit where people put landmarks."),
-    "train-confidence": ("train_confidence", "Train how far landmarks can be trusted."),
-    "train-emotion": ("train_emotion", "Train models of seven emotions on labelled faces."),
-    "evaluate-emotion": ("evaluate_emotion", "Measure an emotion model on labelled faces."),
-    "predict-emotion": ("predict_emotion", "Images or videos -> probabilities of emotion labels, and why."),
-    "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
-    "quality": ("quality", "Which videos of a run to trust: use, check or leave out, and why."),
-    "epochs": ("epochs", "What the face does around stimuli: per trial, and on average over persons."),
-    "synchrony": ("synchrony", "Do two faces move together, and do the viewers of a film?"),
-    "summarize": ("summarize", "A study by its conditions: per video, person and group, and what differs."),
-    "methods": ("methods", "How results were made, as a paragraph of a paper, with references."),
-    "plot": ("plot", "The curves of a video's action units as a figure to print."),
-    "report": ("report", "Everything that was run as one HTML file to read."),
-    "dataset": ("dataset", "Check a dataset's folder before using it."),
-    "model": ("model", "Show a model file's card."),
-    "cache": ("cache", "List, check or clear cached stage results."),
-    "columns": ("columns", "Say what every output column means."),
+# What people come for -> command -> module in this package (attribute `command`), and what `facs --help` says of it
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Measure": {
+        "extract-features": ("extract_features", "Videos -> action-unit time series and descriptors."),
+        "extract-stills": ("extract_stills", "Photos -> action units, landmarks and head pose of each face."),
+        "live": ("live", "A camera or video in real time: action units, gaze, blinks; recorded or streamed."),
+        "describe": ("describe", "Action-unit tables (ours, OpenFace's, py-feat's) -> descriptors."),
+        "events": ("events", "Action-unit tables -> onset, apex and offset of each movement; ELAN files."),
+        "predict-emotion": ("predict_emotion", "Images or videos -> probabilities of emotion labels, and why."),
+        "rank-authenticity": ("rank_authenticity", "Which of two videos shows the felt expression?"),
+        "explain-au": ("explain_au", "Why an action unit's intensity is what it is: pictures and a table."),
+    },
+    "Study": {
+        "quality": ("quality", "Which videos of a run to trust: use, check or leave out, and why."),
+        "summarize": ("summarize", "A study by its conditions: per video, person and group, and what differs."),
+        "epochs": ("epochs", "What the face does around stimuli: per trial, and on average over persons."),
+        "synchrony": ("synchrony", "Do two faces move together, and do the viewers of a film?"),
+        "plot": ("plot", "The curves of a video's action units as a figure to print."),
+        "methods": ("methods", "How results were made, as a paragraph of a paper, with references."),
+        "report": ("report", "Everything that was run as one HTML file to read."),
+    },
+    "Train and evaluate": {
+        "train-au": ("train_au", "Train action-unit intensity models."),
+        "train-landmarks": ("train_landmarks", "Train the 68-point landmark model."),
+        "fit-places": ("fit_places", "Fit where people put landmarks."),
+        "train-confidence": ("train_confidence", "Train how far landmarks can be trusted."),
+        "train-emotion": ("train_emotion", "Train models of seven emotions on labelled faces."),
+        "evaluate-emotion": ("evaluate_emotion", "Measure an emotion model on labelled faces."),
+        "dataset": ("dataset", "Check a dataset's folder before using it."),
+        "model": ("model", "Show a model file's card."),
+    },
+    "Run and look after": {
+        "demo": ("demo", "Make synthetic videos and run the whole pipeline on them."),
+        "doctor": ("doctor", "What is installed here, whether it works, and what is missing."),
+        "collect": ("collect", "The tables of a whole run from the parts that did it."),
+        "status": ("status", "How far a run, or each part of one, has come."),
+        "cache": ("cache", "List, check or clear cached stage results."),
+        "columns": ("columns", "Say what every output column means."),
+    },
 }
+COMMANDS: dict[str, tuple[str, str]] = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 class LazyGroup(SuggestingGroup):
@@ -60,8 +70,10 @@ class LazyGroup(SuggestingGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what `facs --help` says of each command, without importing it."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
+        longest = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(longest), text) for name, (_module, text) in group.items()])
 
 
 @click.command(
