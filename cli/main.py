@@ -29,6 +29,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "summarize": ("summarize", "A study by its conditions: per video, person and group, and what differs."),
         "epochs": ("epochs", "What the face does around stimuli: per trial, and on average over persons."),
         "synchrony": ("synchrony", "Do two faces move together, and do the viewers of a film?"),
+        "agree": ("agree", "How far results and coders agree, and where they do not."),
         "plot": ("plot", "The curves of a video's action units as a figure to print."),
         "methods": ("methods", "How results were made, as a paragraph of a paper, with references."),
         "report": ("report", "Everything that was run as one HTML file to read."),

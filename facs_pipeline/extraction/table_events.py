@@ -18,6 +18,7 @@ from facs_pipeline.dynamics.blinks import find_closed_eyes, visible_seconds
 from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import OFFSET, ONSET, SHORTEST_S, Event, find_events, letter
 from facs_pipeline.dynamics.face_series import BLINK_AU, CLOSED_AU
+from facs_pipeline.dynamics.quality import LOW_CONFIDENCE, stretches
 from facs_pipeline.extraction.inputs import safe_name
 from facs_pipeline.extraction.table_series import Failures, SeriesOptions, require
 from facs_pipeline.foundation.errors import InputError
@@ -58,10 +59,13 @@ class FaceEvents(NamedTuple):
         What they were found in.
     events : list of tuple of int and Event
         With the action unit of each.
+    aus : tuple of int
+        Those that were looked at.
     """
 
     series: AUSeries
     events: list[tuple[int, Event]]
+    aus: tuple[int, ...]
 
 
 class EventSummary(NamedTuple):
@@ -186,7 +190,7 @@ def find_table_events(
                 key = one.video, one.face_id
                 aus = choose_aus({str(path): one.aus}, options.aus)
                 require(one, aus, faces[key].series.source if key in faces else None)
-                new[key] = FaceEvents(one, list(_events(one, aus, options, levels)))
+                new[key] = FaceEvents(one, list(_events(one, aus, options, levels)), aus)
             faces |= new
     if not faces:
         raise InputError(f"none of the {len(paths)} tables could be used; nothing was written")
@@ -268,15 +272,32 @@ def write_elan(events: TableEvents, folder: Path) -> list[Path]:
     taken: set[str] = set()
     written = []
     for video, faces in videos.items():
+        # Empty ones as well: they say that nothing was found, and wait for what a coder finds.
         tiers: dict[str, list[tuple[int, Event]]] = {}
+        remarks: dict[str, list[tuple[float, float, str]]] = {}
         for face in faces:
             of_face = f" face {face.series.face_id}" if len(faces) > 1 else ""
+            for au in face.aus:
+                tiers.setdefault(f"AU{au:02d}{of_face}", [])
             for au, event in face.events:
                 tiers.setdefault(f"AU{au:02d}{of_face}", []).append((au, event))
+            remarks |= {f"{name}{of_face}": spans for name, spans in _doubts(face.series).items()}
         path, source = folder / f"{free_name(safe_name(video), taken)}.eaf", faces[0].series.source
-        write_eaf(path, dict(sorted(tiers.items())), _media(source, video), start_s=_start_s(source, video))
+        start_s = _start_s(source, video)
+        write_eaf(path, dict(sorted(tiers.items())), _media(source, video), start_s=start_s, remarks=remarks)
         written.append(path)
     return written
+
+
+def _doubts(series: AUSeries) -> dict[str, list[tuple[float, float, str]]]:
+    """Where the face is not there, and where it is not sure."""
+    ends = np.append(series.times_s[1:], series.times_s[-1:])
+    unsure = series.success & (series.confidence < LOW_CONFIDENCE) if series.confidence is not None else None
+    return {
+        name: [(float(series.times_s[first]), float(ends[last]), name) for first, last in stretches(marked)]
+        for name, marked in (("no face", ~series.success), ("low confidence", unsure))
+        if marked is not None
+    }
 
 
 def _media(path: Path, video: str) -> Path | None:

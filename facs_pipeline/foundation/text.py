@@ -6,7 +6,8 @@ Names of files, videos and faces are anybody's. Each of these functions makes on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 # Control characters but tab and newline; marks that turn or hide what is beside them; halves of characters.
 _UNPRINTABLE = re.compile(
@@ -116,3 +117,21 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     ('1 face', '2 faces', '0 series')
     """
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def few_of(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are.
+
+    >>> few_of(["anna", "ben", "cleo", "dan", "eva"])
+    'anna, ben, cleo and 2 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def file_stem(name: str) -> str:
+    r"""The name of a file without folder and ending, whichever system wrote it.
+
+    >>> file_stem("C:\\clips\\anna.mp4"), file_stem("clips/anna.v2.mp4"), file_stem("anna")
+    ('anna', 'anna.v2', 'anna')
+    """
+    return PurePosixPath(name.replace("\\", "/")).stem

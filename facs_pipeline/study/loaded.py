@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from facs_pipeline.extraction.overlay import OverlaySheet, read_drawn_faces
 from facs_pipeline.extraction.table_events import find_table_events
 from facs_pipeline.extraction.table_series import SeriesOptions
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.figures import figure_style, require_matplotlib
-from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.tabular import column_names, read_number_table
+from facs_pipeline.study.pictures import drawn_frames, source_of
 from facs_pipeline.study.quality import judge_videos, quality_table
 from facs_pipeline.study.results import StudyResults, read_results
 from facs_pipeline.study.summary import SummaryOptions, summarize
 from facs_pipeline.study.timeline import TimelineOptions, draw_timeline
 from facs_pipeline.tables.schema import VIDEOS
-from facs_pipeline.video.reader import read_frames
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -181,13 +179,10 @@ class Results:
         from matplotlib.figure import Figure
 
         name = self._only(video)
-        aus, rows = read_drawn_faces(self.table_of(name))
-        faces = next((faces for number, faces in rows if number == frame), None)
-        source = self._source(name) if path is None else Path(path)
-        picture = next((one for one in read_frames(source, colour=True) if one.index + 1 == frame), None)
-        if faces is None or picture is None:
+        source = source_of(self.study, name) if path is None else Path(path)
+        drawn = drawn_frames(source, self.table_of(name), {frame}).get(frame)
+        if drawn is None:
             raise InputError(f"{name}: no frame {frame}; its table counts them from 1")
-        drawn = OverlaySheet(picture.image.shape[:2], aus).draw(picture.image, faces, frame, picture.time_s)
         with figure_style():
             figure = Figure(figsize=(drawn.shape[1] / 110, drawn.shape[0] / 110), dpi=110)
             axes = figure.add_axes((0, 0, 1, 1))
@@ -233,14 +228,6 @@ class Results:
         if len(self.study.videos) != 1:
             raise InputError(f"{self.folder}: {len(self.study.videos)} videos; say which one")
         return self.study.videos[0].name
-
-    def _source(self, name: str) -> Path:
-        path = self.folder / "run.json"
-        videos = read_json_object(path).get("videos") if path.is_file() else None
-        place = videos.get(name) if isinstance(videos, dict) else None
-        if not isinstance(place, str) or not os.path.exists(place):
-            raise InputError(f"{name}: the video is not where it was measured ({place}); say where it is with path=")
-        return Path(place)
 
     def _frames(self, wanted: Callable[[str], bool]) -> pd.DataFrame:
         paths = [video.table for video in self.study.videos if video.table is not None]

@@ -13,6 +13,7 @@ import pandas as pd
 from facs_pipeline.dynamics.elan_reading import read_eaf
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.tabular import read_text_table, table_stem
+from facs_pipeline.foundation.text import few_of, file_stem
 
 CLOCKS = {"onset": "start", "onset_s": "start", "timestamp": "timestamp", "frame": "frame", "onset_frame": "frame"}
 """Column -> what it counts: seconds from the start of the video, seconds of its time stamps, frames from 1."""
@@ -79,7 +80,7 @@ def read_onsets(paths: Sequence[str | os.PathLike[str]], videos: Sequence[str], 
         raise InputError(f"{_named(paths)}: no onset in any of the {len(videos)} videos; they name {named}")
     if not known.all():
         others = list(dict.fromkeys(table.loc[~known, "video"]))
-        notes.append(f"{int((~known).sum())} onsets are of videos that are not there: {_first(others)}")
+        notes.append(f"{int((~known).sum())} onsets are of videos that are not there: {few_of(others)}")
     return Onsets(table[known].reset_index(drop=True), about[known].reset_index(drop=True), tuple(notes))
 
 
@@ -127,11 +128,11 @@ def _of_table(path: Path, videos: Sequence[str]) -> tuple[_Part, list[str]]:
     part = pd.DataFrame({"moment": moments.astype(float), "clock": CLOCKS[column], "source": sources})
     if "video" in table.columns:
         known = set(videos)
-        part["video"] = [name if name in known else _stem(name) for name in table["video"]]
+        part["video"] = [name if name in known else file_stem(name) for name in table["video"]]
         return (part, about), []
     of_name = _videos_of(table_stem(path), videos)
     if not of_name and path.name.lower().endswith((f"{_BIDS}.tsv", f"{_BIDS}.tsv.gz")):
-        raise InputError(f"{path}: named after none of the videos, such as {_first(videos)}; or add a column video")
+        raise InputError(f"{path}: named after none of the videos, such as {few_of(videos)}; or add a column video")
     notes = [] if of_name else [f"{path}: no column video; its onsets count in each of the {len(videos)} videos"]
     return _in_each(part, about, of_name or videos), notes
 
@@ -152,11 +153,11 @@ def _of_tier(path: Path, videos: Sequence[str], tier: str | None) -> _Part:
     if not len(rows):
         raise InputError(f"{path}: no annotations in the tier {name!r}")
     of_name = _videos_of(path.stem, videos) or [
-        video for video in videos if _stem(video) in {_stem(media) for media in document.media}
+        video for video in videos if file_stem(video) in {file_stem(media) for media in document.media}
     ]
     if not of_name:
         about = ", ".join(document.media) or "no file"
-        raise InputError(f"{path}: about {about}, which is none of the videos, such as {_first(videos)}")
+        raise InputError(f"{path}: about {about}, which is none of the videos, such as {few_of(videos)}")
     part = pd.DataFrame({
         "moment": rows["begin_s"],
         "clock": "start",
@@ -169,15 +170,11 @@ def _of_tier(path: Path, videos: Sequence[str], tier: str | None) -> _Part:
 def _videos_of(stem: str, videos: Sequence[str]) -> list[str]:
     """Videos after which a file is named: the same name, or BIDS's, in which the ending of the name differs."""
     plain = stem.removesuffix(_BIDS)
-    return [name for name in videos if _stem(name) == plain or (stem != plain and _stem(name).startswith(f"{plain}_"))]
-
-
-def _stem(name: str) -> str:
-    return Path(name.replace("\\", "/")).stem
-
-
-def _first(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return [
+        name
+        for name in videos
+        if file_stem(name) == plain or (stem != plain and file_stem(name).startswith(f"{plain}_"))
+    ]
 
 
 def _named(paths: Sequence[str | os.PathLike[str]]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from facs_pipeline.foundation.errors import InputError
 from facs_pipeline.foundation.files.json_file import read_json_object
 from facs_pipeline.foundation.tabular import read_text_table
+from facs_pipeline.foundation.text import few_of, file_stem
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,9 @@ class StudyResults:
     def video(self, name: str) -> StudyVideo:
         """The video of a name, or of its file's; `InputError` if there is none."""
         by_name = {video.name: video for video in self.videos}
-        found = by_name.get(name) or by_name.get(_stem(name))
+        found = by_name.get(name) or by_name.get(file_stem(name))
         if found is None:
-            there = ", ".join(list(by_name)[:5])
-            more = f" and {len(by_name) - 5} more" if len(by_name) > 5 else ""
-            raise InputError(f"{self.folder}: no video {name!r}; there are {there}{more}")
+            raise InputError(f"{self.folder}: no video {name!r}; there are {few_of(list(by_name), 5)}")
         return found
 
 
@@ -115,7 +114,7 @@ def read_results(folder: str | os.PathLike[str], metadata: str | os.PathLike[str
     table = read_text_table(about, required=["video"])
     columns = tuple(str(name) for name in table.columns if name != "video")
     # The user's own table may name files, with their folder and ending.
-    known = {_stem(str(row["video"])): row for row in table.to_dict("records")} | {
+    known = {file_stem(str(row["video"])): row for row in table.to_dict("records")} | {
         str(row["video"]): row for row in table.to_dict("records")
     }
     of_video = {
@@ -129,10 +128,6 @@ def read_results(folder: str | os.PathLike[str], metadata: str | os.PathLike[str
             f"{videos[0].name} in the column video"
         )
     return StudyResults(folder, videos, of_video, columns)
-
-
-def _stem(name: str) -> str:
-    return Path(name.replace("\\", "/")).stem
 
 
 def _table(folder: Path, name: str) -> Path | None:

@@ -57,8 +57,8 @@ def test_what_we_write(tmp_path):
     write_eaf(path, {"AU12": [(12, event)], "AU45": []}, Path("anna.mp4"), start_s=0.4)
     found = read_eaf(path)
     assert found.media == ("anna.mp4",)
-    assert found.tiers == ("AU12", "AU45")
-    assert found.annotations.to_numpy().tolist() == [["AU12", 1.0, 3.0, "12C"]]
+    assert found.tiers == ("AU12", "AU12 apex", "AU45")
+    assert found.annotations.to_numpy().tolist() == [["AU12", 1.0, 3.0, "12C"], ["AU12 apex", 1.6, 1.64, "apex"]]
 
 
 def test_subdivisions_and_references_have_times(tmp_path):

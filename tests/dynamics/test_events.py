@@ -87,7 +87,7 @@ def test_elan_files_open_in_another_reader(tmp_path):
     video.touch()
     write_eaf(path, {"AU01": [(1, event), (1, event._replace(onset_s=2.0, offset_s=2.0))], "AU12": []}, video)
     document = Eaf(str(path))
-    assert set(document.get_tier_names()) == {"AU01", "AU12"}
+    assert list(document.get_tier_names()) == ["AU01", "AU01 apex", "AU12"]
     assert [one[:3] for one in document.get_annotation_data_for_tier("AU01")] == [(80, 280, "1C"), (2000, 2001, "1C")]
     [media] = document.get_linked_files()
     assert media["MEDIA_URL"] == video.as_uri()
@@ -97,6 +97,29 @@ def test_elan_files_open_in_another_reader(tmp_path):
     first = path.read_bytes()
     write_eaf(path, {"AU01": [(1, event), (1, event._replace(onset_s=2.0, offset_s=2.0))], "AU12": []}, video)
     assert path.read_bytes() == first
+
+
+def test_elan_offers_the_codes_of_each_unit_and_shows_apexes_and_doubts(tmp_path):
+    [event] = find_events(np.array(BUMP), times(9))
+    path = tmp_path / "anna.eaf"
+    write_eaf(path, {"AU12": [(12, event)], "AU06": []}, remarks={"no face": [(0.5, 1.25, "no face")], "empty": []})
+    document = Eaf(str(path))
+    named = {name: document.get_cv_descriptions(name) for name in document.get_controlled_vocabulary_names()}
+    assert named == {"AU12": [("eng", "Lip corner puller")], "AU06": [("eng", "Cheek raiser")]}
+    codes = document.get_cv_entries("AU12")
+    assert [values[0][0] for values, _ in codes.values()] == ["12A", "12B", "12C", "12D", "12E"]
+    assert document.get_parameters_for_linguistic_type("AU12")["CONTROLLED_VOCABULARY_REF"] == "AU12"
+    assert document.get_parameters_for_tier("AU12")["LINGUISTIC_TYPE_REF"] == "AU12"
+    assert document.get_parameters_for_tier("AU12 apex")["PARENT_REF"] == "AU12"
+    [(begin, end, text)] = document.get_annotation_data_for_tier("AU12 apex")
+    assert (begin, end, text) == (round(1000 * event.apex_s), round(1000 * event.apex_s) + 40, "apex")
+    assert document.get_annotation_data_for_tier("no face") == [(500, 1250, "no face")]
+    assert document.get_annotation_data_for_tier("AU06") == []
+    # What pympi has read and written again says the same.
+    document.to_file(str(tmp_path / "again.eaf"))
+    again = Eaf(str(tmp_path / "again.eaf"))
+    for tier in document.get_tier_names():
+        assert again.get_annotation_data_for_tier(tier) == document.get_annotation_data_for_tier(tier)
 
 
 def test_elan_counts_from_where_players_begin(tmp_path):
@@ -130,5 +153,5 @@ def test_elan_takes_names_that_xml_cannot_hold(tmp_path):
     video = tmp_path / "clip\x1b.mp4"
     video.touch()
     write_eaf(tmp_path / "a.eaf", {"AU12 face \x00\x1b[2J<&\ud800": [(12, event)]}, video)
-    [name] = Eaf(str(tmp_path / "a.eaf")).get_tier_names()
+    name, _apex = Eaf(str(tmp_path / "a.eaf")).get_tier_names()
     assert name == "AU12 face \ufffd\ufffd[2J<&\ufffd"

@@ -27,6 +27,7 @@ from facs_pipeline.dynamics.elan import write_eaf
 from facs_pipeline.dynamics.events import Event
 from facs_pipeline.foundation.errors import FacsError
 from facs_pipeline.foundation.files.artifacts import Artifact, ArtifactWriter, BadArtifactError
+from facs_pipeline.study.codes import read_codes
 from facs_pipeline.study.onsets import read_onsets
 
 N_ROWS = 20
@@ -293,9 +294,31 @@ def _onsets(folder: Path) -> list[Seed]:
 
 
 def _read_onsets(path: Path) -> None:
-    onsets = read_onsets([path], ["anna", "ben"])
+    onsets = read_onsets([path], ["anna", "ben"], tier="AU12" if path.suffix == ".eaf" else None)
     assert set(onsets.table["video"]) <= {"anna", "ben"}
     assert np.isfinite(onsets.table["moment"]).all()
+
+
+def _codes(folder: Path) -> list[Seed]:
+    event = Event(3, 5, 9, 0.12, 0.2, 0.36, 2.6, 2.0, onset_seen=True, offset_seen=True)
+    write_eaf(folder / "anna.eaf", {"AU12": [(12, event)], "AU45": []}, Path("anna.mp4"), start_s=0.1)
+    tables = {
+        "codes.csv": "video,code,onset,offset,intensity,side,coder/anna,12,0:01.5,2,D,,kim/ben,6B+L12C,1,2,,left,lee",
+        "anna.csv": "frame,AU04,AU12,AU12_L/1,0,0,0/2,0,3,1/3,,3,1/4,,5,0",
+        "boris.csv": "Observation id,Media file name,Behavior,Modifiers,Start (s),Stop (s)/o,anna.mp4,AU12,C,1.0,2.5",
+        "tabular.csv": "Observation id,o//Time,Media file,Behavior,Status/1,anna.mp4,12C,START/2,anna.mp4,12C,STOP",
+        "observer.csv": "Time_Relative_sf;Duration_sf;Observation;Behavior;Event_Type/1,0;1,5;anna;AU12;State start",
+    }
+    texts = {name: text.replace("/", "\n").encode() for name, text in tables.items()}
+    seeds = [Seed(name, text, (damaged_cells, damaged_bytes)) for name, text in texts.items()]
+    return [*seeds, Seed("anna.eaf", (folder / "anna.eaf").read_bytes(), (damaged_cells, damaged_bytes))]
+
+
+def _read_codes(path: Path) -> None:
+    codes = read_codes([path], ["anna", "ben"])
+    assert {one.video for one in codes.annotations} <= {"anna", "ben"}
+    assert all(np.isfinite([one.begin, one.end]).all() for one in codes.annotations)
+    assert all(1 <= one.intensity <= 5 or np.isnan(one.intensity) for one in codes.annotations)
 
 
 def _results(folder: Path) -> list[Seed]:
@@ -527,6 +550,7 @@ READERS: dict[str, Reader] = {
     "fer2013": Reader(_fer2013, _read_faces),
     "lists": Reader(_lists, _read_list),
     "onsets": Reader(_onsets, _read_onsets),
+    "codes": Reader(_codes, _read_codes),
     # `read_still` says with ValueError what is wrong with an image.
     "images": Reader(_images, _read_image, (FacsError, ValueError)),
     "artifacts": Reader(_artifacts, _read_artifact, (BadArtifactError,)),
