@@ -102,6 +102,10 @@ SHOWN_REMARKS = 10
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder of stored stage results.  [default: OUT/cache]")
 @click.option("--no-cache", is_flag=True, help="Store no stage results; the next run computes everything again.")
 @click.option(
+    "--keep", type=click.Choice(["tables", "all"]), default="tables", show_default=True,
+    help="Stage results that are stored: what tables are made of, or also features, five times as much.",
+)  # fmt: skip
+@click.option(
     "--timeout", "timeout_s", type=click.FloatRange(min=1), default=120.0, show_default=True,
     help="Give a video up after so many seconds without progress.",
 )  # fmt: skip
@@ -135,6 +139,7 @@ def command(
     fail_fast: bool,
     cache: Path | None,
     no_cache: bool,
+    keep: Literal["tables", "all"],
     timeout_s: float,
     json_lines: bool,
     log_file: Path | None,
@@ -160,6 +165,7 @@ def command(
         out=out,
         cache=cache,
         keep_cache=not no_cache,
+        keep=keep,
         jobs=jobs,
         format=table_format,
         au_model=au_model,

@@ -18,6 +18,8 @@ class Options:
     out : folder of the results.
     cache : folder of the stored stage results; None for ``out/cache``.
     keep_cache : False stores nothing beyond the run.
+    keep : ``"tables"`` stores what tables are made of; ``"all"`` also the features of each face, with which another
+        action-unit model needs no decoding.
     jobs : worker processes; None for one per core.
     format : ``"csv"`` or ``"parquet"``, of the action-unit tables.
     au_model, landmarks : model files; None for those of the package.
@@ -46,6 +48,7 @@ class Options:
     out: Path = Path("facs-output")
     cache: Path | None = None
     keep_cache: bool = True
+    keep: Literal["tables", "all"] = "tables"
     jobs: int | None = None
     format: Literal["csv", "parquet"] = "csv"
     au_model: Path | None = None

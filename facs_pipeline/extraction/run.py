@@ -25,6 +25,7 @@ from facs_pipeline.extraction.plan import check_options, stages_for
 from facs_pipeline.extraction.progress import FrameEstimate, size_on_disk
 from facs_pipeline.extraction.provenance import mixture_note
 from facs_pipeline.extraction.result import RunResult
+from facs_pipeline.extraction.room import room_needed
 from facs_pipeline.extraction.run_lock import ADVICE, held
 from facs_pipeline.extraction.run_state import StateWriter, new_state, with_whole_paths
 from facs_pipeline.extraction.shared_values import SharedValues
@@ -284,6 +285,8 @@ class Run:
             self.progress.log(
                 f"{len(videos)} video{'s' * (len(videos) != 1)}, {len(pending)} to do, {len(results)} done already"
             )
+            for line, short in room_needed(pending, self.out, self.options):
+                (self.progress.warn if short else self.progress.log)(line)
         # Long videos first: otherwise the last one keeps a single worker busy while the others wait.
         pending.sort(key=lambda video: -size_on_disk(video.path))
         self._tables_before = {video.name: self._table_stamp(video) for video in pending}
@@ -389,7 +392,7 @@ class Run:
             keys = stage_keys(sha256, stages)
             if not self.outputs.table_is_current(video.name, table_key(keys, stages), settings.baseline):
                 return None
-            names = [stage.name for stage in stages if not stage.of_whole_video and stage.name != "features"]
+            names = [stage.name for stage in stages if not stage.of_whole_video and not stage.large]
             facts = {name: self.cache.open(keys[name]).facts for name in names}
         except (OSError, BadArtifactError):
             return None
@@ -415,7 +418,7 @@ class Run:
                 return self._done(video, sha256, facts, None)
             if not self.outputs.table_is_current(video.name, table_key(keys, stages), settings.baseline):
                 return None
-            stored = {name: self.cache.open(key) for name, key in keys.items() if name != "features"}
+            stored = {stage.name: self.cache.open(keys[stage.name]) for stage in stages if not stage.large}
             [descriptors] = stored["descriptors"]
         except (FileNotFoundError, BadArtifactError):
             # The worker finds out what is missing, and says so.

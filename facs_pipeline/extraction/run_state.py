@@ -23,7 +23,7 @@ FOLDER = "runs"
 SCHEMA_VERSION = 1
 _WRITE_EVERY_S = 2.0
 # Settings that change no result; parts may differ in them.
-_OF_ONE_RUN = ("out", "cache", "jobs", "fail_fast", "timeout_s", "scheduler")
+_OF_ONE_RUN = ("out", "cache", "keep", "jobs", "fail_fast", "timeout_s", "scheduler")
 
 
 @dataclass

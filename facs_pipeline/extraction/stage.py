@@ -123,6 +123,8 @@ class Stage(ABC):
     of_whole_video : bool
         False for a result with a chunk for each chunk of frames; True for one that needs the whole series. The
         latter are computed once the table is written.
+    large : bool
+        True for a result that takes much room and is in no table itself; it is stored where `Options.keep` says so.
     settings : StageSettings
     """
 
@@ -130,6 +132,7 @@ class Stage(ABC):
     version: ClassVar[int]
     inputs: ClassVar[tuple[str, ...]]
     of_whole_video: ClassVar[bool] = False
+    large: ClassVar[bool] = False
 
     settings: StageSettings
 

@@ -180,8 +180,12 @@ class VideoRun:
         """The results of all these stages; `_DamagedStageError` where one vanished after it was computed."""
         stored = self._stored(keys)
         for stage in stages:
-            self._require(stage.name, stored)
+            if self._kept(stage):
+                self._require(stage.name, stored)
         return stored
+
+    def _kept(self, stage: Stage) -> bool:
+        return self.options.keep == "all" or not stage.large
 
     def _require(self, stage: str, stored: dict[str, Artifact]) -> None:
         if stage not in stored:
@@ -202,18 +206,26 @@ class VideoRun:
     def _compute(self, stages: Sequence[Stage], keys: dict[str, StageKey]) -> None:
         """Compute those of the stages whose results are not stored, in one pass over what they take."""
         stored = self._stored(keys)
-        missing = [stage for stage in stages if stage.name not in stored]
+        missing = self._missing(stages, stored)
         if any(FRAMES in stage.inputs for stage in missing):
             # Whoever decodes a video again has all that follows from it.
             missing = list(stages)
         if not missing:
             return
         for stage in missing:
-            self._say(stage.name, keys, computed=stage.name not in stored)
+            # One that is never stored goes without saying.
+            self._say(stage.name, keys, computed=stage.name not in stored and self._kept(stage))
         names = {stage.name for stage in missing}
         taken = list(dict.fromkeys(name for stage in missing for name in stage.inputs if name not in names))
         with contextlib.ExitStack() as stack:
-            flow = _Flow(missing, keys, self.cache, stack, self._timed, self._alive)
+            writers = {
+                stage.name: stack.enter_context(
+                    ArtifactWriter(self.cache.path(keys[stage.name]), self.cache.key, dict(keys[stage.name].about))
+                )
+                for stage in missing
+                if self._kept(stage)
+            }
+            flow = _Flow(missing, writers, self._timed, self._alive)
             if FRAMES in taken:
                 for batch in self._decoded():
                     flow.give(FRAMES, batch)
@@ -222,6 +234,15 @@ class VideoRun:
                     for name, chunk in zip(taken, chunks, strict=True):
                         flow.give(name, chunk)
             flow.finish()
+
+    def _missing(self, stages: Sequence[Stage], stored: dict[str, Artifact]) -> list[Stage]:
+        """Those to be computed, in the order of the data: one that is not kept only for others that take it."""
+        missing: list[Stage] = []
+        for stage in reversed(stages):
+            taken = any(stage.name in later.inputs for later in missing)
+            if stage.name not in stored and (self._kept(stage) or taken):
+                missing.insert(0, stage)
+        return missing
 
     def _say(self, stage: str, keys: dict[str, StageKey], *, computed: bool) -> None:
         reason = self._bad.pop(stage, None)
@@ -278,7 +299,7 @@ class VideoRun:
     def _extra(self) -> list[Stage]:
         """The stages that add columns of their own."""
         shown = {"faces", "landmarks", "confidence", "action_units", "sides"}
-        return [stage for stage in self.stages if not stage.of_whole_video and stage.name not in shown]
+        return [stage for stage in self.stages if not (stage.of_whole_video or stage.large or stage.name in shown)]
 
     def _rows(self, stored: dict[str, Artifact]) -> Iterator[FaceRows]:
         chunks_read = self._together(stored, "faces", "action_units")
@@ -327,23 +348,15 @@ class _Flow:
     def __init__(
         self,
         stages: Sequence[Stage],
-        keys: dict[str, StageKey],
-        cache: Cache,
-        stack: contextlib.ExitStack,
+        writers: Mapping[str, ArtifactWriter],
         timed: Callable[[str], contextlib.AbstractContextManager[None]],
         tick: Callable[[], None],
     ) -> None:
-        self._stages, self._timed = stages, timed
+        self._stages, self._writers, self._timed = stages, writers, timed
         self._queues: dict[str, dict[str, deque[Any]]] = {
             stage.name: {name: deque() for name in stage.inputs} for stage in stages
         }
         self._computations: dict[str, Computation] = {stage.name: stage.computation(tick) for stage in stages}
-        self._writers = {
-            stage.name: stack.enter_context(
-                ArtifactWriter(cache.path(keys[stage.name]), cache.key, dict(keys[stage.name].about))
-            )
-            for stage in stages
-        }
 
     def give(self, name: str, chunk: Any) -> None:
         """Hand a chunk of `name` to every stage that takes it."""
@@ -365,13 +378,14 @@ class _Flow:
                 last, ends[stage.name] = self._computations[stage.name].finish()
             self._take(stage.name, last)
         with self._timed("write"):
-            for name, facts in ends.items():
-                self._writers[name].finish({**facts, COMPUTED_WITH: computed_with()})
+            for name, writer in self._writers.items():
+                writer.finish({**ends[name], COMPUTED_WITH: computed_with()})
 
     def _take(self, stage: str, result: Any | None) -> None:
         if result is not None:
-            with self._timed("write"):
-                self._writers[stage].append(result)
+            if stage in self._writers:
+                with self._timed("write"):
+                    self._writers[stage].append(result)
             self.give(stage, result)
 
 

@@ -166,13 +166,34 @@ class TestCache:
         assert computed == set()
         assert tables_in(out) == tables_in(run)
 
-    def test_a_model_recomputes_action_units_from_features(self, clips, out, model, tmp_path):
+    @pytest.mark.parametrize("keep", ["tables", "all"])
+    def test_a_model_recomputes_action_units_from_features(self, clips, out, model, tmp_path, keep):
+        if keep == "all":
+            # Features of an earlier run are stored anew, since they are asked for; all else stays.
+            computed, _ = again(clips, out, keep="all", format="parquet")
+            assert {entry.split(": ")[1] for entry in computed} == {"features"}
+        before = {path: path.stat().st_mtime_ns for path in artifacts_of(out, "faces")}
         ActionUnitModel(model.aus, model.weights, model.intercept + 0.5, model.card).save(tmp_path / "other.npz")
-        computed, observer = again(clips, out, au_model=tmp_path / "other.npz")
+        computed, observer = again(clips, out, au_model=tmp_path / "other.npz", keep=keep)
         assert {entry.split(": ")[1] for entry in computed} == {"action_units", "gaze", "descriptors"}
         assert "settings of action_units changed: au_model" in observer.logs[0]
+        # Whether the videos were decoded again.
+        untouched = before == {path: path.stat().st_mtime_ns for path in artifacts_of(out, "faces")}
+        assert untouched == (keep == "all")
+
+    def test_what_is_kept_changes_no_result(self, clips, out, run, tmp_path):
+        assert not artifacts_of(out, "features")
+        extract_features([clips], Options(out=tmp_path / "all", jobs=1, keep="all"))
+        assert len(artifacts_of(tmp_path / "all", "features")) == 3
+        assert tables_in(tmp_path / "all") == tables_in(run)
+        computed, _ = again(clips, tmp_path / "all")
+        assert computed == set()
+        # Settings of what comes after the features need none.
+        computed, _ = again(clips, out, baseline="video", cutoff_hz=2.0)
+        assert {entry.split(": ")[1] for entry in computed} == {"descriptors"}
 
     def test_a_damaged_result_is_computed_again_and_said_so(self, clips, out, run, model, tmp_path):
+        again(clips, out, keep="all", format="parquet")
         [features] = [path for path in artifacts_of(out, "features") if frames_in(path) == 30]
         content = bytearray(features.read_bytes())
         content[100] ^= 1
@@ -326,15 +347,15 @@ def test_the_cache_command(out):
         outcome = CliRunner().invoke(command, [*map(str, arguments)], standalone_mode=False)
         return outcome.return_value, outcome.output
 
-    assert call("check", out) == (0, "30 good, 0 bad\n")
+    assert call("check", out) == (0, "27 good, 0 bad\n")
     assert "faces                3" in call("list", out)[1]
     artifacts_of(out, "faces")[0].write_bytes(b"damaged")
     code, text = call("check", out)
     assert code == 1
-    assert "29 good, 1 bad" in text
+    assert "26 good, 1 bad" in text
     assert call("clear", out, "--stage", "emotions")[1].startswith("removed 0 results")
-    assert call("clear", out, "--stage", "features")[1].startswith("removed 3 results")
-    assert call("clear", out)[1].startswith("removed 27 results")
+    assert call("clear", out, "--stage", "landmarks")[1].startswith("removed 3 results")
+    assert call("clear", out)[1].startswith("removed 24 results")
     assert call("list", out)[1].endswith("0 videos, 0 bytes\n")
     assert (out / "action_units" / "anna.csv").exists()
 

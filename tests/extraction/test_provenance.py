@@ -16,7 +16,7 @@ from facs_pipeline.foundation.files.result_store import ResultStore
 from facs_pipeline.foundation.machine import computed_with
 
 STAGES = {
-    "faces", "landmarks", "features", "eyes", "confidence", "quality", "action_units", "sides", "gaze", "descriptors",
+    "faces", "landmarks", "eyes", "confidence", "quality", "action_units", "sides", "gaze", "descriptors",
 }  # fmt: skip
 
 

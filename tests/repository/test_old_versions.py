@@ -94,7 +94,7 @@ class TestStoredResults:
 
     def test_videos_are_computed_again_and_the_reason_is_said(self, old):
         """Today's numbers are the same on every processor, those of 0.1.0 were not."""
-        computed, observer = rerun(old, Options(emotion=True))
+        computed, observer = rerun(old, Options(emotion=True, keep="all"))
         added = {"confidence", "quality", "sides", "eyes", "gaze"}
         assert computed == {f"smile: {stage}" for stage in {*STAGES, *added}}
         assert any(

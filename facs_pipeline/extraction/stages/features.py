@@ -30,6 +30,7 @@ class Features(Stage):
     name = "features"
     version = 3
     inputs = (FRAMES, "landmarks")
+    large = True
 
     settings: FeaturesStageSettings
 
