@@ -32,6 +32,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "agree": ("agree", "How far results and coders agree, and where they do not."),
         "plot": ("plot", "The curves of a video's action units as a figure to print."),
         "methods": ("methods", "How results were made, as a paragraph of a paper, with references."),
+        "export-bids": ("export_bids", "Results as a BIDS dataset: recordings, movements, participants."),
         "report": ("report", "Everything that was run as one HTML file to read."),
     },
     "Train and evaluate": {
