@@ -18,6 +18,7 @@ Examples:
   facs agree results anna_kim.eaf anna_lee.eaf          # two coders, with the results and with each other
   facs agree results boris.csv --aus 6,12 --tolerance 0.2
   facs agree results codes.csv --pictures 40
+  facs agree results elan/ --manifest coded.csv         # then: facs train-au --manifest coded.csv --out mine.npz
 \b
 CODES are ELAN documents, exports of BORIS (tabular or aggregated events) or The Observer, or tables: a row for each
 movement (video, code, onset, offset; intensity, side, coder) or for each frame (video, frame or timestamp, AU01 ..).
@@ -42,6 +43,10 @@ Exit codes: 0 compared, 1 some tables cannot be read (named), 2 wrong usage or n
     "--min-confidence", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of the frames compared."
 )
 @click.option("--pictures", type=click.IntRange(0), default=0, show_default=True, help="Of so many disagreements.")
+@click.option(
+    "--manifest", type=click.Path(path_type=Path),
+    help="Also write the coders' intensities of each frame, to learn from with facs train-au --manifest.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), default="facs-agreement", show_default=True, help="Folder.")
 @click.option(
     "--format", "form", type=click.Choice(["csv", "xlsx", "parquet", "sav"]), default="csv", show_default=True,
@@ -56,19 +61,24 @@ def command(
     threshold: float | None,
     min_confidence: float,
     pictures: int,
+    manifest: Path | None,
     out: Path,
     form: Literal["csv", "xlsx", "parquet", "sav"],
 ) -> int:
     """Compare RESULTS, a folder that facs extract-features wrote, with CODES of people."""
-    from facs_pipeline.foundation.files.atomic import make_writable
+    from facs_pipeline.foundation.files.atomic import make_writable, require_place
     from facs_pipeline.foundation.text import counted
     from facs_pipeline.study.agreement import AgreementOptions, compare_with_codes
     from facs_pipeline.study.agreement_files import clearest, draw_disagreements, write_agreement
+    from facs_pipeline.study.coded_frames import coded_frames
     from facs_pipeline.study.codes import read_codes
     from facs_pipeline.study.files import require_format
     from facs_pipeline.study.results import read_results
+    from facs_pipeline.tables.writing import write_table
 
     require_format(form)
+    if manifest is not None:
+        require_place(manifest, "name another file with --manifest")
     read = read_results(results)
     said = read_codes(codes, [video.name for video in read.videos], coder=coder)
     make_writable(out, "name another folder with --out")
@@ -78,7 +88,13 @@ def command(
         table = draw_disagreements(read, found, out / "pictures", most=pictures, progress=progress)
         found = replace(found, disagreements=table)
     written = write_agreement(found, out, form)
-    for note in found.notes:
+    notes = list(found.notes)
+    if manifest is not None:
+        frames, more = coded_frames(read, said, progress=progress)
+        write_table(frames, manifest, "csv")
+        written.append(manifest)
+        notes += more
+    for note in notes:
         click.echo(f"Note: {note}", err=True)
     for line in clearest(found):
         click.echo(line)

@@ -93,8 +93,18 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class _Rating:
-    """One rater's word on one action unit of one video: present `[n]`, known `[n]`, intensity `[n]`, movements."""
+class Rating:
+    """One rater's word on one action unit of one video.
+
+    Attributes
+    ----------
+    present, known : ndarray of bool
+        Whether it is there `[n]`, and whether the rater could tell.
+    intensity : ndarray of float
+        `[n]`, 0 where it is not there; NaN where it is and no intensity is given.
+    events : list of tuple of float
+        Onset and offset of its movements, in time stamps of the video.
+    """
 
     present: np.ndarray
     known: np.ndarray
@@ -148,7 +158,7 @@ def compare_with_codes(
                 ratings = {FACS: _of_results(curves, flags, movements.get(au, []), au, options)}
                 for who in sorted(who for video_name, who in codes.scored if video_name == name):
                     if au in codes.scored[name, who]:
-                        ratings[who] = _of_coder(codes.annotations, (name, who), au, curves, video.start_s)
+                        ratings[who] = coder_rating(codes.annotations, (name, who), au, curves, video.start_s)
                 # The coder's word stands first: F1 is that of the results against it.
                 for a, b in combinations([who for who in ratings if who != FACS] + [FACS], 2):
                     one = _compared(ratings[a], ratings[b], options.tolerance_s)
@@ -206,7 +216,7 @@ def _movements(video: StudyVideo, face_id: str) -> dict[int, list[tuple[float, f
 
 def _of_results(
     curves: Curves, flags: pd.DataFrame, events: list[tuple[float, float]], au: int, options: AgreementOptions
-) -> _Rating:
+) -> Rating:
     k = curves.aus.index(au)
     values = curves.values[:, k]
     known = np.isfinite(values)
@@ -216,12 +226,25 @@ def _of_results(
         present = own.set_index("frame")[column].reindex(curves.frames).to_numpy(float) == 1
     else:
         present = np.nan_to_num(values) >= (PRESENT if options.threshold is None else options.threshold)
-    return _Rating(present & known, known, np.where(known, values, 0.0), events)
+    return Rating(present & known, known, np.where(known, values, 0.0), events)
 
 
-def _of_coder(
+def coder_rating(
     annotations: Sequence[Annotation], of: tuple[str, str], au: int, curves: Curves, start_s: float
-) -> _Rating:
+) -> Rating:
+    """What a coder says of one action unit in each frame of a video.
+
+    Parameters
+    ----------
+    annotations : sequence of Annotation
+    of : tuple of str
+        Video and coder.
+    au : int
+    curves : Curves
+        The video's frames.
+    start_s : float
+        Time stamp at which players begin.
+    """
     n = len(curves.times_s)
     present, known, graded = np.zeros(n, bool), np.ones(n, bool), np.zeros(n)
     events: list[tuple[float, float]] = []
@@ -240,7 +263,7 @@ def _of_coder(
     # Codes that never have an intensity hold no more than that a unit is there.
     grades = any(one.au == au and one.coder == of[1] and np.isfinite(one.intensity) for one in annotations)
     graded = np.where(present | (not grades), np.where(graded > 0, graded, np.nan), 0.0)
-    return _Rating(present & known, known, graded, _joined(events, curves.step_s))
+    return Rating(present & known, known, graded, _joined(events, curves.step_s))
 
 
 def _as_stamp(moment: float, clock: str, curves: Curves, start_s: float) -> float:
@@ -263,7 +286,7 @@ def _joined(events: list[tuple[float, float]], step_s: float) -> list[tuple[floa
     return joined
 
 
-def _compared(a: _Rating, b: _Rating, tolerance_s: float) -> np.ndarray:
+def _compared(a: Rating, b: Rating, tolerance_s: float) -> np.ndarray:
     """Sums of two ratings, from which every measure follows; those of several videos are added."""
     both = a.known & b.known
     x, y = a.present[both], b.present[both]
@@ -360,7 +383,7 @@ def _over_videos(videos: pd.DataFrame, sums: np.ndarray, options: AgreementOptio
     return pd.DataFrame(rows)
 
 
-def _disagreements(coder: _Rating, ours: _Rating, curves: Curves, start_s: float) -> list[dict[str, object]]:
+def _disagreements(coder: Rating, ours: Rating, curves: Curves, start_s: float) -> list[dict[str, object]]:
     """Stretches in which one says that the action unit is there, and the other that it is not."""
     both = coder.known & ours.known
     found: list[dict[str, object]] = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 from extraction_runs import facs
 from facs_cli.agree import command
 from pympi import Elan
+
+from facs_pipeline.datasets.au_manifest import read_au_manifest
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +77,31 @@ def test_codes_of_no_video(run_of_clips, tmp_path):
     assert done.returncode == 2
     assert "no code of an action unit in any of the 2 videos; they are about zoe" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_learns_from_what_was_coded(run_of_clips, tmp_path):
+    codes = tmp_path / "codes.csv"
+    lines = ["video,code,onset,offset,coder"]
+    lines += ["anna,12D,0,0.4,kim", "anna,12B,0,0.4,lee", "ben,12A,0.2,0.6,kim", "ben,4,0,0.6,kim", "ben,73,1.0,9,kim"]
+    codes.write_text("\n".join(lines) + "\n")
+    manifest = tmp_path / "coded.csv"
+    done = run(run_of_clips / "results", codes, "--out", tmp_path / "out", "--manifest", manifest)
+    assert done.return_value == 0, done.output
+    assert "codes without intensities teach none; left empty where that is so: AU04" in done.output
+    coded = read_au_manifest(manifest)
+    assert coded.aus == (12,)
+    anna, ben = coded.clips
+    times = {name: pd.read_csv(run_of_clips / "results" / "action_units" / f"{name}.csv")["timestamp"].to_numpy()
+             for name in ("anna", "ben")}  # fmt: skip
+    # Of two coders the mean.
+    assert anna.intensities[:, 0].tolist() == [3.0 if time < 0.4 - 1e-6 else 0.0 for time in times["anna"]]
+    assert ben.subject == "ben"
+    unknown = np.isnan(ben.intensities[:, 0])
+    assert unknown.tolist() == [time >= 1.0 - 1e-6 for time in times["ben"]]
+    assert ben.intensities[~unknown, 0].tolist() == [
+        1.0 if 0.2 - 1e-6 <= time < 0.6 - 1e-6 else 0.0 for time in times["ben"] if time < 1.0 - 1e-6
+    ]
+    codes.write_text("video,code,onset,offset\nben,4,0,0.6\n")
+    done = facs("agree", run_of_clips / "results", codes, "--out", tmp_path / "out", "--manifest", manifest)
+    assert done.returncode == 2
+    assert "no code has an intensity (A to E)" in done.stderr
