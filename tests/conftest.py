@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if wrong:
         raise pytest.UsageError(f"`shared` marks tests that use the fixture shared_dir, no others: {', '.join(wrong)}")
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
+
+
+def pytest_configure() -> None:
+    # What a shell runs in the background ignores Ctrl-C, and so does all that is started from there.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

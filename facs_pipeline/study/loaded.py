@@ -14,7 +14,7 @@ import pandas as pd
 from facs_pipeline.extraction.table_events import find_table_events
 from facs_pipeline.extraction.table_series import SeriesOptions
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.figures import figure_style, require_matplotlib
+from facs_pipeline.foundation.figures import figure_style, new_figure, require_matplotlib
 from facs_pipeline.foundation.tabular import column_names, read_number_table
 from facs_pipeline.study.pictures import drawn_frames, source_of
 from facs_pipeline.study.quality import judge_videos, quality_table
@@ -176,15 +176,13 @@ class Results:
             If the video, its file, the frame or matplotlib is not there.
         """
         require_matplotlib()
-        from matplotlib.figure import Figure
-
         name = self._only(video)
         source = source_of(self.study, name) if path is None else Path(path)
         drawn = drawn_frames(source, self.table_of(name), {frame}).get(frame)
         if drawn is None:
             raise InputError(f"{name}: no frame {frame}; its table counts them from 1")
         with figure_style():
-            figure = Figure(figsize=(drawn.shape[1] / 110, drawn.shape[0] / 110), dpi=110)
+            figure = new_figure(figsize=(drawn.shape[1] / 110, drawn.shape[0] / 110), dpi=110)
             axes = figure.add_axes((0, 0, 1, 1))
             axes.set_axis_off()
             axes.imshow(drawn[:, :, ::-1])

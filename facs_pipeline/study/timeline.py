@@ -14,7 +14,7 @@ from facs_pipeline.action_units.names import AU_NAMES
 from facs_pipeline.dynamics.events import find_events
 from facs_pipeline.dynamics.quality import LOW_CONFIDENCE, stretches
 from facs_pipeline.foundation.errors import InputError
-from facs_pipeline.foundation.figures import figure_style
+from facs_pipeline.foundation.figures import figure_style, new_figure
 from facs_pipeline.study.curves import LONGEST_STEP, Curves, read_curves
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ def draw_timeline(table: Path, options: TimelineOptions | None = None) -> Figure
     InputError
         If the table cannot be read, lacks a face or an action unit, or has nothing in the part that is asked for.
     """
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     options = options or TimelineOptions()
@@ -97,7 +96,7 @@ def draw_timeline(table: Path, options: TimelineOptions | None = None) -> Figure
     height = options.height_mm or 16.0 * len(aus) + 16.0
     with figure_style():
         layout = ConstrainedLayoutEngine(h_pad=1.2 * MM, hspace=0.0)
-        figure = Figure(figsize=(options.width_mm * MM, height * MM), layout=layout)
+        figure = new_figure(figsize=(options.width_mm * MM, height * MM), layout=layout)
         panels: list[Axes] = list(figure.subplots(len(aus), 1, sharex=True, sharey=True, squeeze=False)[:, 0])
         for panel, au in zip(panels, aus, strict=True):
             for place, face in enumerate(every):

@@ -305,6 +305,7 @@ def test_the_full_disk_is_named(clips, tmp_path):
     cache = tmp_path / "cache"
     ended = facs(
         "extract-features", clips / "ben.mp4", "--out", tmp_path / "out", "--cache", cache, "--jobs", 1,
+        "--keep", "all",
         preexec_fn=file_limit(60_000), env=without_coverage(),
     )  # fmt: skip
     assert ended.returncode == 1, ended.stderr

@@ -321,7 +321,8 @@ def test_disk_full(good, tmp_path):
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))  # noqa: E731
     # Coverage's own data are larger than that, and would be cut as well.
     without_coverage = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    done = facs("extract-features", good, "--out", out, "--jobs", 1, preexec_fn=limit, env=without_coverage)
+    arguments = ["extract-features", good, "--out", out, "--jobs", 1, "--keep", "all"]
+    done = facs(*arguments, preexec_fn=limit, env=without_coverage)
     assert done.returncode == 1, done.stderr
     assert f"{out}: the disk is full" in done.stdout
     assert "Traceback" not in done.stderr
